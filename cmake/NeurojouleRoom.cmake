@@ -1,0 +1,57 @@
+# One folder of the house is one static library: public headers in include/, private sources in src/.
+
+# Compile options shared by every target of the project.
+add_library(nj_options INTERFACE)
+target_compile_features(nj_options INTERFACE cxx_std_20)
+target_compile_options(nj_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+if(NJ_WARNINGS_AS_ERRORS)
+  target_compile_options(nj_options INTERFACE -Werror)
+endif()
+# One rounding for every machine: no fused multiply-add, whatever the target allows.
+target_compile_options(nj_options INTERFACE -ffp-contract=off)
+if(NJ_SANITIZE)
+  target_compile_options(nj_options INTERFACE -fsanitize=${NJ_SANITIZE} -fno-omit-frame-pointer
+                                              -fno-sanitize-recover=all)
+  target_link_options(nj_options INTERFACE -fsanitize=${NJ_SANITIZE})
+endif()
+if(NJ_COVERAGE)
+  target_compile_options(nj_options INTERFACE --coverage)
+  target_link_options(nj_options INTERFACE --coverage)
+endif()
+
+# nj_add_room(<name> SOURCES <src>... [ROOMS <room>...] [LIBRARIES <private library>...])
+# A room sees the headers of the rooms it names, and of no others. Third-party libraries are private.
+function(nj_add_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  set(target neurojoule_${name})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(neurojoule::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} CXX_EXTENSIONS OFF)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target}
+    PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+           $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/src)
+  foreach(room IN LISTS ARG_ROOMS)
+    target_link_libraries(${target} PUBLIC neurojoule::${room})
+  endforeach()
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:nj_options> ${ARG_LIBRARIES})
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/include)
+    install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  endif()
+  install(TARGETS ${target} EXPORT neurojouleTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endfunction()
+
+# Installs the export set and a package file that finds the libraries that static linking needs.
+function(nj_install_package)
+  include(CMakePackageConfigHelpers)
+  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/neurojoule)
+  configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/neurojouleConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/neurojouleConfig.cmake INSTALL_DESTINATION ${package_dir})
+  write_basic_package_version_file(${PROJECT_BINARY_DIR}/neurojouleConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+  install(FILES ${PROJECT_BINARY_DIR}/neurojouleConfig.cmake
+                ${PROJECT_BINARY_DIR}/neurojouleConfigVersion.cmake DESTINATION ${package_dir})
+  install(EXPORT neurojouleTargets NAMESPACE neurojoule:: DESTINATION ${package_dir})
+endfunction()

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <algorithm>
+#include <compare>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "neurojoule/core/quantity.hpp"
+
+namespace nj {
+
+/// The full order of events: time, then phase, then source, then the source's own sequence number.
+struct EventKey {
+  Picoseconds time;
+  std::uint32_t phase = 0;
+  std::uint32_t source = 0;
+  std::uint64_t sequence = 0;
+  friend auto operator<=>(const EventKey&, const EventKey&) = default;
+};
+
+/// A priority queue of events in integer time; equal keys must not occur, so the order of pops does
+/// not depend on the order of pushes.
+template <class Payload>
+class EventQueue {
+ public:
+  struct Event {
+    EventKey key;
+    Payload payload;
+  };
+
+  [[nodiscard]] bool empty() const { return heap_.empty(); }
+  [[nodiscard]] std::size_t size() const { return heap_.size(); }
+  [[nodiscard]] const Event& top() const { return heap_.front(); }
+  void reserve(std::size_t events) { heap_.reserve(events); }
+  void push(EventKey key, Payload payload);
+  Event pop();
+
+ private:
+  static constexpr std::size_t arity = 4;
+  std::vector<Event> heap_;  ///< 4-ary min-heap: heap_[i] <= heap_[4i+1 .. 4i+4]
+};
+
+template <class Payload>
+void EventQueue<Payload>::push(EventKey key, Payload payload) {
+  heap_.push_back({key, std::move(payload)});
+  std::size_t i = heap_.size() - 1;
+  while (i > 0) {
+    const std::size_t parent = (i - 1) / arity;
+    if (heap_[parent].key <= heap_[i].key) break;
+    std::swap(heap_[parent], heap_[i]);
+    i = parent;
+  }
+}
+
+template <class Payload>
+auto EventQueue<Payload>::pop() -> Event {
+  Event first = std::move(heap_.front());
+  heap_.front() = std::move(heap_.back());
+  heap_.pop_back();
+  std::size_t i = 0;
+  while (true) {
+    std::size_t least = i;
+    const std::size_t end = std::min(arity * i + arity + 1, heap_.size());
+    for (std::size_t child = arity * i + 1; child < end; ++child) {
+      if (heap_[child].key < heap_[least].key) least = child;
+    }
+    if (least == i) return first;
+    std::swap(heap_[i], heap_[least]);
+    i = least;
+  }
+}
+
+}  // namespace nj

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace nj {
+
+/// Element types that our HDF5 files hold.
+template <class T>
+concept Hdf5Element = std::same_as<T, std::uint8_t> || std::same_as<T, std::int16_t> ||
+    std::same_as<T, std::uint16_t> || std::same_as<T, std::int32_t> ||
+    std::same_as<T, std::uint32_t> || std::same_as<T, std::int64_t> ||
+    std::same_as<T, std::uint64_t> || std::same_as<T, float> || std::same_as<T, double>;
+
+/// Reads an HDF5 file; every size is checked against the caller's bound before memory is taken.
+///
+/// All errors are Error with the file and the dataset as key: io (cannot open), format (not HDF5,
+/// truncated, dataset missing, wrong rank or a type that does not convert without loss), capacity.
+class Hdf5Reader {
+ public:
+  explicit Hdf5Reader(const std::filesystem::path& file);
+  ~Hdf5Reader();
+  Hdf5Reader(Hdf5Reader&&) noexcept;
+  Hdf5Reader& operator=(Hdf5Reader&&) noexcept;
+
+  [[nodiscard]] bool has(const std::string& path) const;
+  /// Names of the members of a group, sorted.
+  [[nodiscard]] std::vector<std::string> members(const std::string& group) const;
+  [[nodiscard]] std::vector<std::uint64_t> shape(const std::string& dataset) const;
+  /// The whole dataset in C order. Throws: capacity when it has more than `max_elements`.
+  template <Hdf5Element T>
+  [[nodiscard]] std::vector<T> read(const std::string& dataset, std::uint64_t max_elements) const;
+  /// Rows [first, first + rows) of the leading dimension.
+  template <Hdf5Element T>
+  [[nodiscard]] std::vector<T> read_rows(const std::string& dataset, std::uint64_t first,
+                                         std::uint64_t rows, std::uint64_t max_elements) const;
+  [[nodiscard]] std::string attribute_text(const std::string& object,
+                                           const std::string& name) const;
+  [[nodiscard]] std::int64_t attribute_integer(const std::string& object,
+                                               const std::string& name) const;
+  [[nodiscard]] double attribute_real(const std::string& object, const std::string& name) const;
+  [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Writes an HDF5 file aside (`name.partial`) and renames it on `commit()`; without commit nothing
+/// is left. Groups in a path are created; timestamps are off, so equal content gives equal bytes.
+/// Throws: Error(io).
+class Hdf5Writer {
+ public:
+  explicit Hdf5Writer(const std::filesystem::path& file);
+  ~Hdf5Writer();
+  Hdf5Writer(Hdf5Writer&&) noexcept;
+  Hdf5Writer& operator=(Hdf5Writer&&) noexcept;
+
+  /// A whole dataset, chunked and deflate-compressed when it has over 1,024 elements.
+  template <Hdf5Element T>
+  void write(const std::string& dataset, std::span<const T> values,
+             const std::vector<std::uint64_t>& shape);
+  /// A dataset that grows: creates [0, row_shape...] with compressed chunks of `rows_per_chunk`.
+  template <Hdf5Element T>
+  void create_rows(const std::string& dataset, const std::vector<std::uint64_t>& row_shape,
+                   std::uint64_t rows_per_chunk);
+  /// Appends whole rows.
+  template <Hdf5Element T>
+  void append_rows(const std::string& dataset, std::span<const T> values);
+  void attribute(const std::string& object, const std::string& name, const std::string& text);
+  void attribute(const std::string& object, const std::string& name, std::int64_t value);
+  void attribute(const std::string& object, const std::string& name, double value);
+  /// Flushes, closes and renames into place.
+  void commit();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace nj

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "neurojoule/core/ids.hpp"
+#include "neurojoule/core/operators.hpp"
+
+namespace nj {
+
+/// Which operand of a layer an edge feeds.
+enum class Port : std::uint8_t { input, query, key, value, residual };
+std::string_view to_string(Port port);
+
+/// One layer: a name that is unique in its network, and what it does.
+struct LayerSpec {
+  std::string name;
+  Operator op;
+};
+
+/// A connection: the output of `source` is operand `port` of the layer that owns it.
+struct Operand {
+  LayerId source;
+  Port port = Port::input;
+};
+
+/// An immutable, validated layer graph.
+///
+/// Layers are stored in topological order, so `LayerId::index` grows along every edge.
+class Network {
+ public:
+  /// A layer before validation; operands name layers.
+  struct Draft {
+    std::string name;
+    Operator op;
+    struct Source {
+      std::string layer;
+      Port port = Port::input;
+    };
+    std::vector<Source> operands;
+  };
+
+  /// Checks names (unique, known), ports (exactly those of the operator), cycles and shapes, and
+  /// sorts topologically (stable: file order among the ready).
+  /// Throws: Error(shape) for shapes and ports, Error(config) for names and cycles, key = layer
+  /// name.
+  static Network build(std::vector<Draft> drafts);
+
+  [[nodiscard]] std::span<const LayerSpec> layers() const;
+  [[nodiscard]] std::size_t size() const { return layers().size(); }
+  [[nodiscard]] const LayerSpec& layer(LayerId id) const;
+  [[nodiscard]] std::span<const Operand> operands(LayerId id) const;
+  [[nodiscard]] std::span<const LayerId> consumers(LayerId id) const;
+  /// Output of one time step; the head gives [classes, 1, 1].
+  [[nodiscard]] const FeatureShape& output_shape(LayerId id) const;
+  /// Largest value that one output element can take: 1 for spikes, the sum for adds; nullopt for
+  /// currents (Conv2d, attention, head), which are not spike trains.
+  [[nodiscard]] std::optional<std::uint32_t> max_output(LayerId id) const;
+  [[nodiscard]] std::optional<LayerId> find(std::string_view name) const;
+  /// The layers that own weights, in order.
+  [[nodiscard]] std::vector<LayerId> weighted_layers() const;
+
+ private:
+  struct Graph;
+  std::shared_ptr<const Graph> graph_;
+};
+
+/// What sits together on a chip: synapses, the neurons they drive, and the pooling of their spikes.
+///
+/// Every layer belongs to exactly one population. Kinds of lead layer: Input, Conv2d, ResidualAdd,
+/// SpikingSelfAttention, ClassifierHead; a Lif follows its only producer, a MaxPool2d its Lif.
+struct Population {
+  LayerId lead;                 ///< input, synapses, attention, add or head
+  std::optional<LayerId> lif;   ///< neurons driven by the lead
+  std::optional<LayerId> pool;  ///< pooling of the neurons' spikes
+  [[nodiscard]] LayerId output() const { return pool ? *pool : lif ? *lif : lead; }
+};
+
+/// Groups the layers of a network into populations, in topological order of their leads.
+/// Throws: Error(unsupported) for a Lif whose producer feeds others too, or a pool not behind a
+/// Lif.
+std::vector<Population> populations(const Network& network);
+
+}  // namespace nj

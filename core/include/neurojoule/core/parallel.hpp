@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace nj {
+
+/// Calls `body(begin, end)` for consecutive chunks of [0, count), in any order, on up to
+/// `threads` threads (0: as many as the machine has). Chunk borders are multiples of `grain` and do
+/// not depend on the number of threads. The first exception of the lowest chunk is rethrown.
+///
+/// Two back ends: oneTBB, and `std::thread` where NJ_PARALLEL_STD_THREAD is defined (the tsan
+/// preset, because Debian's oneTBB reports false races there).
+void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
+                  const std::function<void(std::size_t begin, std::size_t end)>& body);
+
+/// The number of threads that 0 stands for.
+unsigned hardware_threads();
+
+}  // namespace nj

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <span>
+#include <variant>
+#include <vector>
+
+#include "neurojoule/core/feature_shape.hpp"
+
+namespace nj {
+
+/// Binary spikes of one population over time, bit-packed and time-major: `[T, H, W, C]`.
+///
+/// Each time step starts on a 64-bit word; bit `address % 64` of word `address / 64` is the neuron
+/// at that address (see FeatureShape). Padding bits are zero. Iteration is in address order.
+class SpikeTensor {
+ public:
+  SpikeTensor() = default;
+  SpikeTensor(std::uint32_t timesteps, FeatureShape shape);
+
+  [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
+  [[nodiscard]] const FeatureShape& shape() const { return shape_; }
+  [[nodiscard]] std::size_t words_per_step() const { return words_per_step_; }
+
+  [[nodiscard]] std::span<const std::uint64_t> step(std::uint32_t t) const {
+    return std::span(words_).subspan(t * words_per_step_, words_per_step_);
+  }
+  [[nodiscard]] std::span<std::uint64_t> step(std::uint32_t t) {
+    return std::span(words_).subspan(t * words_per_step_, words_per_step_);
+  }
+  [[nodiscard]] bool test(std::uint32_t t, std::uint64_t address) const {
+    return ((step(t)[address / 64] >> (address % 64)) & 1U) != 0;
+  }
+  void set(std::uint32_t t, std::uint64_t address) {
+    step(t)[address / 64] |= std::uint64_t{1} << (address % 64);
+  }
+
+  /// Spikes in one step, and in all steps.
+  [[nodiscard]] std::uint64_t count(std::uint32_t t) const;
+  [[nodiscard]] std::uint64_t count() const;
+  /// Spikes per neuron and time step, 0..1; 0 for an empty tensor.
+  [[nodiscard]] double density() const;
+
+  /// Calls `visit(address, value)` for every spike of a step in address order; value is 1.
+  template <class Visit>
+  void for_each(std::uint32_t t, Visit&& visit) const {
+    const auto words = step(t);
+    for (std::size_t w = 0; w < words.size(); ++w) {
+      for (std::uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
+        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)), std::uint8_t{1});
+      }
+    }
+  }
+
+  friend bool operator==(const SpikeTensor&, const SpikeTensor&) = default;
+
+ private:
+  std::uint32_t timesteps_ = 0;
+  FeatureShape shape_;
+  std::size_t words_per_step_ = 0;
+  std::vector<std::uint64_t> words_;
+};
+
+/// Small non-negative integers ("graded spikes"): input frames and residual streams, `[T, H, W,
+/// C]`.
+class GradedTensor {
+ public:
+  GradedTensor() = default;
+  GradedTensor(std::uint32_t timesteps, FeatureShape shape);
+
+  [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
+  [[nodiscard]] const FeatureShape& shape() const { return shape_; }
+
+  [[nodiscard]] std::span<const std::uint8_t> step(std::uint32_t t) const {
+    return std::span(values_).subspan(t * shape_.neurons(), shape_.neurons());
+  }
+  [[nodiscard]] std::span<std::uint8_t> step(std::uint32_t t) {
+    return std::span(values_).subspan(t * shape_.neurons(), shape_.neurons());
+  }
+
+  /// Non-zero values in one step, and in all steps.
+  [[nodiscard]] std::uint64_t count(std::uint32_t t) const;
+  [[nodiscard]] std::uint64_t count() const;
+  /// Non-zero values per neuron and time step, 0..1; 0 for an empty tensor.
+  [[nodiscard]] double density() const;
+  /// The largest value; 0 for an empty tensor.
+  [[nodiscard]] std::uint8_t max() const;
+
+  /// Calls `visit(address, value)` for every non-zero value of a step in address order.
+  template <class Visit>
+  void for_each(std::uint32_t t, Visit&& visit) const {
+    const auto values = step(t);
+    for (std::size_t a = 0; a < values.size(); ++a) {
+      if (values[a] != 0) visit(std::uint64_t{a}, values[a]);
+    }
+  }
+
+  friend bool operator==(const GradedTensor&, const GradedTensor&) = default;
+
+ private:
+  std::uint32_t timesteps_ = 0;
+  FeatureShape shape_;
+  std::vector<std::uint8_t> values_;
+};
+
+/// What one layer sends: binary or graded spikes.
+using SpikeTrain = std::variant<SpikeTensor, GradedTensor>;
+
+/// Non-zero values in one step / in all steps; shape; visit in address order.
+std::uint64_t count(const SpikeTrain& train, std::uint32_t t);
+std::uint64_t count(const SpikeTrain& train);
+const FeatureShape& shape_of(const SpikeTrain& train);
+std::uint32_t timesteps_of(const SpikeTrain& train);
+
+template <class Visit>
+void for_each(const SpikeTrain& train, std::uint32_t t, Visit&& visit) {
+  std::visit([&](const auto& tensor) { tensor.for_each(t, visit); }, train);
+}
+
+}  // namespace nj

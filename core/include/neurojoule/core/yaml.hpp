@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/core/quantity.hpp"
+
+namespace nj {
+
+/// A cursor into a strictly read YAML document.
+///
+/// Every access marks what it read; `YamlDocument::finish()` then rejects keys nobody read. All
+/// errors are Error(config) with file, 1-based line and column, and key path (`noc.flit_bits`,
+/// `cores[2].x`). Duplicate keys, anchors that recurse, and files over 16 MiB are refused on
+/// loading.
+class YamlNode {
+ public:
+  /// Throws: when the node is not a map or lacks the key (lists the keys present, "did you mean").
+  [[nodiscard]] YamlNode at(std::string_view key) const;
+  [[nodiscard]] std::optional<YamlNode> find(std::string_view key) const;
+  /// Throws: when the node is not a map / not a sequence.
+  [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries() const;
+  [[nodiscard]] std::vector<YamlNode> elements() const;
+
+  [[nodiscard]] bool is_map() const;
+  [[nodiscard]] bool is_sequence() const;
+  [[nodiscard]] bool is_scalar() const;
+
+  /// Scalars. Throws: wrong type, or out of the inclusive range. Integers are decimal, `_` allowed
+  /// between digits; leading zeros are refused, not read as octal.
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] bool boolean() const;
+  [[nodiscard]] std::int64_t integer(std::int64_t min, std::int64_t max) const;
+  [[nodiscard]] double real(double min, double max) const;
+  /// A number with a unit, e.g. `4.2 pJ`; negative values are refused.
+  template <class Q>
+  [[nodiscard]] Q quantity() const;
+  /// One of the given words; the error lists them.
+  template <class E>
+  [[nodiscard]] E one_of(const std::vector<std::pair<std::string_view, E>>& words) const {
+    std::vector<std::string_view> names;
+    for (const auto& [name, value] : words) names.push_back(name);
+    return words[index_of(names)].second;
+  }
+
+  [[nodiscard]] Location location() const;
+  /// An Error(kind) at this node.
+  [[nodiscard]] Error error(const std::string& message, ErrorKind kind = ErrorKind::config) const;
+
+ private:
+  friend class YamlDocument;
+  struct State;
+  struct Node;
+  [[nodiscard]] std::size_t index_of(const std::vector<std::string_view>& names) const;
+  YamlNode(std::shared_ptr<State> state, const Node* node)
+      : state_(std::move(state)), node_(node) {}
+  std::shared_ptr<State> state_;
+  const Node* node_;
+};
+
+extern template Picojoules YamlNode::quantity<Picojoules>() const;
+extern template Picoseconds YamlNode::quantity<Picoseconds>() const;
+extern template Bits YamlNode::quantity<Bits>() const;
+extern template Microwatts YamlNode::quantity<Microwatts>() const;
+extern template Volts YamlNode::quantity<Volts>() const;
+extern template Nanometres YamlNode::quantity<Nanometres>() const;
+
+/// A whole YAML file (one document), parsed and checked for duplicate keys.
+class YamlDocument {
+ public:
+  /// Throws: Error(io) when unreadable, Error(config) when not YAML.
+  static YamlDocument load(const std::filesystem::path& file);
+  static YamlDocument parse(std::string_view text, std::string_view name);
+
+  [[nodiscard]] YamlNode root() const;
+  /// Replaces or adds the value at a dotted key path (`quantization.default.bits`); the value is
+  /// parsed as YAML. Errors about it name `--set key=value` as their file. Throws: Error(config)
+  /// when the path runs through a scalar.
+  void set(std::string_view key_path, std::string_view value);
+  /// Throws: Error(config) at the first key that nobody read, with "did you mean" among the keys
+  /// that were asked for at that place.
+  void finish() const;
+
+ private:
+  std::shared_ptr<YamlNode::State> state_;
+};
+
+/// The candidate nearest to `word` in edit distance, when near enough to be a slip of the hand.
+std::optional<std::string> did_you_mean(std::string_view word,
+                                        const std::vector<std::string>& candidates);
+
+}  // namespace nj
