@@ -1,0 +1,152 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "neurojoule/core/ids.hpp"
+#include "neurojoule/core/number_format.hpp"
+#include "neurojoule/core/quantity.hpp"
+#include "neurojoule/core/yaml.hpp"
+#include "neurojoule/hardware/topology.hpp"
+
+namespace nj {
+
+/// What a core can be used for.
+enum class CoreRole : std::uint8_t {
+  neuron,    ///< weights, accumulators, neurons
+  attention  ///< spike-spike products (Q K^T) V, accumulators, neurons
+};
+std::string_view to_string(CoreRole role);
+
+/// The memories of a core, each its own unit in counts and prices.
+enum class MemoryUnit : std::uint8_t {
+  synapse_memory,      ///< weights and scales
+  accumulator_memory,  ///< partial sums of the step in work and of delayed steps
+  membrane_memory,     ///< membrane potentials
+  spike_buffer         ///< packets waiting at axon-in; q, k, v bits on an attention core
+};
+inline constexpr std::array memory_units{MemoryUnit::synapse_memory, MemoryUnit::accumulator_memory,
+                                         MemoryUnit::membrane_memory, MemoryUnit::spike_buffer};
+std::string_view to_string(MemoryUnit unit);
+
+/// Capacity and access width of one memory.
+struct MemorySpec {
+  Bits capacity;
+  std::uint32_t word_bits = 64;
+};
+
+/// Service times of one core kind; zero where a chip file leaves an optional one out.
+struct CoreTimes {
+  Picoseconds axon_in;                 ///< per delivered packet
+  Picoseconds synapse_word;            ///< per synapse memory word read for a delivered spike
+  Picoseconds synaptic_operation;      ///< per synaptic operation, attention's included
+  Picoseconds neuron_update_active;    ///< per active neuron and step
+  Picoseconds neuron_update_inactive;  ///< per inactive neuron and step
+  Picoseconds axon_out;                ///< per packet sent
+  Picoseconds coincidence_word;        ///< per word of a q or k row read, ANDed and counted
+  Picoseconds score_word;              ///< per word of a v row read and added
+};
+
+/// The weight formats that a core's datapath and decoder accept.
+struct WeightFormats {
+  std::uint32_t uniform_bits = 0;       ///< widest uniform code; 0: none
+  std::uint32_t power_of_two_bits = 0;  ///< widest power-of-two code; 0: none
+  bool float32 = false;
+  [[nodiscard]] bool supports(const NumberFormat& format) const;
+  /// The widest supported code of a scheme; 0 when it is not supported.
+  [[nodiscard]] std::uint32_t max_bits(Scheme scheme) const;
+};
+
+/// One kind of core.
+struct CoreKindSpec {
+  std::string name;  ///< prefix of its components in ActionCounts
+  std::vector<CoreRole> roles;
+  std::uint32_t max_neurons = 0;
+  /// Indexed by MemoryUnit; absent where the kind lacks that memory.
+  std::array<std::optional<MemorySpec>, memory_units.size()> memories;
+  WeightFormats weight_formats;
+  CoreTimes times;
+
+  [[nodiscard]] bool has(CoreRole role) const;
+  [[nodiscard]] const std::optional<MemorySpec>& memory(MemoryUnit unit) const {
+    return memories[static_cast<std::size_t>(unit)];
+  }
+};
+
+/// A mesh of equal tiles, one router each.
+struct MeshSpec {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+  std::vector<std::string> tile;  ///< names of the core kinds in each tile
+  std::uint32_t flit_bits = 64;   ///< a packet is one flit: address, channel and value
+  LinkTimes link;
+  Picoseconds within_tile;  ///< from axon-out to axon-in inside one tile
+};
+
+/// The memory behind the I/O port of tile 0, which sends the input frames.
+struct OffChipSpec {
+  Bits capacity;
+  std::uint32_t word_bits = 64;
+  Picoseconds word_time;  ///< per word read
+  Picoseconds axon_out;   ///< per packet sent from the I/O port
+};
+
+/// A chip as a file states it.
+struct ChipSpec {
+  std::string name;
+  std::string description;
+  Nanometres node;
+  Volts voltage;
+  MeshSpec topology;
+  Picoseconds barrier;  ///< end of a time step, all cores
+  OffChipSpec off_chip;
+  std::vector<CoreKindSpec> core_kinds;
+};
+
+inline constexpr std::uint32_t max_tiles = 4096;
+inline constexpr std::uint32_t max_cores = 65'536;
+/// The longest single time that a chip may state, so that sums stay in 64 bits.
+inline constexpr Picoseconds max_chip_time{1'000'000'000};
+
+/// One core of a chip.
+struct Core {
+  std::uint32_t kind = 0;  ///< position in `ChipSpec::core_kinds`
+  std::uint32_t tile = 0;
+};
+
+/// A validated chip. Cores are numbered tile by tile, in the order of `topology.tile`.
+class Chip {
+ public:
+  /// Throws: Error(config), key = the field's path, when sizes are zero or absurd, a name is
+  /// unknown or used twice, or a memory or time that a role needs is missing.
+  explicit Chip(ChipSpec spec);
+
+  [[nodiscard]] const ChipSpec& spec() const { return spec_; }
+  [[nodiscard]] const Topology& topology() const { return topology_; }
+  [[nodiscard]] std::span<const Core> cores() const { return cores_; }
+  [[nodiscard]] const Core& core(CoreId id) const { return cores_[id.index]; }
+  [[nodiscard]] const CoreKindSpec& kind_of(CoreId id) const {
+    return spec_.core_kinds[core(id).kind];
+  }
+  /// Number of cores of the kind at a position in `ChipSpec::core_kinds`.
+  [[nodiscard]] std::uint64_t cores_of_kind(std::uint32_t kind) const;
+
+ private:
+  ChipSpec spec_;
+  Topology topology_;
+  std::vector<Core> cores_;
+};
+
+/// Reads a chip description; the caller finishes the document.
+/// Throws: Error(config) with file, line, column and key path.
+Chip read_chip(const YamlNode& node);
+/// Reads a whole chip file; keys nobody knows are refused. Throws: as read_chip, or Error(io).
+Chip load_chip(const std::filesystem::path& file);
+
+}  // namespace nj

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/core/number_format.hpp"
+#include "neurojoule/hardware/chip.hpp"
+
+namespace nj {
+
+/// The widths in which a chip stores and computes one layer.
+///
+/// Each is read at one layer of a population: weights and accumulator at the lead, membrane at the
+/// Lif, output at the layer that sends the spikes.
+struct LayerWidths {
+  NumberFormat weights;                   ///< as stored
+  std::uint32_t weight_integer_bits = 8;  ///< the multiplier's weight operand
+  std::uint32_t accumulator_bits = 16;    ///< 1..64
+  std::uint32_t membrane_bits = 16;       ///< 1..64
+  std::uint32_t output_bits = 1;          ///< 1 for spikes, 1..8 for graded values
+};
+
+/// A block of one population's neurons on one core: channels [begin, end) x rows [begin, end) x all
+/// columns.
+struct LayerSlice {
+  std::uint32_t population = 0;
+  std::uint32_t channel_begin = 0;
+  std::uint32_t channel_end = 0;
+  std::uint32_t row_begin = 0;
+  std::uint32_t row_end = 0;
+  CoreId core;
+  friend bool operator==(const LayerSlice&, const LayerSlice&) = default;
+};
+
+/// Which slice sits on which core; a core holds at most one slice. Input populations have none:
+/// they sit at the I/O port of tile 0.
+struct Mapping {
+  std::vector<LayerSlice> slices;  ///< by population, then rows, then channels
+  friend bool operator==(const Mapping&, const Mapping&) = default;
+};
+
+/// One reason why a network does not fit a chip.
+struct Violation {
+  std::string layer;     ///< name of the population's lead layer
+  std::string resource;  ///< `neurons`, a memory's name, `weight_format`, `cores`, ...
+  std::uint64_t needed = 0;
+  std::uint64_t available = 0;
+  std::string message;
+};
+
+/// A mapping, or what it lacks.
+struct MappingResult {
+  Mapping mapping;                    ///< complete when there are no violations
+  std::vector<Violation> violations;  ///< all of them, in population order
+  [[nodiscard]] bool feasible() const { return violations.empty(); }
+};
+
+/// Cuts every population into the fewest slices that fit a core kind of the right role, and puts
+/// each on the nearest free core.
+///
+/// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores).
+/// Nearest: the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
+/// Deterministic. Attention is cut by whole heads. Throws: Error(shape) when `widths` does not have
+/// one entry per layer, Error(config) when a width is out of range.
+MappingResult map_network(const Network& network, std::span<const Population> populations,
+                          std::span<const LayerWidths> widths, const Chip& chip);
+
+/// What one slice occupies on its core.
+///
+/// * neurons: channels x rows x columns (classes for a head).
+/// * synapse_memory: storage_bits(format, channels * in_channels * kernel^2, channels), once for
+///   all positions.
+/// * accumulator_memory: neurons * accumulator bits * slots; slots = 1 + longest wait of an operand
+///   (PopulationGraph); 1 slot for attention, whose sums are made within its step.
+/// * membrane_memory: neurons * membrane bits where there is a Lif.
+/// * spike_buffer: for attention, (q bits of its rows + k and v bits of all rows) * slots.
+struct Footprint {
+  std::uint64_t neurons = 0;
+  std::array<std::uint64_t, memory_units.size()> memory_bits{};  ///< indexed by MemoryUnit
+  [[nodiscard]] std::uint64_t bits(MemoryUnit unit) const {
+    return memory_bits[static_cast<std::size_t>(unit)];
+  }
+};
+
+/// One entry per slice, in order; compare with `chip.kind_of(slice.core)` for utilisation.
+std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
+                                  std::span<const LayerWidths> widths, const Mapping& mapping);
+
+/// Everything wrong with a given mapping: neurons left out or placed twice, cores that do not
+/// exist, lack the role or are used twice, and limits exceeded.
+std::vector<Violation> check_mapping(const Network& network,
+                                     std::span<const Population> populations,
+                                     std::span<const LayerWidths> widths, const Chip& chip,
+                                     const Mapping& mapping);
+
+}  // namespace nj

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/activity.hpp"
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/mapping.hpp"
+
+// What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text.
+//
+// Schedule. Weights are resident. A population at depth d handles its time step t in global step
+// g = t + d; a sample takes T + levels - 1 global steps. In a global step every core runs its neuron
+// unit over its neurons (in address order) while its synapse unit serves the packets that arrive;
+// accumulators are double-buffered, and packets for deeper consumers wait in further slots. The step
+// ends with a barrier once every unit is idle.
+//
+// Packets. One packet per (spike, destination slice): unicast copies, one flit each. A pooled
+// position is sent once per step and slice, when the first spike of its window is found; when two
+// slices send the same pooled position, the receiver drops the second from its axon bitmap (a
+// delivery without synaptic work). Neurons without fan-out send nothing. Links pass one flit per
+// cycle, first come first served; equal times are ordered by (phase, source core, sequence). Router
+// and axon-in buffers are unbounded.
+//
+// Counts, by component `<core kind>.<unit>` (C) and layer (L):
+//
+// * delivery, L = sender for `packet_deliver` [flit] at C = axon_in, else the receiving lead layer:
+//   spike_buffer write_word 1 and read_word 1 per packet on a neuron core; write_word 1 per operand
+//   bit written on an attention core.
+// * synaptic work of a spike on a slice with n channels that reaches P positions (P true to the map
+//   border; a head has P = 1; an add has P = n = 1 and no synapse memory):
+//   synapse_memory read_word P * ceil(n * weight bits / word); accumulator_memory read_word and
+//   write_word P * ceil(n * accumulator bits / word) each; at synapse_unit: accumulate P * n
+//   [accumulator bits]; synaptic_operation P * n [weight bits; 1 for adds and attention]; for
+//   graded inputs multiply P * n [weight integer bits]; power-of-two weights instead shift P * n
+//   [accumulator bits], for binary inputs too (decode).
+// * neuron phase, every slice and step, L = Lif: membrane_memory read_word and write_word
+//   ceil(neurons * membrane bits / word) each; accumulator_memory read_word and write_word (clear)
+//   ceil(neurons * accumulator bits / word) each; at neuron_unit, per neuron: accumulate 3 (bias,
+//   difference, leak sum), shift 1, compare 1, and neuron_update_active or _inactive 1 [membrane
+//   bits]. Active: an input reached the neuron's accumulator for this step, or it fires.
+//   Adds (L = add) have accumulator words and neuron updates [accumulator bits] only; heads (L =
+//   head) have, in the last step only, accumulator words, and per class one accumulate (bias) and
+//   one neuron_update_active [accumulator bits].
+// * pooling, L = pool: or_bit 1 [1] at neuron_unit per spike and window that it falls into.
+// * attention, L = attention, product order (Q K^T) V; d = channels / heads; row = ceil(d / word)
+//   words: per head and query token of the slice read one q row; when it has a spike, per token m
+//   read one k row, and_bit d at attention_unit; per non-zero score read one v row (all
+//   spike_buffer read_word); accumulate [accumulator bits] and synaptic_operation [1] at
+//   attention_unit, one per coincidence and one per score addition. A row of sums stays in
+//   registers until its neuron phase words.
+// * network, L = sender: packet_inject [flit] at C = axon_out (`io.axon_out` for inputs);
+//   spike_within_tile, hop_east_west, hop_north_south [flit] at `network.router`.
+// * input, L = input: read_bit [1] at `off_chip.memory`: neurons * output bits per step (frames are
+//   stored dense).
+// * chip, L = chip_overhead: barrier [0] 1 per global step at `chip.synchronisation`; leak_cycle
+//   [capacity in bits, at most 2^32 - 1] at `<core kind>.<memory>`: latency in ps * cores of that
+//   kind, used or not.
+//
+// Times. Neuron unit: per position on an attention core coincidence_word per q and k row word,
+// score_word per v row word and synaptic_operation per operation; then per neuron
+// neuron_update_active or _inactive, and axon_out per packet, which leaves at the end of it. Synapse
+// unit, per packet: axon_in + synapse words * synapse_word + operations * synaptic_operation. The
+// I/O port reads the frame word by word and sends a value once its last word is there.
+
+namespace nj {
+
+/// What to keep beside the counts.
+struct SimulationOptions {
+  bool record_packets = false;  ///< keep one PacketRecord per packet
+};
+
+/// The journey of one packet.
+struct PacketRecord {
+  std::uint32_t step = 0;  ///< global step
+  LayerId layer;           ///< the layer that sent it
+  std::uint64_t address = 0;
+  std::uint8_t value = 1;
+  CoreId source;         ///< `Chip::cores().size()` for the I/O port
+  CoreId destination;
+  Picoseconds injected;  ///< leaves axon-out
+  Picoseconds arrived;   ///< is at the destination's axon-in queue
+  Picoseconds served;    ///< its synaptic work is done
+  friend bool operator==(const PacketRecord&, const PacketRecord&) = default;
+};
+
+/// Start, and end including the barrier, of one global step.
+struct StepInterval {
+  Picoseconds start;
+  Picoseconds end;
+  friend bool operator==(const StepInterval&, const StepInterval&) = default;
+};
+
+struct Timeline {
+  std::vector<StepInterval> steps;
+  [[nodiscard]] Picoseconds latency() const {
+    return steps.empty() ? Picoseconds{} : steps.back().end;
+  }
+  friend bool operator==(const Timeline&, const Timeline&) = default;
+};
+
+/// How long the units of one core worked.
+struct CoreBusy {
+  Picoseconds neuron_unit;
+  Picoseconds synapse_unit;
+  friend bool operator==(const CoreBusy&, const CoreBusy&) = default;
+};
+
+/// What one sample did to the chip.
+struct SimulationResult {
+  ActionCounts actions;
+  Timeline timeline;
+  std::uint64_t packets = 0;  ///< sent; all are delivered
+  std::uint64_t merged = 0;   ///< of those, pooled positions that another slice had sent already
+  std::uint64_t hops = 0;     ///< links passed, all packets
+  std::vector<CoreBusy> busy;         ///< per core
+  std::vector<PacketRecord> records;  ///< in order of service, when asked for
+  friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
+};
+
+/// Runs the spike trains of one sample through a mapped chip, event by event in integer time.
+///
+/// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing or
+/// do not fit the network or each other, Error(capacity) with the first violation when the mapping
+/// is not feasible (check_mapping), Error(config) for widths out of range.
+SimulationResult simulate(const Network& network, std::span<const Population> populations,
+                          std::span<const LayerWidths> widths, const SpikeTrace& trace,
+                          const Chip& chip, const Mapping& mapping,
+                          const SimulationOptions& options = {});
+
+}  // namespace nj
