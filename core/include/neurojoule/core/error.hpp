@@ -25,11 +25,11 @@ std::string_view to_string(ErrorKind kind);
 
 /// Where an error was found; every part is optional.
 struct Location {
-  std::string file{};                        ///< path as the user wrote it
-  std::optional<std::size_t> line{};         ///< 1-based
-  std::optional<std::size_t> column{};       ///< 1-based
-  std::optional<std::uint64_t> byte_offset;  ///< from the start of a binary file
-  std::string key{};                         ///< key path, tensor or dataset name
+  std::string file{};                          ///< path as the user wrote it
+  std::optional<std::size_t> line{};           ///< 1-based
+  std::optional<std::size_t> column{};         ///< 1-based
+  std::optional<std::uint64_t> byte_offset{};  ///< from the start of a binary file
+  std::string key{};                           ///< key path, tensor or dataset name
 };
 
 /// The one exception type of the libraries.

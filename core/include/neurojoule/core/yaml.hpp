@@ -56,6 +56,7 @@ class YamlNode {
 
  private:
   friend class YamlDocument;
+  friend class YamlCopier;
   struct State;
   struct Node;
   [[nodiscard]] std::size_t index_of(const std::vector<std::string_view>& names) const;

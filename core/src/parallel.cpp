@@ -1,0 +1,92 @@
+#include "neurojoule/core/parallel.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#ifdef NJ_PARALLEL_STD_THREAD
+#include <atomic>
+#include <vector>
+#else
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+#endif
+
+namespace nj {
+namespace {
+
+/// Keeps the exception of the lowest chunk, so that the error reported does not depend on timing.
+class FirstFailure {
+ public:
+  void record(std::size_t chunk) {
+    const std::lock_guard lock(mutex_);
+    if (exception_ && chunk_ <= chunk) return;
+    chunk_ = chunk;
+    exception_ = std::current_exception();
+  }
+  void rethrow() const {
+    if (exception_) std::rethrow_exception(exception_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::size_t chunk_ = 0;
+  std::exception_ptr exception_;
+};
+
+#ifdef NJ_PARALLEL_STD_THREAD
+void for_each_chunk(std::size_t chunks, unsigned threads,
+                    const std::function<void(std::size_t)>& run) {
+  std::atomic<std::size_t> next{0};
+  const auto work = [&] {
+    for (std::size_t chunk = next++; chunk < chunks; chunk = next++) run(chunk);
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = 1; i < threads; ++i) workers.emplace_back(work);
+  work();
+  for (std::thread& worker : workers) worker.join();
+}
+#else
+void for_each_chunk(std::size_t chunks, unsigned threads,
+                    const std::function<void(std::size_t)>& run) {
+  // An arena larger than the machine needs the global limit raised as well.
+  const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism,
+                                          threads);
+  oneapi::tbb::task_arena arena(static_cast<int>(threads));
+  arena.execute([&] {
+    oneapi::tbb::parallel_for(
+        std::size_t{0}, chunks, [&](std::size_t chunk) { run(chunk); },
+        oneapi::tbb::simple_partitioner{});
+  });
+}
+#endif
+
+}  // namespace
+
+unsigned hardware_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
+                  const std::function<void(std::size_t, std::size_t)>& body) {
+  grain = std::max<std::size_t>(grain, 1);
+  const std::size_t chunks = count / grain + (count % grain != 0 ? 1 : 0);
+  if (threads == 0) threads = hardware_threads();
+  threads = static_cast<unsigned>(std::min<std::size_t>(threads, chunks));
+  FirstFailure failure;
+  const auto run = [&](std::size_t chunk) {
+    try {
+      body(chunk * grain, std::min(count, (chunk + 1) * grain));
+    } catch (...) {
+      failure.record(chunk);
+    }
+  };
+  if (threads <= 1) {
+    for (std::size_t chunk = 0; chunk < chunks; ++chunk) run(chunk);
+  } else {
+    for_each_chunk(chunks, threads, run);
+  }
+  failure.rethrow();
+}
+
+}  // namespace nj

@@ -1,0 +1,381 @@
+#include "neurojoule/core/yaml.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <deque>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <yaml-cpp/yaml.h>
+
+#include "neurojoule/core/atomic_file.hpp"
+
+namespace nj {
+
+// A document is copied from yaml-cpp into plain nodes once: yaml-cpp lets duplicate keys pass,
+// throws without a key on a failed conversion, and cannot say which keys were read.
+struct YamlNode::Node {
+  enum class Kind { null, scalar, sequence, map };
+  struct Entry {
+    std::string key;
+    const Node* value;
+  };
+  Kind kind = Kind::null;
+  std::string scalar;
+  std::vector<const Node*> elements;
+  std::vector<Entry> entries;
+  Location location;                    ///< of the value; key = key path
+  mutable bool read = false;            ///< somebody asked for this value
+  mutable std::set<std::string> asked;  ///< keys somebody asked this map for
+};
+
+struct YamlNode::State {
+  std::string name;
+  std::deque<Node> nodes;
+  Node* root = nullptr;
+
+  Node* add(Location location) {
+    nodes.emplace_back();
+    nodes.back().location = std::move(location);
+    return &nodes.back();
+  }
+};
+
+namespace {
+
+constexpr std::uint64_t max_file_bytes = std::uint64_t{16} << 20;
+constexpr std::size_t max_nodes = 1'000'000;
+constexpr int max_depth = 64;
+
+std::string child_path(const std::string& parent, std::string_view key) {
+  return parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key);
+}
+
+std::string quoted_list(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+/// yaml-cpp marks are 0-based; ours are 1-based.
+Location location_of(const std::string& file, const YAML::Mark& mark, std::string path) {
+  Location location{.file = file, .key = std::move(path)};
+  if (mark.line >= 0) {
+    location.line = static_cast<std::size_t>(mark.line) + 1;
+    location.column = static_cast<std::size_t>(mark.column) + 1;
+  }
+  return location;
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
+  const auto nearest = did_you_mean(word, candidates);
+  return nearest ? fmt::format(", did you mean '{}'?", *nearest) : "";
+}
+
+}  // namespace
+
+std::optional<std::string> did_you_mean(std::string_view word,
+                                        const std::vector<std::string>& candidates) {
+  const auto distance = [&](std::string_view other) {
+    std::vector<std::size_t> row(other.size() + 1);
+    for (std::size_t j = 0; j <= other.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= word.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= other.size(); ++j) {
+        const std::size_t substitute = diagonal + (word[i - 1] == other[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      }
+    }
+    return row[other.size()];
+  };
+  std::optional<std::string> best;
+  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const std::string& candidate : candidates) {
+    const std::size_t d = distance(candidate);
+    if (d < best_distance && d < candidate.size()) {
+      best_distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+/// Copies yaml-cpp nodes, bounded in depth and number, refusing duplicate and non-scalar keys.
+class YamlCopier {
+ public:
+  using Node = YamlNode::Node;
+  explicit YamlCopier(YamlNode::State& state) : state_(state) {}
+
+  Node* copy(const YAML::Node& from, const std::string& path, int depth) {
+    Node* to = state_.add(location_of(state_.name, from.Mark(), path));
+    if (depth > max_depth) fail(*to, fmt::format("nested deeper than {} levels", max_depth));
+    if (state_.nodes.size() > max_nodes) {
+      fail(*to, fmt::format("more than {} values", max_nodes));
+    }
+    if (from.IsScalar()) {
+      to->kind = Node::Kind::scalar;
+      to->scalar = from.Scalar();
+    } else if (from.IsSequence()) {
+      to->kind = Node::Kind::sequence;
+      std::size_t index = 0;
+      for (const YAML::Node& element : from) {
+        to->elements.push_back(copy(element, fmt::format("{}[{}]", path, index++), depth + 1));
+      }
+    } else if (from.IsMap()) {
+      to->kind = Node::Kind::map;
+      for (const auto& entry : from) copy_entry(*to, entry.first, entry.second, path, depth);
+    }
+    return to;
+  }
+
+ private:
+  [[noreturn]] static void fail(const Node& node, const std::string& message) {
+    throw Error(ErrorKind::config, message, node.location);
+  }
+
+  void copy_entry(Node& to, const YAML::Node& key, const YAML::Node& value, const std::string& path,
+                  int depth) {
+    Location location = location_of(state_.name, key.Mark(), path);
+    if (!key.IsScalar()) throw Error(ErrorKind::config, "a key must be a word", location);
+    location.key = child_path(path, key.Scalar());
+    for (const Node::Entry& other : to.entries) {
+      if (other.key == key.Scalar()) {
+        throw Error(
+            ErrorKind::config,
+            fmt::format("duplicate key, first at line {}", other.value->location.line.value_or(0)),
+            location);
+      }
+    }
+    Node* child = copy(value, location.key, depth + 1);
+    child->location = location;  // a reader looks for the key
+    to.entries.push_back({key.Scalar(), child});
+  }
+
+  YamlNode::State& state_;
+};
+
+YamlDocument YamlDocument::load(const std::filesystem::path& file) {
+  return parse(read_file(file, max_file_bytes), file.string());
+}
+
+YamlDocument YamlDocument::parse(std::string_view text, std::string_view name) {
+  YamlDocument document;
+  document.state_ = std::make_shared<YamlNode::State>();
+  document.state_->name = std::string(name);
+  try {
+    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) {
+      throw Error(ErrorKind::config, "holds more than one YAML document",
+                  {.file = std::string(name)});
+    }
+    document.state_->root = YamlCopier(*document.state_)
+                                .copy(documents.empty() ? YAML::Node() : documents.front(), "", 0);
+  } catch (const YAML::Exception& error) {
+    throw Error(ErrorKind::config, "not YAML: " + error.msg,
+                location_of(std::string(name), error.mark, ""));
+  }
+  return document;
+}
+
+YamlNode YamlDocument::root() const {
+  state_->root->read = true;
+  return {state_, state_->root};
+}
+
+void YamlDocument::set(std::string_view key_path, std::string_view value) {
+  using Node = YamlNode::Node;
+  const std::string origin = fmt::format("--set {}={}", key_path, value);
+  parse(value, origin);  // refuses what is not YAML, with `origin` as the place
+  Node* map = state_->root;
+  std::string path;
+  std::string_view rest = key_path;
+  while (true) {
+    if (map->kind == Node::Kind::null) map->kind = Node::Kind::map;
+    // The longest key that the map has wins, so that keys with dots in them (layer names) are
+    // found.
+    std::string_view key = rest.substr(0, rest.find('.'));
+    for (const Node::Entry& entry : map->entries) {
+      if (rest.starts_with(entry.key) && entry.key.size() > key.size() &&
+          (rest.size() == entry.key.size() || rest[entry.key.size()] == '.')) {
+        key = rest.substr(0, entry.key.size());
+      }
+    }
+    if (key.empty() || map->kind != Node::Kind::map) {
+      throw Error(ErrorKind::config,
+                  key.empty() ? "expected a key path such as quantization.default.bits"
+                              : fmt::format("'{}' is not a map", path),
+                  {.file = origin});
+    }
+    path = child_path(path, key);
+    const bool last = key.size() == rest.size();
+    auto entry = std::find_if(map->entries.begin(), map->entries.end(),
+                              [&](const Node::Entry& e) { return e.key == key; });
+    if (entry == map->entries.end()) {
+      map->entries.push_back({std::string(key), state_->add({.file = origin, .key = path})});
+      entry = std::prev(map->entries.end());
+    }
+    if (last) {
+      // The subtree is parsed again under this document's state so that one state owns all nodes.
+      const std::string name = std::exchange(state_->name, origin);
+      entry->value = YamlCopier(*state_).copy(YAML::Load(std::string(value)), path, 0);
+      state_->name = name;
+      return;
+    }
+    map = const_cast<Node*>(entry->value);  // NOLINT: nodes live in state_, which this object owns
+    rest.remove_prefix(key.size() + 1);
+  }
+}
+
+void YamlDocument::finish() const {
+  // Depth first in document order, so that the first stray key is the one reported.
+  const auto visit = [](const auto& self, const YamlNode::Node& node) -> void {
+    for (const auto& entry : node.entries) {
+      if (!entry.value->read) {
+        std::vector<std::string> known(node.asked.begin(), node.asked.end());
+        const std::string nearest = suggestion(entry.key, known);
+        throw Error(ErrorKind::config,
+                    "unknown key" + (!nearest.empty() ? nearest
+                                     : known.empty()  ? ""
+                                                      : ", expected one of " + quoted_list(known)),
+                    entry.value->location);
+      }
+      self(self, *entry.value);
+    }
+    for (const auto* element : node.elements) self(self, *element);
+  };
+  visit(visit, *state_->root);
+}
+
+std::optional<YamlNode> YamlNode::find(std::string_view key) const {
+  if (node_->kind == Node::Kind::null) return std::nullopt;
+  if (node_->kind != Node::Kind::map) throw error("expected a map of keys");
+  node_->asked.emplace(key);
+  for (const Node::Entry& entry : node_->entries) {
+    if (entry.key != key) continue;
+    entry.value->read = true;
+    return YamlNode(state_, entry.value);
+  }
+  return std::nullopt;
+}
+
+YamlNode YamlNode::at(std::string_view key) const {
+  if (auto node = find(key)) return *node;
+  std::vector<std::string> present;
+  for (const Node::Entry& entry : node_->entries) present.push_back(entry.key);
+  const std::string nearest = suggestion(key, present);
+  throw error(fmt::format(
+      "lacks the key '{}'{}", key,
+      nearest.empty() ? "" : fmt::format(" ('{}' is there)", *did_you_mean(key, present))));
+}
+
+std::vector<std::pair<std::string, YamlNode>> YamlNode::entries() const {
+  if (node_->kind == Node::Kind::null) return {};
+  if (node_->kind != Node::Kind::map) throw error("expected a map of keys");
+  std::vector<std::pair<std::string, YamlNode>> result;
+  for (const Node::Entry& entry : node_->entries) {
+    entry.value->read = true;
+    result.emplace_back(entry.key, YamlNode(state_, entry.value));
+  }
+  return result;
+}
+
+std::vector<YamlNode> YamlNode::elements() const {
+  if (node_->kind != Node::Kind::sequence) throw error("expected a list");
+  std::vector<YamlNode> result;
+  for (const Node* element : node_->elements) {
+    element->read = true;
+    result.push_back(YamlNode(state_, element));
+  }
+  return result;
+}
+
+bool YamlNode::is_map() const { return node_->kind == Node::Kind::map; }
+bool YamlNode::is_sequence() const { return node_->kind == Node::Kind::sequence; }
+bool YamlNode::is_scalar() const { return node_->kind == Node::Kind::scalar; }
+
+std::string YamlNode::text() const {
+  if (!is_scalar()) {
+    throw error(node_->kind == Node::Kind::null ? "expected a value, got none"
+                                                : "expected one value, got a list or map");
+  }
+  return node_->scalar;
+}
+
+bool YamlNode::boolean() const {
+  const std::string word = text();
+  if (word == "true") return true;
+  if (word == "false") return false;
+  throw error(fmt::format("expected true or false, got '{}'", word));
+}
+
+std::int64_t YamlNode::integer(std::int64_t min, std::int64_t max) const {
+  std::string word = text();
+  const std::string shown = word;
+  const std::size_t digits = word.starts_with('-') ? 1 : 0;
+  const bool separators_ok =
+      word.find("__") == std::string::npos && !word.ends_with('_') && word.substr(digits, 1) != "_";
+  if (separators_ok) word.erase(std::remove(word.begin(), word.end(), '_'), word.end());
+  std::int64_t value = 0;
+  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+  const bool out_of_range = code == std::errc::result_out_of_range;
+  if ((code != std::errc{} && !out_of_range) || end != word.data() + word.size()) {
+    throw error(fmt::format("expected a whole number, got '{}'", shown));
+  }
+  if (word.size() > digits + 1 && word[digits] == '0') {
+    throw error(fmt::format("a leading zero is ambiguous, got '{}'", shown));
+  }
+  if (out_of_range || value < min || value > max) {
+    throw error(fmt::format("expected {}..{}, got {}", min, max, shown));
+  }
+  return value;
+}
+
+double YamlNode::real(double min, double max) const {
+  const std::string word = text();
+  double value = 0;
+  const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (code != std::errc{} || end != word.data() + word.size() || !std::isfinite(value)) {
+    throw error(fmt::format("expected a number, got '{}'", word));
+  }
+  if (value < min || value > max)
+    throw error(fmt::format("expected {}..{}, got {}", min, max, word));
+  return value;
+}
+
+template <class Q>
+Q YamlNode::quantity() const {
+  try {
+    const Q value = parse_quantity<Q>(text());
+    if (value < Q{}) throw error(fmt::format("expected no negative value, got '{}'", text()));
+    return value;
+  } catch (const Error& failure) {
+    if (failure.location().line || !failure.location().file.empty()) throw;
+    throw error(failure.message());
+  }
+}
+
+template Picojoules YamlNode::quantity<Picojoules>() const;
+template Picoseconds YamlNode::quantity<Picoseconds>() const;
+template Bits YamlNode::quantity<Bits>() const;
+template Microwatts YamlNode::quantity<Microwatts>() const;
+template Volts YamlNode::quantity<Volts>() const;
+template Nanometres YamlNode::quantity<Nanometres>() const;
+
+std::size_t YamlNode::index_of(const std::vector<std::string_view>& names) const {
+  const std::string word = text();
+  const auto found = std::find(names.begin(), names.end(), word);
+  if (found == names.end()) {
+    throw error(fmt::format("expected one of {}, got '{}'", fmt::join(names, ", "), word));
+  }
+  return static_cast<std::size_t>(found - names.begin());
+}
+
+Location YamlNode::location() const { return node_->location; }
+
+Error YamlNode::error(const std::string& message, ErrorKind kind) const {
+  return {kind, message, node_->location};
+}
+
+}  // namespace nj
