@@ -1,0 +1,82 @@
+#include <array>
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/action_counts.hpp>
+#include <neurojoule/core/number_format.hpp>
+#include <neurojoule/core/rng.hpp>
+
+#include "support/thrown.hpp"
+
+using namespace nj;
+using nj::testing::message_of;
+
+TEST_CASE("Philox 4x32-10 gives its authors' known answers") {
+  // Random123 distribution, kat_vectors: philox4x32 10.
+  CHECK(philox4x32({0, 0, 0, 0}, {0, 0}) ==
+        std::array<std::uint32_t, 4>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
+  CHECK(philox4x32({0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff}) ==
+        std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+  CHECK(philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}) ==
+        std::array<std::uint32_t, 4>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+}
+
+TEST_CASE(
+    "random integers stay below their bound and normals have mean 0 and the asked deviation") {
+  const RandomKey key{.seed = 11, .stream = 3, .entity = 5};
+  constexpr int draws = 20000;
+  std::array<int, 10> seen{};
+  double sum = 0;
+  double squares = 0;
+  for (std::uint32_t i = 0; i < draws; ++i) {
+    ++seen.at(random_below(key, i, 10));
+    const auto normal = static_cast<double>(random_normal(key, i, 1000));
+    sum += normal;
+    squares += normal * normal;
+  }
+  // 2,000 expected per value, standard deviation 42: five of them.
+  for (const int count : seen) CHECK(std::abs(count - 2000) < 212);
+  CHECK(std::abs(sum / draws) < 5 * 1000 / std::sqrt(draws));
+  CHECK(std::sqrt(squares / draws) == doctest::Approx(1000).epsilon(0.03));
+}
+
+TEST_CASE("storage counts codes and scales") {
+  // 96 channels of 9 * 48 weights at 3 bits, one 32-bit scale per channel.
+  const NumberFormat format{Scheme::uniform, 3, Granularity::per_channel};
+  CHECK(storage_bits(format, 96 * 432, 96) == 96 * 432 * 3 + 96 * 32);
+  CHECK(effective_bits(format, 96 * 432, 96) == doctest::Approx(3 + 32.0 / 432).epsilon(1e-12));
+  CHECK(storage_bits({Scheme::uniform, 3, Granularity::per_tensor}, 100, 10) == 332);
+  CHECK(storage_bits({}, 100, 10) == 3200);
+}
+
+TEST_CASE("formats print, and refuse widths that they do not have") {
+  CHECK(to_string(NumberFormat{Scheme::uniform, 8, Granularity::per_channel}) == "uniform8");
+  CHECK(to_string(NumberFormat{Scheme::power_of_two, 4, Granularity::per_tensor}) == "pot4/tensor");
+  CHECK(integer_bits({Scheme::power_of_two, 4, Granularity::per_channel}) == 8);
+  CHECK(message_of([] {
+          validate(NumberFormat{Scheme::uniform, 1, Granularity::per_channel});
+        }) == "uniform takes 2..16 bits, got 1");
+  CHECK(message_of([] { validate(FixedPointFormat{.bits = 8, .fraction_bits = 7}); }) ==
+        "a word of 8 bits takes 0..6 fraction bits, got 7");
+  CHECK(FixedPointFormat{.bits = 8}.max() == 127);
+  CHECK(FixedPointFormat{.bits = 8}.min() == -128);
+}
+
+TEST_CASE("action counts merge by key and never hold zeros") {
+  ActionCounts counts;
+  const ActionKey read{"neuron.synapse_memory", Action::read_word, 64, {2}};
+  counts.add(read, 5);
+  counts.add(read, 2);
+  counts.add({"chip", Action::barrier, 0, chip_overhead}, 0);
+  ActionCounts other;
+  other.add(read, 1);
+  other.add({"neuron.synapse_memory", Action::read_word, 64, {3}}, 10);
+  counts += other;
+  CHECK(counts.at(read) == 8);
+  CHECK(counts.entries().size() == 2);
+  CHECK(counts.total(Action::read_word) == 18);
+  CHECK(parse_action("hop_east_west") == Action::hop_east_west);
+  CHECK(
+      message_of([] { parse_action("hop"); }).starts_with("unknown action 'hop', expected one of"));
+}

@@ -1,0 +1,41 @@
+#include <atomic>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/error.hpp>
+#include <neurojoule/core/parallel.hpp>
+
+#include "support/thrown.hpp"
+
+using namespace nj;
+
+TEST_CASE("every index is visited once, in chunks that do not depend on the thread count") {
+  for (const unsigned threads : {0U, 1U, 2U, 4U}) {
+    std::vector<int> visits(1003);
+    std::atomic<int> chunks{0};
+    parallel_for(visits.size(), 10, threads, [&](std::size_t begin, std::size_t end) {
+      CHECK(begin % 10 == 0);
+      CHECK(end - begin == (begin == 1000 ? 3 : 10));
+      for (std::size_t i = begin; i < end; ++i) ++visits[i];
+      ++chunks;
+    });
+    CHECK(chunks == 101);
+    CHECK(visits == std::vector<int>(1003, 1));
+  }
+}
+
+TEST_CASE("the failure of the lowest chunk is the one reported") {
+  for (const unsigned threads : {1U, 4U}) {
+    const std::string message = nj::testing::message_of([&] {
+      parallel_for(100, 1, threads, [](std::size_t begin, std::size_t) {
+        if (begin >= 37) throw Error(ErrorKind::numeric, std::to_string(begin));
+      });
+    });
+    CHECK(message == "37");
+  }
+}
+
+TEST_CASE("an empty range calls nothing") {
+  parallel_for(0, 8, 4, [](std::size_t, std::size_t) { FAIL("called"); });
+}

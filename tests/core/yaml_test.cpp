@@ -1,0 +1,126 @@
+#include <fstream>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/yaml.hpp>
+
+#include "support/thrown.hpp"
+
+using namespace nj;
+using nj::testing::message_of;
+
+namespace {
+
+YamlDocument parse(std::string_view text) { return YamlDocument::parse(text, "chip.yaml"); }
+
+/// What reading `text` with `read(root)` and finishing prints.
+template <class Read>
+std::string error_of(std::string_view text, Read read) {
+  return message_of([&] {
+    const YamlDocument document = parse(text);
+    read(document.root());
+    document.finish();
+  });
+}
+
+enum class Colour { red, blue };
+
+}  // namespace
+
+TEST_CASE("values are read by type, range and unit") {
+  const YamlDocument document = parse(
+      "flit: 64 bit\n"
+      "neurons: 65_536\n"
+      "ratio: 0.5\n"
+      "on: true\n"
+      "colour: blue\n"
+      "list: [1, 2]\n");
+  const YamlNode root = document.root();
+  CHECK(root.at("flit").quantity<Bits>() == Bits(64));
+  CHECK(root.at("neurons").integer(1, 1 << 20) == 65536);
+  CHECK(root.at("ratio").real(0, 1) == 0.5);
+  CHECK(root.at("on").boolean());
+  CHECK(root.at("colour").one_of<Colour>({{"red", Colour::red}, {"blue", Colour::blue}}) ==
+        Colour::blue);
+  CHECK(root.at("list").elements()[1].integer(0, 9) == 2);
+  CHECK_FALSE(root.find("absent"));
+  document.finish();
+}
+
+TEST_CASE("each rule of the strict reader reports file, line, column and key path") {
+  const auto nothing = [](const YamlNode&) {};
+  CHECK(error_of("a:\n  b: 1\n  b: 2\n", nothing) ==
+        "chip.yaml:3:3: a.b: duplicate key, first at line 2");
+  CHECK(error_of("a: [1, 2\n", nothing).starts_with("chip.yaml:2:1: not YAML: "));
+  CHECK(error_of("a: 1\n---\nb: 2\n", nothing) == "chip.yaml: holds more than one YAML document");
+  CHECK(error_of("noc:\n  flit_bits: 0\n", [](const YamlNode& root) {
+          return root.at("noc").at("flit_bits").integer(1, 1024);
+        }) == "chip.yaml:2:3: noc.flit_bits: expected 1..1024, got 0");
+  CHECK(error_of("cores:\n  - {x: 1}\n  - {x: one}\n", [](const YamlNode& root) {
+          for (const YamlNode& core : root.at("cores").elements()) {
+            (void)core.at("x").integer(0, 9);
+          }
+        }) == "chip.yaml:3:6: cores[1].x: expected a whole number, got 'one'");
+  CHECK(error_of("bits: 010\n", [](const YamlNode& root) {
+          return root.at("bits").integer(0, 99);
+        }) == "chip.yaml:1:1: bits: a leading zero is ambiguous, got '010'");
+  CHECK(error_of("bits: 99999999999999999999\n", [](const YamlNode& root) {
+          return root.at("bits").integer(0, 99);
+        }) == "chip.yaml:1:1: bits: expected 0..99, got 99999999999999999999");
+  CHECK(error_of("hop: 4.1\n", [](const YamlNode& root) {
+          return root.at("hop").quantity<Picoseconds>();
+        }) == "chip.yaml:1:1: hop: '4.1' lacks a unit, expected one of ps, ns, us, ms, s");
+  CHECK(error_of("hop: -4 ns\n", [](const YamlNode& root) {
+          return root.at("hop").quantity<Picoseconds>();
+        }) == "chip.yaml:1:1: hop: expected no negative value, got '-4 ns'");
+  CHECK(error_of("on: yes\n", [](const YamlNode& root) { return root.at("on").boolean(); }) ==
+        "chip.yaml:1:1: on: expected true or false, got 'yes'");
+  CHECK(error_of("c: green\n", [](const YamlNode& root) {
+          (void)root.at("c").one_of<Colour>({{"red", Colour::red}, {"blue", Colour::blue}});
+        }) == "chip.yaml:1:1: c: expected one of red, blue, got 'green'");
+  CHECK(error_of("x: .nan\n", [](const YamlNode& root) { return root.at("x").real(0, 1); }) ==
+        "chip.yaml:1:1: x: expected a number, got '.nan'");
+}
+
+TEST_CASE("missing and unknown keys name what was probably meant") {
+  CHECK(error_of("chipp: a\n", [](const YamlNode& root) { return root.at("chip"); }) ==
+        "chip.yaml:1:1: lacks the key 'chip' ('chipp' is there)");
+  CHECK(error_of("a: 1\nwidht: 8\n", [](const YamlNode& root) {
+          (void)root.at("a").integer(0, 9);
+          (void)root.find("width");
+        }) == "chip.yaml:2:1: widht: unknown key, did you mean 'width'?");
+  CHECK(error_of("a: 1\nzzzzzz: 8\n", [](const YamlNode& root) {
+          return root.at("a").integer(0, 9);
+        }) == "chip.yaml:2:1: zzzzzz: unknown key, expected one of a");
+}
+
+TEST_CASE("a --set value replaces or adds one key, with its own place in errors") {
+  YamlDocument document =
+      parse("quantization:\n  default: {bits: 8}\n  layers: {a.b: {bits: 2}}\n");
+  document.set("quantization.default.bits", "4");
+  document.set("quantization.layers.a.b.bits", "3");
+  document.set("seed", "0x");
+  const YamlNode quantization = document.root().at("quantization");
+  CHECK(quantization.at("default").at("bits").integer(2, 16) == 4);
+  CHECK(quantization.at("layers").at("a.b").at("bits").integer(2, 16) == 3);
+  CHECK(message_of([&] { return document.root().at("seed").integer(0, 9); }) ==
+        "--set seed=0x:1:1: seed: expected a whole number, got '0x'");
+  CHECK(message_of([&] { document.set("quantization.default.bits.x", "1"); }) ==
+        "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
+}
+
+TEST_CASE("hostile documents are refused before they cost anything") {
+  CHECK(message_of([] { YamlDocument::load("no/such/file.yaml"); }) ==
+        "no/such/file.yaml: no such file");
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += "[";
+  for (int i = 0; i < 200; ++i) deep += "]";
+  CHECK(message_of([&] { parse(deep); }).find("nested deeper than 64 levels") != std::string::npos);
+  // Each alias doubles the size: 2^30 values if it were expanded without a bound.
+  std::string laughs = "a0: &a0 [x, x]\n";
+  for (int i = 1; i < 30; ++i) {
+    laughs += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [*a" +
+              std::to_string(i - 1) + ", *a" + std::to_string(i - 1) + "]\n";
+  }
+  CHECK(message_of([&] { parse(laughs); }).find("more than 1000000 values") != std::string::npos);
+}
