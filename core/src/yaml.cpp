@@ -67,6 +67,28 @@ Location location_of(const std::string& file, const YAML::Mark& mark, std::strin
   return location;
 }
 
+/// A scalar as YAML flow text: plain when only harmless characters are in it, else double-quoted.
+std::string quoted_if_needed(std::string_view scalar) {
+  constexpr std::string_view harmless =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+ ";
+  const bool plain = !scalar.empty() && scalar != "null" && scalar.front() != ' ' &&
+                     scalar.back() != ' ' && scalar.front() != '-' &&
+                     scalar.find_first_not_of(harmless) == std::string_view::npos;
+  const bool number = scalar.starts_with('-') && scalar.size() > 1 &&
+                      scalar.find_first_not_of("0123456789.eE-+") == std::string_view::npos;
+  if (plain || number) return std::string(scalar);
+  std::string text = "\"";
+  for (const char c : scalar) {
+    if (c == '\n') {
+      text += "\\n";
+      continue;
+    }
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + '"';
+}
+
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
   const auto nearest = did_you_mean(word, candidates);
   return nearest ? fmt::format(", did you mean '{}'?", *nearest) : "";
@@ -184,9 +206,8 @@ YamlNode YamlDocument::root() const {
   return {state_, state_->root};
 }
 
-void YamlDocument::set(std::string_view key_path, std::string_view value) {
+void YamlDocument::set(std::string_view key_path, std::string_view value, std::string_view origin) {
   using Node = YamlNode::Node;
-  const std::string origin = fmt::format("--set {}={}", key_path, value);
   parse(value, origin);  // refuses what is not YAML, with `origin` as the place
   Node* map = state_->root;
   std::string path;
@@ -206,19 +227,20 @@ void YamlDocument::set(std::string_view key_path, std::string_view value) {
       throw Error(ErrorKind::config,
                   key.empty() ? "expected a key path such as quantization.default.bits"
                               : fmt::format("'{}' is not a map", path),
-                  {.file = origin});
+                  {.file = std::string(origin)});
     }
     path = child_path(path, key);
     const bool last = key.size() == rest.size();
     auto entry = std::find_if(map->entries.begin(), map->entries.end(),
                               [&](const Node::Entry& e) { return e.key == key; });
     if (entry == map->entries.end()) {
-      map->entries.push_back({std::string(key), state_->add({.file = origin, .key = path})});
+      map->entries.push_back(
+          {std::string(key), state_->add({.file = std::string(origin), .key = path})});
       entry = std::prev(map->entries.end());
     }
     if (last) {
       // The subtree is parsed again under this document's state so that one state owns all nodes.
-      const std::string name = std::exchange(state_->name, origin);
+      const std::string name = std::exchange(state_->name, std::string(origin));
       entry->value = YamlCopier(*state_).copy(YAML::Load(std::string(value)), path, 0);
       state_->name = name;
       return;
@@ -370,6 +392,26 @@ std::size_t YamlNode::index_of(const std::vector<std::string_view>& names) const
     throw error(fmt::format("expected one of {}, got '{}'", fmt::join(names, ", "), word));
   }
   return static_cast<std::size_t>(found - names.begin());
+}
+
+std::string YamlNode::flow() const {
+  node_->read = true;
+  std::vector<std::string> parts;
+  switch (node_->kind) {
+    case Node::Kind::null:
+      return "null";
+    case Node::Kind::scalar:
+      return quoted_if_needed(node_->scalar);
+    case Node::Kind::sequence:
+      for (const YamlNode& element : elements()) parts.push_back(element.flow());
+      return fmt::format("[{}]", fmt::join(parts, ", "));
+    case Node::Kind::map:
+      for (const auto& [key, value] : entries()) {
+        parts.push_back(fmt::format("{}: {}", quoted_if_needed(key), value.flow()));
+      }
+      return fmt::format("{{{}}}", fmt::join(parts, ", "));
+  }
+  return "";
 }
 
 Location YamlNode::location() const { return node_->location; }

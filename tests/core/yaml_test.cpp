@@ -97,16 +97,17 @@ TEST_CASE("missing and unknown keys name what was probably meant") {
 TEST_CASE("a --set value replaces or adds one key, with its own place in errors") {
   YamlDocument document =
       parse("quantization:\n  default: {bits: 8}\n  layers: {a.b: {bits: 2}}\n");
-  document.set("quantization.default.bits", "4");
-  document.set("quantization.layers.a.b.bits", "3");
-  document.set("seed", "0x");
+  document.set("quantization.default.bits", "4", "--set quantization.default.bits=4");
+  document.set("quantization.layers.a.b.bits", "3", "--set quantization.layers.a.b.bits=3");
+  document.set("seed", "0x", "--set seed=0x");
   const YamlNode quantization = document.root().at("quantization");
   CHECK(quantization.at("default").at("bits").integer(2, 16) == 4);
   CHECK(quantization.at("layers").at("a.b").at("bits").integer(2, 16) == 3);
   CHECK(message_of([&] { return document.root().at("seed").integer(0, 9); }) ==
         "--set seed=0x:1:1: seed: expected a whole number, got '0x'");
-  CHECK(message_of([&] { document.set("quantization.default.bits.x", "1"); }) ==
-        "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
+  CHECK(message_of([&] {
+          document.set("quantization.default.bits.x", "1", "--set quantization.default.bits.x=1");
+        }) == "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
 }
 
 TEST_CASE("hostile documents are refused before they cost anything") {
@@ -123,4 +124,13 @@ TEST_CASE("hostile documents are refused before they cost anything") {
               std::to_string(i - 1) + ", *a" + std::to_string(i - 1) + "]\n";
   }
   CHECK(message_of([&] { parse(laughs); }).find("more than 1000000 values") != std::string::npos);
+}
+
+TEST_CASE("a value written as one line reads back equal") {
+  for (const char* text : {"{a: 1, b: [x, -2.5e-3, 4.2 pJ], c: {}}", "{\"p*\": \"say \\\"no\\\"\"}",
+                           "[\"\", \"- a\", \"x: y\", null]"}) {
+    const std::string once = parse(text).root().flow();
+    CHECK(once == text);
+    CHECK(parse(once).root().flow() == once);
+  }
 }

@@ -50,6 +50,9 @@ class YamlNode {
     return words[index_of(names)].second;
   }
 
+  /// The value as one line of YAML that reads back equal; marks everything below as read.
+  [[nodiscard]] std::string flow() const;
+
   [[nodiscard]] Location location() const;
   /// An Error(kind) at this node.
   [[nodiscard]] Error error(const std::string& message, ErrorKind kind = ErrorKind::config) const;
@@ -82,9 +85,9 @@ class YamlDocument {
 
   [[nodiscard]] YamlNode root() const;
   /// Replaces or adds the value at a dotted key path (`quantization.default.bits`); the value is
-  /// parsed as YAML. Errors about it name `--set key=value` as their file. Throws: Error(config)
-  /// when the path runs through a scalar.
-  void set(std::string_view key_path, std::string_view value);
+  /// parsed as YAML. Errors about it name `origin`, e.g. `--set seed=1`, as their file.
+  /// Throws: Error(config) when the path runs through a scalar.
+  void set(std::string_view key_path, std::string_view value, std::string_view origin);
   /// Throws: Error(config) at the first key that nobody read, with "did you mean" among the keys
   /// that were asked for at that place.
   void finish() const;
