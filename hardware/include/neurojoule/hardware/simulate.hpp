@@ -13,10 +13,10 @@
 // What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text.
 //
 // Schedule. Weights are resident. A population at depth d handles its time step t in global step
-// g = t + d; a sample takes T + levels - 1 global steps. In a global step every core runs its neuron
-// unit over its neurons (in address order) while its synapse unit serves the packets that arrive;
-// accumulators are double-buffered, and packets for deeper consumers wait in further slots. The step
-// ends with a barrier once every unit is idle.
+// g = t + d; a sample takes T + levels - 1 global steps. In a global step every core runs its
+// neuron unit over its neurons (in address order) while its synapse unit serves the packets that
+// arrive; accumulators are double-buffered, and packets for deeper consumers wait in further slots.
+// The step ends with a barrier once every unit is idle.
 //
 // Packets. One packet per (spike, destination slice): unicast copies, one flit each. A pooled
 // position is sent once per step and slice, when the first spike of its window is found; when two
@@ -62,9 +62,10 @@
 //
 // Times. Neuron unit: per position on an attention core coincidence_word per q and k row word,
 // score_word per v row word and synaptic_operation per operation; then per neuron
-// neuron_update_active or _inactive, and axon_out per packet, which leaves at the end of it. Synapse
-// unit, per packet: axon_in + synapse words * synapse_word + operations * synaptic_operation. The
-// I/O port reads the frame word by word and sends a value once its last word is there.
+// neuron_update_active or _inactive, and axon_out per packet, which leaves at the end of it.
+// Synapse unit, per packet: axon_in + synapse words * synapse_word + operations *
+// synaptic_operation. The I/O port reads the frame word by word and sends a value once its last
+// word is there.
 
 namespace nj {
 
@@ -79,7 +80,7 @@ struct PacketRecord {
   LayerId layer;           ///< the layer that sent it
   std::uint64_t address = 0;
   std::uint8_t value = 1;
-  CoreId source;         ///< `Chip::cores().size()` for the I/O port
+  CoreId source;  ///< `Chip::cores().size()` for the I/O port
   CoreId destination;
   Picoseconds injected;  ///< leaves axon-out
   Picoseconds arrived;   ///< is at the destination's axon-in queue
@@ -113,10 +114,10 @@ struct CoreBusy {
 struct SimulationResult {
   ActionCounts actions;
   Timeline timeline;
-  std::uint64_t packets = 0;  ///< sent; all are delivered
-  std::uint64_t merged = 0;   ///< of those, pooled positions that another slice had sent already
-  std::uint64_t hops = 0;     ///< links passed, all packets
-  std::vector<CoreBusy> busy;         ///< per core
+  std::uint64_t packets = 0;   ///< sent; all are delivered
+  std::uint64_t merged = 0;    ///< of those, pooled positions that another slice had sent already
+  std::uint64_t hops = 0;      ///< links passed, all packets
+  std::vector<CoreBusy> busy;  ///< per core
   std::vector<PacketRecord> records;  ///< in order of service, when asked for
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
 };

@@ -1,0 +1,86 @@
+#include "attention_rows.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <span>
+#include <variant>
+
+namespace nj {
+namespace {
+
+/// Copies `count` bits from bit `begin` on to the front of `out`.
+void copy_bits(std::span<const std::uint64_t> from, std::uint64_t begin, std::uint32_t count,
+               std::span<std::uint64_t> out) {
+  for (std::uint32_t done = 0; done < count; done += 64) {
+    const std::uint64_t bit = begin + done;
+    const std::size_t word = bit / 64;
+    const std::uint32_t wanted = std::min<std::uint32_t>(64, count - done);
+    std::uint64_t bits = from[word] >> (bit % 64);
+    if (bit % 64 + wanted > 64) bits |= from[word + 1] << (64 - bit % 64);
+    if (wanted < 64) bits &= (std::uint64_t{1} << wanted) - 1;
+    out[done / 64] = bits;
+  }
+}
+
+std::vector<std::uint64_t> rows_of(const SpikeTensor& tensor, std::uint32_t t, Range channels,
+                                   std::uint32_t head_channels, std::size_t row_words) {
+  const FeatureShape& shape = tensor.shape();
+  const std::uint32_t heads = channels.size() / head_channels;
+  std::vector<std::uint64_t> rows(heads * shape.positions() * row_words);
+  for (std::uint32_t h = 0; h < heads; ++h) {
+    for (std::uint64_t n = 0; n < shape.positions(); ++n) {
+      const std::uint64_t begin = n * shape.channels + channels.begin + h * head_channels;
+      copy_bits(tensor.step(t), begin, head_channels,
+                std::span(rows).subspan((h * shape.positions() + n) * row_words, row_words));
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
+                             const SpikeTensor& key, const SpikeTensor& value, std::uint32_t t) {
+  head_channels_ = slice.shape.channels / std::get<SpikingSelfAttention>(*slice.op).heads;
+  heads_ = slice.channels() / head_channels_;
+  tokens_ = slice.shape.positions();
+  row_words_ = (head_channels_ + 63) / 64;
+  memory_words_ = words(*slice.kind, MemoryUnit::spike_buffer, head_channels_);
+  const Range channels{slice.place.channel_begin, slice.place.channel_end};
+  query_ = rows_of(query, t, channels, head_channels_, row_words_);
+  key_ = rows_of(key, t, channels, head_channels_, row_words_);
+  value_ = rows_of(value, t, channels, head_channels_, row_words_);
+  reached_.resize(heads_ * row_words_);
+}
+
+AttentionWork AttentionRows::token(std::uint64_t n) {
+  AttentionWork work;
+  std::fill(reached_.begin(), reached_.end(), 0);
+  for (std::uint32_t h = 0; h < heads_; ++h) head(h, n, work);
+  return work;
+}
+
+void AttentionRows::head(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
+  const std::uint64_t* q = &query_[row(head, n)];
+  work.coincidence_words += memory_words_;
+  if (std::all_of(q, q + row_words_, [](std::uint64_t word) { return word == 0; })) return;
+  for (std::uint64_t m = 0; m < tokens_; ++m) {
+    const std::uint64_t* k = &key_[row(head, m)];
+    std::uint64_t score = 0;
+    for (std::size_t w = 0; w < row_words_; ++w) {
+      score += static_cast<std::uint64_t>(std::popcount(q[w] & k[w]));
+    }
+    work.coincidence_words += memory_words_;
+    work.and_bits += head_channels_;
+    work.coincidences += score;
+    if (score == 0) continue;
+    work.score_words += memory_words_;
+    const std::uint64_t* v = &value_[row(head, m)];
+    for (std::size_t w = 0; w < row_words_; ++w) {
+      work.score_additions += static_cast<std::uint64_t>(std::popcount(v[w]));
+      reached_[head * row_words_ + w] |= v[w];
+    }
+  }
+}
+
+}  // namespace nj

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "neurojoule/core/spike_tensor.hpp"
+
+#include "plan.hpp"
+
+namespace nj {
+
+/// What the attention unit does for one query token of a slice.
+struct AttentionWork {
+  std::uint64_t coincidence_words = 0;  ///< q and k words read
+  std::uint64_t score_words = 0;        ///< v words read
+  std::uint64_t and_bits = 0;
+  std::uint64_t coincidences = 0;
+  std::uint64_t score_additions = 0;
+};
+
+/// The q, k, v bits of one attention slice in one time step, by head and token.
+class AttentionRows {
+ public:
+  AttentionRows(const SlicePlan& slice, const SpikeTensor& query, const SpikeTensor& key,
+                const SpikeTensor& value, std::uint32_t t);
+
+  /// Product order (Q K^T) V for one token of the whole map.
+  AttentionWork token(std::uint64_t n);
+  /// Whether the last token's sums at a channel (from the slice's first) got a score.
+  [[nodiscard]] bool reached(std::uint32_t channel) const {
+    const std::uint32_t bit = channel % head_channels_;
+    return ((reached_[channel / head_channels_ * row_words_ + bit / 64] >> (bit % 64)) & 1U) != 0;
+  }
+
+ private:
+  [[nodiscard]] std::size_t row(std::uint32_t head, std::uint64_t token) const {
+    return (head * tokens_ + token) * row_words_;
+  }
+  void head(std::uint32_t head, std::uint64_t n, AttentionWork& work);
+
+  std::uint32_t heads_ = 0;  ///< of the slice
+  std::uint32_t head_channels_ = 0;
+  std::uint64_t tokens_ = 0;
+  std::size_t row_words_ = 0;                       ///< 64-bit words per row here, not on the chip
+  std::uint64_t memory_words_ = 0;                  ///< spike buffer words per row
+  std::vector<std::uint64_t> query_, key_, value_;  ///< [heads, tokens, row_words]
+  std::vector<std::uint64_t> reached_;              ///< [heads, row_words]
+};
+
+}  // namespace nj

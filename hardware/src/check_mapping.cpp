@@ -1,0 +1,134 @@
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "neurojoule/hardware/mapping.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+#include "footprint.hpp"
+
+namespace nj {
+namespace {
+
+bool overlap(const LayerSlice& a, const LayerSlice& b) {
+  return a.population == b.population && a.channel_begin < b.channel_end &&
+         b.channel_begin < a.channel_end && a.row_begin < b.row_end && b.row_begin < a.row_end;
+}
+
+bool inside(const LayerSlice& slice, const FeatureShape& shape, std::uint32_t channel_unit) {
+  return slice.channel_begin < slice.channel_end && slice.channel_end <= shape.channels &&
+         slice.row_begin < slice.row_end && slice.row_end <= shape.height &&
+         slice.channel_begin % channel_unit == 0 && slice.channel_end % channel_unit == 0;
+}
+
+class Checker {
+ public:
+  Checker(const Network& network, std::span<const Population> populations,
+          std::span<const LayerWidths> widths, const Chip& chip)
+      : network_(network),
+        populations_(populations),
+        chip_(chip),
+        core_used_(chip.cores().size(), false),
+        placed_(populations.size(), 0) {
+    const PopulationGraph graph = population_graph(network, populations);
+    for (std::uint32_t p = 0; p < populations.size(); ++p) {
+      needs_.push_back(slice_needs(network, populations[p], widths, graph.slots[p]));
+    }
+  }
+
+  std::vector<Violation> run(const Mapping& mapping) {
+    for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
+      const LayerSlice& slice = mapping.slices[i];
+      if (!check_extent(slice)) continue;
+      for (std::size_t j = 0; j < i; ++j) {
+        if (overlap(slice, mapping.slices[j])) {
+          add(slice.population, "neurons", 1, 0, "has neurons that are placed twice");
+        }
+      }
+      check_core(slice);
+    }
+    for (std::uint32_t p = 0; p < populations_.size(); ++p) {
+      const bool input = std::holds_alternative<Input>(*needs_[p].op);
+      if (!input && placed_[p] < needs_[p].shape.neurons()) {
+        add(p, "neurons", needs_[p].shape.neurons(), placed_[p], "has neurons without a core");
+      }
+    }
+    return std::move(violations_);
+  }
+
+ private:
+  [[nodiscard]] const std::string& name(std::uint32_t p) const {
+    return network_.layer(populations_[p].lead).name;
+  }
+
+  void add(std::uint32_t p, std::string resource, std::uint64_t needed, std::uint64_t available,
+           std::string_view what) {
+    violations_.push_back({name(p), std::move(resource), needed, available,
+                           fmt::format("layer \"{}\" {}", name(p), what)});
+  }
+
+  bool check_extent(const LayerSlice& slice) {
+    if (slice.population >= populations_.size()) {
+      violations_.push_back({"", "population", slice.population, populations_.size(),
+                             "a slice names a population that the network lacks"});
+      return false;
+    }
+    const SliceNeeds& needs = needs_[slice.population];
+    if (std::holds_alternative<Input>(*needs.op) ||
+        !inside(slice, needs.shape, needs.channel_unit)) {
+      add(slice.population, "slice", 1, 0,
+          "has a slice that is empty, outside the layer, cuts a head, or is of an input");
+      return false;
+    }
+    placed_[slice.population] += std::uint64_t{slice.channel_end - slice.channel_begin} *
+                                 (slice.row_end - slice.row_begin) * needs.shape.width;
+    return true;
+  }
+
+  void check_core(const LayerSlice& slice) {
+    if (slice.core.index >= chip_.cores().size()) {
+      add(slice.population, "cores", std::uint64_t{slice.core.index} + 1, chip_.cores().size(),
+          "is placed on a core that does not exist");
+      return;
+    }
+    if (core_used_[slice.core.index]) {
+      add(slice.population, "cores", 1, 0, "shares a core with another slice");
+    }
+    core_used_[slice.core.index] = true;
+    const SliceNeeds& needs = needs_[slice.population];
+    const CoreKindSpec& kind = chip_.kind_of(slice.core);
+    if (!kind.has(role_of(*needs.op))) {
+      add(slice.population, "role", 1, 0, "is placed on a core without its role");
+    }
+    if (has_weights(*needs.op) && !kind.weight_formats.supports(needs.lead.weights)) {
+      add(slice.population, "weight_format", needs.lead.weights.bits,
+          kind.weight_formats.max_bits(needs.lead.weights.scheme),
+          "is placed on a core that does not take its weight format");
+    }
+    const Footprint use =
+        footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin);
+    for (Violation& violation : exceeded(use, kind, name(slice.population))) {
+      violations_.push_back(std::move(violation));
+    }
+  }
+
+  const Network& network_;
+  std::span<const Population> populations_;
+  const Chip& chip_;
+  std::vector<SliceNeeds> needs_;
+  std::vector<bool> core_used_;
+  std::vector<std::uint64_t> placed_;  ///< neurons per population
+  std::vector<Violation> violations_;
+};
+
+}  // namespace
+
+std::vector<Violation> check_mapping(const Network& network,
+                                     std::span<const Population> populations,
+                                     std::span<const LayerWidths> widths, const Chip& chip,
+                                     const Mapping& mapping) {
+  check_widths(network, widths);
+  return Checker(network, populations, widths, chip).run(mapping);
+}
+
+}  // namespace nj

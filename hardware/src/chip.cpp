@@ -1,0 +1,140 @@
+#include "neurojoule/hardware/chip.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+
+namespace nj {
+namespace {
+
+[[noreturn]] void refuse(std::string key, const std::string& message) {
+  Location where;
+  where.key = std::move(key);
+  throw Error(ErrorKind::config, message, where);
+}
+
+void check_time(const std::string& key, Picoseconds time, Picoseconds least = Picoseconds{0}) {
+  if (time < least || time > max_chip_time) {
+    refuse(key, fmt::format("expected {} to {}, got {}", to_string(least), to_string(max_chip_time),
+                            to_string(time)));
+  }
+}
+
+void check_memory(const std::string& key, const MemorySpec& memory) {
+  if (memory.capacity.value() == 0) refuse(key + ".capacity", "a memory cannot be empty");
+  if (memory.word_bits == 0 || memory.word_bits > memory.capacity.value()) {
+    refuse(key + ".word", "a word has at least 1 bit and fits the memory");
+  }
+}
+
+void check_kind(const CoreKindSpec& kind) {
+  const std::string key = "core_kinds." + kind.name;
+  if (kind.roles.empty()) refuse(key + ".role", "a core kind needs a role");
+  if (kind.max_neurons == 0) refuse(key + ".max_neurons", "a core needs room for a neuron");
+  for (const MemoryUnit unit : memory_units) {
+    const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
+    if (const auto& memory = kind.memory(unit)) {
+      check_memory(memory_key, *memory);
+    } else if (unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron)) {
+      refuse(memory_key, "this role needs it");
+    }
+  }
+  const CoreTimes& times = kind.times;
+  for (const auto time :
+       {times.axon_in, times.synapse_word, times.synaptic_operation, times.neuron_update_active,
+        times.neuron_update_inactive, times.axon_out, times.coincidence_word, times.score_word}) {
+    check_time(key + ".times", time);
+  }
+}
+
+void check_topology(const ChipSpec& spec) {
+  const MeshSpec& mesh = spec.topology;
+  const std::uint64_t tiles = std::uint64_t{mesh.width} * mesh.height;
+  if (tiles == 0 || tiles > max_tiles) {
+    refuse("topology", fmt::format("expected 1 to {} tiles, got {}", max_tiles, tiles));
+  }
+  if (mesh.tile.empty() || tiles * mesh.tile.size() > max_cores) {
+    refuse("topology.tile", fmt::format("expected 1 to {} cores on the chip, got {}", max_cores,
+                                        tiles * mesh.tile.size()));
+  }
+  if (mesh.flit_bits == 0) refuse("topology.flit", "a flit has at least 1 bit");
+  check_time("topology.link.cycle", mesh.link.cycle, Picoseconds{1});
+  check_time("topology.hop_east_west.latency", mesh.link.east_west, Picoseconds{1});
+  check_time("topology.hop_north_south.latency", mesh.link.north_south, Picoseconds{1});
+  check_time("topology.within_tile.latency", mesh.within_tile);
+}
+
+ChipSpec validated(ChipSpec spec) {
+  std::set<std::string> names{"network", "off_chip", "chip", "io"};
+  for (const CoreKindSpec& kind : spec.core_kinds) {
+    if (kind.name.empty() || !names.insert(kind.name).second) {
+      refuse("core_kinds", fmt::format("the name \"{}\" is empty, reserved or taken", kind.name));
+    }
+    check_kind(kind);
+  }
+  check_topology(spec);
+  check_time("synchronisation.barrier", spec.barrier);
+  check_memory("off_chip", {spec.off_chip.capacity, spec.off_chip.word_bits});
+  check_time("off_chip.word_time", spec.off_chip.word_time);
+  check_time("off_chip.axon_out", spec.off_chip.axon_out);
+  return spec;
+}
+
+}  // namespace
+
+std::string_view to_string(CoreRole role) {
+  return role == CoreRole::neuron ? "neuron" : "attention";
+}
+
+std::string_view to_string(MemoryUnit unit) {
+  constexpr std::array<std::string_view, memory_units.size()> names{
+      "synapse_memory", "accumulator_memory", "membrane_memory", "spike_buffer"};
+  return names[static_cast<std::size_t>(unit)];
+}
+
+std::uint32_t WeightFormats::max_bits(Scheme scheme) const {
+  switch (scheme) {
+    case Scheme::uniform:
+      return uniform_bits;
+    case Scheme::power_of_two:
+      return power_of_two_bits;
+    case Scheme::float32:
+      break;
+  }
+  return float32 ? 32 : 0;
+}
+
+bool WeightFormats::supports(const NumberFormat& format) const {
+  return format.bits <= max_bits(format.scheme);
+}
+
+bool CoreKindSpec::has(CoreRole role) const {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
+}
+
+Chip::Chip(ChipSpec spec)
+    : spec_(validated(std::move(spec))),
+      topology_(Topology::mesh(spec_.topology.width, spec_.topology.height, spec_.topology.link)) {
+  const auto& kinds = spec_.core_kinds;
+  for (std::uint32_t tile = 0; tile < topology_.tiles(); ++tile) {
+    for (const std::string& name : spec_.topology.tile) {
+      const auto kind = std::find_if(kinds.begin(), kinds.end(),
+                                     [&](const CoreKindSpec& k) { return k.name == name; });
+      if (kind == kinds.end()) {
+        refuse("topology.tile", fmt::format("unknown core kind \"{}\"", name));
+      }
+      cores_.push_back({static_cast<std::uint32_t>(kind - kinds.begin()), tile});
+    }
+  }
+}
+
+std::uint64_t Chip::cores_of_kind(std::uint32_t kind) const {
+  return static_cast<std::uint64_t>(std::count_if(
+      cores_.begin(), cores_.end(), [&](const Core& core) { return core.kind == kind; }));
+}
+
+}  // namespace nj

@@ -1,0 +1,178 @@
+#include <limits>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/hardware/chip.hpp"
+
+namespace nj {
+namespace {
+
+constexpr std::uint64_t max_word_bits = 65'536;
+
+Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0}) {
+  const auto time = node.quantity<Picoseconds>();
+  if (time < least || time > max_chip_time) {
+    throw node.error(fmt::format("expected {} to {}, got {}", to_string(least),
+                                 to_string(max_chip_time), to_string(time)));
+  }
+  return time;
+}
+
+/// A time that a core kind may leave out; `needed` makes it a must.
+Picoseconds read_time(const YamlNode& map, std::string_view key, bool needed) {
+  if (needed) return read_time(map.at(key));
+  const auto node = map.find(key);
+  return node ? read_time(*node) : Picoseconds{0};
+}
+
+std::uint32_t read_width(const YamlNode& node, std::uint64_t most = max_word_bits) {
+  const auto bits = node.quantity<Bits>().value();
+  if (bits == 0 || bits > most) {
+    throw node.error(fmt::format("expected 1 bit to {} bit, got {} bit", most, bits));
+  }
+  return static_cast<std::uint32_t>(bits);
+}
+
+Bits read_capacity(const YamlNode& node) {
+  const auto capacity = node.quantity<Bits>();
+  if (capacity.value() == 0) throw node.error("expected a capacity above 0 bit, got 0 bit");
+  return capacity;
+}
+
+MemorySpec read_memory(const YamlNode& node) {
+  MemorySpec memory;
+  memory.capacity = read_capacity(node.at("capacity"));
+  memory.word_bits = read_width(node.at("word"));
+  if (memory.word_bits > memory.capacity.value()) {
+    throw node.at("word").error(fmt::format("a word of {} bit does not fit a memory of {}",
+                                            memory.word_bits, to_string(memory.capacity)));
+  }
+  return memory;
+}
+
+std::vector<CoreRole> read_roles(const YamlNode& node) {
+  const std::vector<std::pair<std::string_view, CoreRole>> words{
+      {"neuron", CoreRole::neuron}, {"attention", CoreRole::attention}};
+  if (!node.is_sequence()) return {node.one_of(words)};
+  std::vector<CoreRole> roles;
+  for (const YamlNode& element : node.elements()) roles.push_back(element.one_of(words));
+  if (roles.empty()) throw node.error("a core kind needs a role: neuron, attention");
+  return roles;
+}
+
+WeightFormats read_formats(const YamlNode& node) {
+  WeightFormats formats;
+  if (const auto uniform = node.find("uniform")) formats.uniform_bits = read_width(*uniform, 16);
+  if (const auto power = node.find("power_of_two"))
+    formats.power_of_two_bits = read_width(*power, 5);
+  if (const auto real = node.find("float32")) formats.float32 = real->boolean();
+  if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0 && !formats.float32) {
+    throw node.error("a neuron core needs a weight format: uniform, power_of_two, float32");
+  }
+  return formats;
+}
+
+CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
+  const bool attention = kind.has(CoreRole::attention);
+  CoreTimes times;
+  times.axon_in = read_time(node, "axon_in", true);
+  times.synapse_word = read_time(node, "synapse_word", false);
+  times.synaptic_operation = read_time(node, "synaptic_operation", false);
+  if (kind.has(CoreRole::neuron) && !node.find("synapse_word") &&
+      !node.find("synaptic_operation")) {
+    throw node.error("a neuron core needs a synapse_word or a synaptic_operation time");
+  }
+  times.neuron_update_active = read_time(node, "neuron_update_active", true);
+  times.neuron_update_inactive = read_time(node, "neuron_update_inactive", true);
+  times.axon_out = read_time(node, "axon_out", true);
+  times.coincidence_word = read_time(node, "coincidence_word", attention);
+  times.score_word = read_time(node, "score_word", attention);
+  return times;
+}
+
+CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
+  if (name == "network" || name == "off_chip" || name == "chip" || name == "io") {
+    throw node.error(fmt::format("\"{}\" is reserved for a component of the chip", name));
+  }
+  CoreKindSpec kind;
+  kind.name = name;
+  kind.roles = read_roles(node.at("role"));
+  kind.max_neurons = static_cast<std::uint32_t>(
+      node.at("max_neurons").integer(1, std::numeric_limits<std::int32_t>::max()));
+  for (const MemoryUnit unit : memory_units) {
+    const bool needed = unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron);
+    const auto memory =
+        needed ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
+    if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_memory(*memory);
+  }
+  if (kind.has(CoreRole::neuron)) kind.weight_formats = read_formats(node.at("weight_formats"));
+  kind.times = read_core_times(node.at("times"), kind);
+  return kind;
+}
+
+std::vector<std::string> read_tile(const YamlNode& node, const std::vector<CoreKindSpec>& kinds) {
+  std::vector<std::pair<std::string_view, std::string_view>> names;
+  for (const CoreKindSpec& kind : kinds) names.emplace_back(kind.name, kind.name);
+  std::vector<std::string> tile;
+  for (const YamlNode& element : node.elements()) tile.emplace_back(element.one_of(names));
+  if (tile.empty()) throw node.error("a tile needs a core");
+  return tile;
+}
+
+MeshSpec read_mesh(const YamlNode& node, const std::vector<CoreKindSpec>& kinds) {
+  MeshSpec mesh;
+  static_cast<void>(node.at("kind").one_of<int>({{"mesh", 0}}));
+  mesh.width = static_cast<std::uint32_t>(node.at("width").integer(1, max_tiles));
+  mesh.height = static_cast<std::uint32_t>(node.at("height").integer(1, max_tiles));
+  mesh.tile = read_tile(node.at("tile"), kinds);
+  const std::uint64_t tiles = std::uint64_t{mesh.width} * mesh.height;
+  if (tiles > max_tiles || tiles * mesh.tile.size() > max_cores) {
+    throw node.error(fmt::format("{} tiles with {} cores: expected at most {} tiles and {} cores",
+                                 tiles, tiles * mesh.tile.size(), max_tiles, max_cores));
+  }
+  mesh.flit_bits = read_width(node.at("flit"));
+  mesh.link.cycle = read_time(node.at("link").at("cycle"), Picoseconds{1});
+  mesh.link.east_west = read_time(node.at("hop_east_west").at("latency"), Picoseconds{1});
+  mesh.link.north_south = read_time(node.at("hop_north_south").at("latency"), Picoseconds{1});
+  mesh.within_tile = read_time(node.at("within_tile").at("latency"));
+  return mesh;
+}
+
+OffChipSpec read_off_chip(const YamlNode& node) {
+  OffChipSpec off_chip;
+  const MemorySpec memory = read_memory(node);
+  off_chip.capacity = memory.capacity;
+  off_chip.word_bits = memory.word_bits;
+  off_chip.word_time = read_time(node.at("word_time"));
+  off_chip.axon_out = read_time(node.at("axon_out"));
+  return off_chip;
+}
+
+}  // namespace
+
+Chip read_chip(const YamlNode& node) {
+  ChipSpec spec;
+  spec.name = node.at("name").text();
+  spec.description = node.at("description").text();
+  const YamlNode technology = node.at("technology");
+  spec.node = technology.at("node").quantity<Nanometres>();
+  spec.voltage = technology.at("voltage").quantity<Volts>();
+  for (const auto& [name, kind] : node.at("core_kinds").entries()) {
+    spec.core_kinds.push_back(read_kind(name, kind));
+  }
+  if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
+  spec.topology = read_mesh(node.at("topology"), spec.core_kinds);
+  spec.barrier = read_time(node.at("synchronisation").at("barrier"));
+  spec.off_chip = read_off_chip(node.at("off_chip"));
+  return Chip(std::move(spec));
+}
+
+Chip load_chip(const std::filesystem::path& file) {
+  const YamlDocument document = YamlDocument::load(file);
+  Chip chip = read_chip(document.root());
+  document.finish();
+  return chip;
+}
+
+}  // namespace nj

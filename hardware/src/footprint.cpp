@@ -1,0 +1,136 @@
+#include "footprint.hpp"
+
+#include <initializer_list>
+#include <limits>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+namespace nj {
+namespace {
+
+std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors) {
+  std::uint64_t product = 1;
+  for (const std::uint64_t factor : factors) {
+    if (__builtin_mul_overflow(product, factor, &product)) {
+      return std::numeric_limits<std::uint64_t>::max();
+    }
+  }
+  return product;
+}
+
+/// Weights per output channel; 0 for layers without weights.
+std::uint64_t weights_per_channel(const Operator& op) {
+  if (const auto* conv = std::get_if<Conv2d>(&op)) {
+    return saturating_product({conv->in_channels, conv->kernel, conv->kernel});
+  }
+  const auto* head = std::get_if<ClassifierHead>(&op);
+  return head != nullptr ? head->in_channels : 0;
+}
+
+}  // namespace
+
+void check_widths(const Network& network, std::span<const LayerWidths> widths) {
+  if (widths.size() != network.size()) {
+    throw Error(ErrorKind::shape, fmt::format("expected one set of widths per layer ({}), got {}",
+                                              network.size(), widths.size()));
+  }
+  for (std::uint32_t i = 0; i < widths.size(); ++i) {
+    const LayerWidths& w = widths[i];
+    const auto in = [](std::uint32_t bits, std::uint32_t most) {
+      return bits >= 1 && bits <= most;
+    };
+    if (in(w.weight_integer_bits, 64) && in(w.accumulator_bits, 64) && in(w.membrane_bits, 64) &&
+        in(w.output_bits, 8) && in(w.weights.bits, 32)) {
+      continue;
+    }
+    Location where;
+    where.key = network.layer(LayerId{i}).name;
+    throw Error(ErrorKind::config,
+                fmt::format("widths must be 1..64 bits (weights 1..32, outputs 1..8), got weights "
+                            "{}, integers {}, accumulator {}, membrane {}, output {}",
+                            w.weights.bits, w.weight_integer_bits, w.accumulator_bits,
+                            w.membrane_bits, w.output_bits),
+                where);
+  }
+}
+
+SliceNeeds slice_needs(const Network& network, const Population& population,
+                       std::span<const LayerWidths> widths, std::uint32_t slots) {
+  SliceNeeds needs;
+  needs.op = &network.layer(population.lead).op;
+  needs.shape = neuron_shape(network, population);
+  needs.lead = widths[population.lead.index];
+  if (population.lif) needs.membrane_bits = widths[population.lif->index].membrane_bits;
+  needs.slots = slots;
+  if (const auto* attention = std::get_if<SpikingSelfAttention>(needs.op)) {
+    needs.channel_unit = needs.shape.channels / attention->heads;
+  }
+  return needs;
+}
+
+Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows) {
+  Footprint use;
+  const auto set = [&](MemoryUnit unit, std::uint64_t bits) {
+    use.memory_bits[static_cast<std::size_t>(unit)] = bits;
+  };
+  use.neurons = saturating_product({channels, rows, needs.shape.width});
+  if (const std::uint64_t weights = weights_per_channel(*needs.op); weights != 0) {
+    const std::uint64_t elements = saturating_product({weights, channels});
+    const bool countable = elements < std::numeric_limits<std::uint64_t>::max() / 64;
+    set(MemoryUnit::synapse_memory,
+        countable ? storage_bits(needs.lead.weights, elements, channels) : elements);
+  }
+  const bool attention = std::holds_alternative<SpikingSelfAttention>(*needs.op);
+  set(MemoryUnit::accumulator_memory,
+      saturating_product({use.neurons, needs.lead.accumulator_bits, attention ? 1 : needs.slots}));
+  set(MemoryUnit::membrane_memory, saturating_product({use.neurons, needs.membrane_bits}));
+  if (attention) {
+    const std::uint64_t rows_stored = std::uint64_t{rows} + 2 * std::uint64_t{needs.shape.height};
+    set(MemoryUnit::spike_buffer,
+        saturating_product({channels, needs.shape.width, rows_stored, needs.slots}));
+  }
+  return use;
+}
+
+CoreRole role_of(const Operator& op) {
+  return std::holds_alternative<SpikingSelfAttention>(op) ? CoreRole::attention : CoreRole::neuron;
+}
+
+std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
+                                const std::string& layer) {
+  std::vector<Violation> violations;
+  const auto compare = [&](std::string_view resource, std::uint64_t needed, std::uint64_t available,
+                           std::string_view unit) {
+    if (needed <= available) return;
+    violations.push_back(
+        {layer, std::string(resource), needed, available,
+         fmt::format("layer \"{}\" needs {}{} of {} on a \"{}\" core, which has {}{}", layer,
+                     needed, unit, resource, kind.name, available, unit)});
+  };
+  compare("neurons", use.neurons, kind.max_neurons, "");
+  for (const MemoryUnit unit : memory_units) {
+    const auto& memory = kind.memory(unit);
+    compare(to_string(unit), use.bits(unit), memory ? memory->capacity.value() : 0, " bit");
+  }
+  return violations;
+}
+
+std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
+                                  std::span<const LayerWidths> widths, const Mapping& mapping) {
+  check_widths(network, widths);
+  const PopulationGraph graph = population_graph(network, populations);
+  std::vector<Footprint> result;
+  for (const LayerSlice& slice : mapping.slices) {
+    const SliceNeeds needs =
+        slice_needs(network, populations[slice.population], widths, graph.slots[slice.population]);
+    result.push_back(
+        footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin));
+  }
+  return result;
+}
+
+}  // namespace nj

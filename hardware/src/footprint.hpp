@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/hardware/mapping.hpp"
+
+namespace nj {
+
+/// Everything that decides how much of a core a piece of one population needs.
+struct SliceNeeds {
+  const Operator* op = nullptr;  ///< the lead
+  FeatureShape shape;            ///< [C, H, W] of the neurons
+  LayerWidths lead;
+  std::uint32_t membrane_bits = 0;  ///< 0 without a Lif
+  std::uint32_t slots = 1;
+  std::uint32_t channel_unit = 1;  ///< channels that stay together: a head's in attention
+};
+
+/// Throws: Error(shape) when there is not one width per layer, Error(config) for absurd widths.
+void check_widths(const Network& network, std::span<const LayerWidths> widths);
+
+SliceNeeds slice_needs(const Network& network, const Population& population,
+                       std::span<const LayerWidths> widths, std::uint32_t slots);
+
+/// What `channels` x `rows` of the population occupy; saturates instead of overflowing.
+Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows);
+
+/// The role that a core must have for a lead layer.
+CoreRole role_of(const Operator& op);
+
+/// Limits of `kind` that a footprint exceeds: neurons, then memories.
+std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
+                                const std::string& layer);
+
+}  // namespace nj

@@ -1,0 +1,242 @@
+#include "neurojoule/hardware/mapping.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "neurojoule/hardware/population_graph.hpp"
+
+#include "footprint.hpp"
+
+namespace nj {
+namespace {
+
+/// In how many equal parts (within one) the channel units and the rows are cut.
+struct Cut {
+  std::uint32_t channel_parts = 0;
+  std::uint32_t row_parts = 0;
+  [[nodiscard]] std::uint64_t slices() const { return std::uint64_t{channel_parts} * row_parts; }
+};
+
+std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+/// Border `i` of `parts` equal parts of [0, total).
+std::uint32_t border(std::uint32_t total, std::uint32_t parts, std::uint32_t i) {
+  return static_cast<std::uint32_t>(std::uint64_t{total} * i / parts);
+}
+
+bool fits(const SliceNeeds& needs, const CoreKindSpec& kind, std::uint32_t channels,
+          std::uint32_t rows) {
+  const Footprint use = footprint(needs, channels, rows);
+  if (use.neurons > kind.max_neurons) return false;
+  return std::all_of(memory_units.begin(), memory_units.end(), [&](MemoryUnit unit) {
+    const auto& memory = kind.memory(unit);
+    return use.bits(unit) <= (memory ? memory->capacity.value() : 0);
+  });
+}
+
+/// The cut with the fewest slices whose largest slice fits; rows are cut before channels. nullopt
+/// when even one unit of one row does not fit, or more than `max_cores` slices are needed.
+std::optional<Cut> fewest_slices(const SliceNeeds& needs, const CoreKindSpec& kind) {
+  if (!fits(needs, kind, needs.channel_unit, 1)) return std::nullopt;
+  const std::uint32_t units = needs.shape.channels / needs.channel_unit;
+  std::optional<Cut> best;
+  std::uint64_t limit = std::uint64_t{max_cores} + 1;
+  for (std::uint32_t c = 1; c <= units && c < limit; ++c) {
+    const std::uint32_t channels = ceil_divide(units, c) * needs.channel_unit;
+    for (std::uint32_t r = 1; r <= needs.shape.height && Cut{c, r}.slices() < limit; ++r) {
+      if (!fits(needs, kind, channels, ceil_divide(needs.shape.height, r))) continue;
+      best = Cut{c, r};
+      limit = best->slices();
+    }
+  }
+  return best;
+}
+
+class Mapper {
+ public:
+  Mapper(const Network& network, std::span<const Population> populations,
+         std::span<const LayerWidths> widths, const Chip& chip)
+      : network_(network),
+        populations_(populations),
+        widths_(widths),
+        chip_(chip),
+        graph_(population_graph(network, populations)),
+        free_(chip.cores().size(), true),
+        tiles_(populations.size()) {}
+
+  MappingResult run() {
+    for (std::uint32_t p = 0; p < populations_.size(); ++p) place(p);
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] const std::string& name(std::uint32_t population) const {
+    return network_.layer(populations_[population].lead).name;
+  }
+
+  void place(std::uint32_t p) {
+    const Operator& op = network_.layer(populations_[p].lead).op;
+    if (std::holds_alternative<Input>(op)) {
+      place_input(p);
+      return;
+    }
+    const SliceNeeds needs = slice_needs(network_, populations_[p], widths_, graph_.slots[p]);
+    const std::vector<std::uint32_t> kinds = usable_kinds(p, needs);
+    std::optional<Cut> best;
+    std::uint32_t best_kind = 0;
+    for (const std::uint32_t kind : kinds) {
+      const auto cut = fewest_slices(needs, chip_.spec().core_kinds[kind]);
+      if (!cut) continue;
+      const bool room = cut->slices() <= free_cores(kind);
+      const bool best_room = best && best->slices() <= free_cores(best_kind);
+      if (!best || room > best_room || (room == best_room && cut->slices() < best->slices())) {
+        best = cut;
+        best_kind = kind;
+      }
+    }
+    if (!best) {
+      report_limits(p, needs, kinds);
+    } else if (best->slices() > free_cores(best_kind)) {
+      report_cores(p, best->slices(), best_kind);
+    } else {
+      put(p, needs, *best, best_kind);
+    }
+  }
+
+  void place_input(std::uint32_t p) {
+    tiles_[p] = {0};
+    const LayerId lead = populations_[p].lead;
+    const std::uint64_t bits =
+        network_.output_shape(lead).neurons() * widths_[lead.index].output_bits;
+    const std::uint64_t available = chip_.spec().off_chip.capacity.value();
+    if (bits <= available) return;
+    result_.violations.push_back({name(p), "off_chip", bits, available,
+                                  fmt::format("a frame of input \"{}\" has {} bit, off-chip memory "
+                                              "has {} bit",
+                                              name(p), bits, available)});
+  }
+
+  /// Kinds of the right role and weight format; reports what is missing when there are none.
+  std::vector<std::uint32_t> usable_kinds(std::uint32_t p, const SliceNeeds& needs) {
+    const CoreRole role = role_of(*needs.op);
+    const NumberFormat& format = needs.lead.weights;
+    std::vector<std::uint32_t> usable;
+    bool role_found = false;
+    std::uint32_t widest = 0;
+    for (std::uint32_t k = 0; k < chip_.spec().core_kinds.size(); ++k) {
+      const CoreKindSpec& kind = chip_.spec().core_kinds[k];
+      if (!kind.has(role) || chip_.cores_of_kind(k) == 0) continue;
+      role_found = true;
+      widest = std::max(widest, kind.weight_formats.max_bits(format.scheme));
+      if (!has_weights(*needs.op) || kind.weight_formats.supports(format)) usable.push_back(k);
+    }
+    if (!role_found) {
+      result_.violations.push_back(
+          {name(p), "role", 1, 0,
+           fmt::format("layer \"{}\" needs a core with role {}, the chip has none", name(p),
+                       to_string(role))});
+    } else if (usable.empty()) {
+      result_.violations.push_back(
+          {name(p), "weight_format", format.bits, widest,
+           fmt::format("layer \"{}\" has {} weights, the chip's cores take {} of at most {} bit",
+                       name(p), to_string(format), to_string(format.scheme), widest)});
+    }
+    return usable;
+  }
+
+  /// Why not even one row of one channel unit fits, on the first usable kind.
+  void report_limits(std::uint32_t p, const SliceNeeds& needs,
+                     const std::vector<std::uint32_t>& kinds) {
+    if (kinds.empty()) return;
+    auto violations = exceeded(footprint(needs, needs.channel_unit, 1),
+                               chip_.spec().core_kinds[kinds[0]], name(p));
+    if (violations.empty()) {
+      report_cores(p, std::uint64_t{max_cores} + 1, kinds[0]);
+    }
+    for (Violation& violation : violations) result_.violations.push_back(std::move(violation));
+  }
+
+  void report_cores(std::uint32_t p, std::uint64_t needed, std::uint32_t kind) {
+    result_.violations.push_back(
+        {name(p), "cores", needed, free_cores(kind),
+         fmt::format("layer \"{}\" needs {} cores of kind \"{}\", {} of {} are free", name(p),
+                     needed, chip_.spec().core_kinds[kind].name, free_cores(kind),
+                     chip_.cores_of_kind(kind))});
+  }
+
+  [[nodiscard]] std::uint64_t free_cores(std::uint32_t kind) const {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < free_.size(); ++i) {
+      if (free_[i] && chip_.cores()[i].kind == kind) ++count;
+    }
+    return count;
+  }
+
+  void put(std::uint32_t p, const SliceNeeds& needs, const Cut& cut, std::uint32_t kind) {
+    const std::uint32_t units = needs.shape.channels / needs.channel_unit;
+    const std::vector<std::uint64_t> distance = distances_to_producers(p);
+    for (std::uint32_t r = 0; r < cut.row_parts; ++r) {
+      for (std::uint32_t c = 0; c < cut.channel_parts; ++c) {
+        const CoreId core = nearest(distance, kind);
+        free_[core.index] = false;
+        tiles_[p].push_back(chip_.core(core).tile);
+        result_.mapping.slices.push_back(
+            {p, border(units, cut.channel_parts, c) * needs.channel_unit,
+             border(units, cut.channel_parts, c + 1) * needs.channel_unit,
+             border(needs.shape.height, cut.row_parts, r),
+             border(needs.shape.height, cut.row_parts, r + 1), core});
+      }
+    }
+  }
+
+  /// Per tile: the sum of hops from all slices of the producers.
+  [[nodiscard]] std::vector<std::uint64_t> distances_to_producers(std::uint32_t p) const {
+    const Topology& topology = chip_.topology();
+    std::vector<std::uint64_t> distance(topology.tiles(), 0);
+    for (const PopulationEdge& edge : graph_.edges) {
+      if (edge.consumer != p) continue;
+      for (const std::uint32_t from : tiles_[edge.producer]) {
+        for (std::uint32_t to = 0; to < topology.tiles(); ++to) {
+          distance[to] += topology.hops(from, to);
+        }
+      }
+    }
+    return distance;
+  }
+
+  [[nodiscard]] CoreId nearest(const std::vector<std::uint64_t>& distance,
+                               std::uint32_t kind) const {
+    CoreId best;
+    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+    for (std::uint32_t i = 0; i < free_.size(); ++i) {
+      const Core& core = chip_.cores()[i];
+      if (!free_[i] || core.kind != kind || distance[core.tile] >= least) continue;
+      least = distance[core.tile];
+      best = CoreId{i};
+    }
+    return best;
+  }
+
+  const Network& network_;
+  std::span<const Population> populations_;
+  std::span<const LayerWidths> widths_;
+  const Chip& chip_;
+  PopulationGraph graph_;
+  std::vector<bool> free_;                         ///< per core
+  std::vector<std::vector<std::uint32_t>> tiles_;  ///< per population: tiles of its slices
+  MappingResult result_;
+};
+
+}  // namespace
+
+MappingResult map_network(const Network& network, std::span<const Population> populations,
+                          std::span<const LayerWidths> widths, const Chip& chip) {
+  check_widths(network, widths);
+  return Mapper(network, populations, widths, chip).run();
+}
+
+}  // namespace nj

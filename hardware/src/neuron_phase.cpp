@@ -1,0 +1,250 @@
+#include "neuron_phase.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+
+#include "attention_rows.hpp"
+
+namespace nj {
+namespace {
+
+[[noreturn]] void refuse(const Network& network, LayerId layer, const std::string& message) {
+  Location where;
+  where.key = network.layer(layer).name;
+  throw Error(ErrorKind::shape, message, where);
+}
+
+std::uint8_t value_at(const SpikeTrain& train, std::uint32_t t, std::uint64_t address) {
+  if (const auto* spikes = std::get_if<SpikeTensor>(&train))
+    return spikes->test(t, address) ? 1 : 0;
+  return std::get<GradedTensor>(train).step(t)[address];
+}
+
+Picoseconds times(Picoseconds time, std::uint64_t count) {
+  return time * static_cast<std::int64_t>(count);
+}
+
+}  // namespace
+
+NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally)
+    : plan_(plan),
+      trace_(trace),
+      touched_(touched),
+      tally_(tally),
+      pooled_(plan.populations.size()) {
+  check_trains();
+  for (std::size_t p = 0; p < pooled_.size(); ++p) {
+    if (plan.populations[p].pool) pooled_[p].assign(plan.fans[p].shape.neurons(), 0);
+  }
+}
+
+void NeuronPhase::check_trains() {
+  const Network& network = plan_.network;
+  if (trace_.size() != network.size()) {
+    throw Error(ErrorKind::shape, fmt::format("expected spike trains of {} layers, got {}",
+                                              network.size(), trace_.size()));
+  }
+  std::optional<std::uint32_t> steps;
+  for (const Population& population : plan_.populations) {
+    const Operator& op = network.layer(population.lead).op;
+    if (std::holds_alternative<ClassifierHead>(op)) continue;
+    std::vector<LayerId> needed{population.lif.value_or(population.lead)};
+    if (std::holds_alternative<ResidualAdd>(op)) needed.push_back(population.lead);
+    if (std::holds_alternative<SpikingSelfAttention>(op)) {
+      for (const Operand& operand : network.operands(population.lead)) {
+        needed.push_back(operand.source);
+      }
+    }
+    const bool binary = population.lif || std::holds_alternative<SpikingSelfAttention>(op);
+    for (const LayerId layer : needed) {
+      const auto& train = trace_[layer.index];
+      if (!train) refuse(network, layer, "its spike train is missing");
+      if (shape_of(*train) != network.output_shape(layer)) {
+        refuse(network, layer,
+               fmt::format("expected a spike train of shape {}, got {}",
+                           to_string(network.output_shape(layer)), to_string(shape_of(*train))));
+      }
+      if (steps && *steps != timesteps_of(*train)) {
+        refuse(network, layer,
+               fmt::format("expected {} time steps, got {}", *steps, timesteps_of(*train)));
+      }
+      if (binary && layer != population.lead && !std::holds_alternative<SpikeTensor>(*train)) {
+        refuse(network, layer, "expected binary spikes, got graded ones");
+      }
+      steps = timesteps_of(*train);
+    }
+  }
+  timesteps_ = steps.value_or(0);
+  if (timesteps_ == 0) throw Error(ErrorKind::shape, "the spike trains have no time step");
+}
+
+template <class Train>
+const Train& NeuronPhase::train(LayerId layer) const {
+  return std::get<Train>(*trace_[layer.index]);
+}
+
+Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+                                   std::vector<Packet>& packets) {
+  const SlicePlan& plan = plan_.slices[slice];
+  const Population& population = plan_.populations[plan.place.population];
+  Unit unit{plan.place.population, start, plan.kind->times.axon_out, 0, packets};
+  ++visit_;
+  Picoseconds end = start;
+  if (population.lif) {
+    end = run_neurons(slice, t, unit);
+  } else if (std::holds_alternative<ResidualAdd>(*plan.op)) {
+    end = run_adds(slice, t, unit);
+  } else {
+    end = run_head(slice, t, unit);
+  }
+  tally_.slices[slice].injected += unit.sent;
+  return end;
+}
+
+Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit& unit) {
+  const SlicePlan& plan = plan_.slices[slice];
+  const Population& population = plan_.populations[unit.population];
+  const CoreTimes& core = plan.kind->times;
+  const auto& spikes = train<SpikeTensor>(*population.lif);
+  SliceTally& tally = tally_.slices[slice];
+  ++tally.phases;
+  const auto touched = touched_.slot(slice, t);
+  const bool add = std::holds_alternative<ResidualAdd>(*plan.op);
+  std::optional<AttentionRows> attention;
+  if (std::holds_alternative<SpikingSelfAttention>(*plan.op)) {
+    const SpikeTensor* operands[3] = {};
+    for (const Operand& operand : plan_.network.operands(population.lead)) {
+      const int i = operand.port == Port::query ? 0 : operand.port == Port::key ? 1 : 2;
+      operands[i] = &train<SpikeTensor>(operand.source);
+    }
+    attention.emplace(plan, *operands[0], *operands[1], *operands[2], t);
+  }
+  std::size_t position = 0;
+  for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
+    for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position) {
+      if (attention) {
+        const AttentionWork work = attention->token(std::uint64_t{y} * plan.shape.width + x);
+        const std::uint64_t additions = work.coincidences + work.score_additions;
+        tally.row_words += work.coincidence_words + work.score_words;
+        tally.and_bits += work.and_bits;
+        tally.coincidences += work.coincidences;
+        tally.score_additions += work.score_additions;
+        unit.clock += times(core.coincidence_word, work.coincidence_words) +
+                      times(core.score_word, work.score_words) +
+                      times(core.synaptic_operation, additions);
+      }
+      for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
+        const std::uint64_t address = plan.shape.address(c, y, x);
+        const bool fires = spikes.test(t, address);
+        const bool got_input = attention ? attention->reached(c - plan.place.channel_begin)
+                               : add     ? value_at(*trace_[population.lead.index], t, address) != 0
+                                         : touched[position] != 0;
+        const bool active = fires || got_input;
+        ++(active ? tally.active : tally.inactive);
+        unit.clock += active ? core.neuron_update_active : core.neuron_update_inactive;
+        if (!fires) continue;
+        if (population.pool) {
+          pool(unit, slice, {y, x, c});
+        } else {
+          send(unit, {y, x, c}, 1);
+        }
+      }
+    }
+  }
+  std::fill(touched.begin(), touched.end(), std::uint8_t{0});
+  return unit.clock;
+}
+
+Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit) {
+  const SlicePlan& plan = plan_.slices[slice];
+  const SpikeTrain& sums = *trace_[plan_.populations[unit.population].lead.index];
+  SliceTally& tally = tally_.slices[slice];
+  ++tally.phases;
+  for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
+    for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
+      for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
+        const std::uint8_t value = value_at(sums, t, plan.shape.address(c, y, x));
+        ++(value != 0 ? tally.active : tally.inactive);
+        unit.clock += value != 0 ? plan.kind->times.neuron_update_active
+                                 : plan.kind->times.neuron_update_inactive;
+        if (value != 0) send(unit, {y, x, c}, value);
+      }
+    }
+  }
+  return unit.clock;
+}
+
+Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Unit& unit) {
+  if (t + 1 != timesteps_) return unit.clock;
+  const SlicePlan& plan = plan_.slices[slice];
+  ++tally_.slices[slice].phases;
+  tally_.slices[slice].active += plan.neurons();
+  return unit.clock + times(plan.kind->times.neuron_update_active, plan.neurons());
+}
+
+Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,
+                                   std::vector<Packet>& packets) {
+  const OffChipSpec& off_chip = plan_.chip.spec().off_chip;
+  const LayerId lead = plan_.populations[population].lead;
+  const FeatureShape& shape = plan_.network.output_shape(lead);
+  const std::uint64_t bits = plan_.width(lead).output_bits;
+  const auto read_until = [&](std::uint64_t values) {
+    const std::uint64_t words_read = (values * bits + off_chip.word_bits - 1) / off_chip.word_bits;
+    return start + times(off_chip.word_time, words_read);
+  };
+  Unit unit{population, start, off_chip.axon_out, 0, packets};
+  for_each(*trace_[lead.index], t, [&](std::uint64_t address, std::uint8_t value) {
+    const std::uint64_t position = address / shape.channels;
+    unit.clock = std::max(unit.clock, read_until(address + 1));
+    send(unit,
+         {static_cast<std::uint32_t>(position / shape.width),
+          static_cast<std::uint32_t>(position % shape.width),
+          static_cast<std::uint32_t>(address % shape.channels)},
+         value);
+  });
+  ++tally_.senders[population].frames;
+  tally_.senders[population].input_packets += unit.sent;
+  return std::max(unit.clock, read_until(shape.neurons()));
+}
+
+/// One packet to every slice that the spike reaches.
+void NeuronPhase::send(Unit& unit, Place place, std::uint8_t value) const {
+  const Fan& fan = plan_.fans[unit.population];
+  for (const std::uint32_t r : fan.at(std::uint64_t{place.y} * fan.shape.width + place.x)) {
+    const auto& ports = plan_.receivers[r].ports;
+    const bool accepted = std::any_of(ports.begin(), ports.end(), [&](const PortReach& port) {
+      return port.accepts(place.y, place.x, place.channel);
+    });
+    if (!accepted) continue;
+    unit.clock += unit.axon_out;
+    unit.packets.push_back({unit.clock, r, place.channel, place.y, place.x, value});
+    ++unit.sent;
+  }
+}
+
+/// Ors a spike into its windows; the first of a window in this slice and step is sent.
+void NeuronPhase::pool(Unit& unit, std::uint32_t slice, Place place) {
+  const LayerId layer = *plan_.populations[unit.population].pool;
+  const auto& window = std::get<MaxPool2d>(plan_.network.layer(layer).op);
+  const FeatureShape& shape = plan_.fans[unit.population].shape;
+  const Range rows =
+      reached(place.y, window.kernel, window.stride, window.padding, {0, shape.height});
+  const Range columns =
+      reached(place.x, window.kernel, window.stride, window.padding, {0, shape.width});
+  for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
+    for (std::uint32_t x = columns.begin; x < columns.end; ++x) {
+      ++tally_.slices[slice].pooled;
+      std::uint64_t& seen = pooled_[unit.population][shape.address(place.channel, y, x)];
+      if (seen == visit_) continue;
+      seen = visit_;
+      send(unit, {y, x, place.channel}, 1);
+    }
+  }
+}
+
+}  // namespace nj

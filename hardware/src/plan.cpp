@@ -1,0 +1,162 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <variant>
+
+#include "neurojoule/core/error.hpp"
+
+namespace nj {
+namespace {
+
+PortReach spread(const SlicePlan& slice, const FeatureShape& from, const Conv2d& conv) {
+  PortReach reach;
+  const Range rows{slice.place.row_begin, slice.place.row_end};
+  for (std::uint32_t y = 0; y < from.height; ++y) {
+    reach.rows.push_back(reached(y, conv.kernel, conv.stride, conv.padding, rows));
+  }
+  for (std::uint32_t x = 0; x < from.width; ++x) {
+    reach.columns.push_back(
+        reached(x, conv.kernel, conv.stride, conv.padding, {0, slice.shape.width}));
+  }
+  reach.channels = {0, from.channels};
+  return reach;
+}
+
+/// One neuron, or one operand bit, per spike: an add, and the query of attention.
+PortReach same_place(const SlicePlan& slice, const FeatureShape& from) {
+  PortReach reach;
+  for (std::uint32_t y = 0; y < from.height; ++y) {
+    const bool here = y >= slice.place.row_begin && y < slice.place.row_end;
+    reach.rows.push_back(here ? Range{y, y + 1} : Range{});
+  }
+  for (std::uint32_t x = 0; x < from.width; ++x) reach.columns.push_back({x, x + 1});
+  reach.channels = {slice.place.channel_begin, slice.place.channel_end};
+  return reach;
+}
+
+/// All positions count as one: a head, and the keys and values of attention.
+PortReach everywhere(Range channels, const FeatureShape& from) {
+  PortReach reach;
+  reach.rows.assign(from.height, {0, 1});
+  reach.columns.assign(from.width, {0, 1});
+  reach.channels = channels;
+  return reach;
+}
+
+PortReach reach_of(const SlicePlan& slice, const FeatureShape& from, const PopulationEdge& edge) {
+  PortReach reach;
+  if (const auto* conv = std::get_if<Conv2d>(slice.op)) {
+    reach = spread(slice, from, *conv);
+  } else if (std::holds_alternative<ClassifierHead>(*slice.op)) {
+    reach = everywhere({0, from.channels}, from);
+  } else if (edge.port == Port::key || edge.port == Port::value) {
+    reach = everywhere({slice.place.channel_begin, slice.place.channel_end}, from);
+  } else {
+    reach = same_place(slice, from);
+  }
+  reach.graded = edge.graded;
+  return reach;
+}
+
+SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
+  SlicePlan slice;
+  slice.place = place;
+  const Population& population = plan.populations[place.population];
+  slice.op = &plan.network.layer(population.lead).op;
+  slice.kind = &plan.chip.kind_of(place.core);
+  slice.shape = neuron_shape(plan.network, population);
+  slice.slots = plan.graph.slots[place.population];
+  const LayerWidths& lead = plan.width(population.lead);
+  slice.fan = has_weights(*slice.op) ? slice.channels() : 1;
+  if (has_weights(*slice.op)) {
+    slice.synapse_words = words(*slice.kind, MemoryUnit::synapse_memory,
+                                std::uint64_t{slice.fan} * lead.weights.bits);
+  }
+  slice.accumulator_words = words(*slice.kind, MemoryUnit::accumulator_memory,
+                                  std::uint64_t{slice.fan} * lead.accumulator_bits);
+  const auto times = [](Picoseconds time, std::uint64_t count) {
+    return time * static_cast<std::int64_t>(count);
+  };
+  slice.position_time = times(slice.kind->times.synapse_word, slice.synapse_words) +
+                        times(slice.kind->times.synaptic_operation, slice.fan);
+  return slice;
+}
+
+void add_receivers(Plan& plan, std::uint32_t producer, const FeatureShape& sent) {
+  const auto pooled_slices =
+      std::count_if(plan.slices.begin(), plan.slices.end(), [&](const SlicePlan& slice) {
+        return plan.populations[producer].pool && slice.place.population == producer;
+      });
+  for (std::uint32_t s = 0; s < plan.slices.size(); ++s) {
+    const SlicePlan& slice = plan.slices[s];
+    Receiver receiver{producer,          s, slice.place.core, plan.chip.core(slice.place.core).tile,
+                      pooled_slices > 1, {}};
+    for (const PopulationEdge& edge : plan.graph.edges) {
+      if (edge.producer != producer || edge.consumer != slice.place.population) continue;
+      receiver.ports.push_back(reach_of(slice, sent, edge));
+    }
+    if (!receiver.ports.empty()) plan.receivers.push_back(std::move(receiver));
+  }
+}
+
+Fan fan_of(const Plan& plan, std::uint32_t producer, std::size_t first_receiver,
+           const FeatureShape& sent) {
+  Fan fan;
+  fan.shape = sent;
+  fan.first.push_back(0);
+  for (std::uint32_t y = 0; y < sent.height; ++y) {
+    for (std::uint32_t x = 0; x < sent.width; ++x) {
+      for (std::size_t r = first_receiver; r < plan.receivers.size(); ++r) {
+        const Receiver& receiver = plan.receivers[r];
+        const bool reaches =
+            std::any_of(receiver.ports.begin(), receiver.ports.end(), [&](const PortReach& port) {
+              return !port.rows[y].empty() && !port.columns[x].empty();
+            });
+        if (receiver.producer == producer && reaches) {
+          fan.receivers.push_back(static_cast<std::uint32_t>(r));
+        }
+      }
+      fan.first.push_back(static_cast<std::uint32_t>(fan.receivers.size()));
+    }
+  }
+  return fan;
+}
+
+}  // namespace
+
+Range reached(std::uint32_t i, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
+              Range within) {
+  const std::uint64_t padded = std::uint64_t{i} + padding;
+  const std::uint64_t first = padded < kernel ? 0 : (padded - kernel) / stride + 1;
+  const std::uint64_t last = padded / stride;
+  const auto begin = std::max<std::uint64_t>(first, within.begin);
+  const auto end = std::min<std::uint64_t>(last + 1, within.end);
+  if (begin >= end) return {};
+  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)};
+}
+
+std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bits) {
+  const std::uint64_t word = kind.memory(unit)->word_bits;
+  return bits / word + (bits % word != 0 ? 1 : 0);
+}
+
+Plan make_plan(const Network& network, std::span<const Population> populations,
+               std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping) {
+  const auto violations = check_mapping(network, populations, widths, chip, mapping);
+  if (!violations.empty()) {
+    Location where;
+    where.key = violations.front().layer;
+    throw Error(ErrorKind::capacity, violations.front().message, where);
+  }
+  Plan plan{network, populations, widths, chip, population_graph(network, populations), {}, {}, {}};
+  for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
+  for (std::uint32_t p = 0; p < populations.size(); ++p) {
+    const std::size_t first_receiver = plan.receivers.size();
+    const FeatureShape& sent = network.output_shape(populations[p].output());
+    add_receivers(plan, p, sent);
+    plan.fans.push_back(fan_of(plan, p, first_receiver, sent));
+  }
+  return plan;
+}
+
+}  // namespace nj

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/mapping.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+// Everything about a mapped network that does not depend on spikes, worked out once per simulation.
+namespace nj {
+
+/// A half-open range of rows, columns or channels.
+struct Range {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  [[nodiscard]] bool empty() const { return begin >= end; }
+  [[nodiscard]] std::uint32_t size() const { return empty() ? 0 : end - begin; }
+  [[nodiscard]] bool contains(std::uint32_t i) const { return i >= begin && i < end; }
+};
+
+/// Outputs in `within` whose window covers input index `i`: o * stride + k - padding = i, 0 <= k <
+/// kernel.
+Range reached(std::uint32_t i, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
+              Range within);
+
+/// How spikes of a producer reach one operand of a consumer's slice: a spike at (y, x, c) reaches
+/// positions rows[y] x columns[x] when c is in `channels`.
+struct PortReach {
+  bool graded = false;
+  std::vector<Range> rows;     ///< by y of the producer's output
+  std::vector<Range> columns;  ///< by x
+  Range channels;
+  [[nodiscard]] bool accepts(std::uint32_t y, std::uint32_t x, std::uint32_t c) const {
+    return channels.contains(c) && !rows[y].empty() && !columns[x].empty();
+  }
+};
+
+/// One consumer slice as seen by one producing population.
+struct Receiver {
+  std::uint32_t producer = 0;  ///< population
+  std::uint32_t slice = 0;
+  CoreId core;
+  std::uint32_t tile = 0;
+  bool merges = false;  ///< the producer pools over several slices: a position may come twice
+  std::vector<PortReach> ports;
+};
+
+/// Who receives the spikes of one population, by position.
+struct Fan {
+  FeatureShape shape;                    ///< of what the population sends
+  std::vector<std::uint32_t> first;      ///< [positions + 1]
+  std::vector<std::uint32_t> receivers;  ///< positions' receivers, one after another
+  [[nodiscard]] std::span<const std::uint32_t> at(std::uint64_t position) const {
+    return std::span(receivers).subspan(first[position], first[position + 1] - first[position]);
+  }
+};
+
+/// One slice with its constants.
+struct SlicePlan {
+  LayerSlice place;
+  const Operator* op = nullptr;  ///< the lead
+  const CoreKindSpec* kind = nullptr;
+  FeatureShape shape;  ///< neurons of the whole population
+  std::uint32_t slots = 1;
+  std::uint64_t synapse_words = 0;      ///< read per position reached
+  std::uint64_t accumulator_words = 0;  ///< read, and written, per position reached
+  std::uint32_t fan = 1;                ///< synaptic operations per position reached
+  Picoseconds position_time;            ///< synapse unit, per position reached
+
+  [[nodiscard]] std::uint32_t channels() const { return place.channel_end - place.channel_begin; }
+  [[nodiscard]] std::uint32_t rows() const { return place.row_end - place.row_begin; }
+  [[nodiscard]] std::uint64_t positions() const { return std::uint64_t{rows()} * shape.width; }
+  [[nodiscard]] std::uint64_t neurons() const { return positions() * channels(); }
+};
+
+/// Words of `unit` that hold `bits`.
+std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bits);
+
+struct Plan {
+  const Network& network;
+  std::span<const Population> populations;
+  std::span<const LayerWidths> widths;
+  const Chip& chip;
+  PopulationGraph graph;
+  std::vector<SlicePlan> slices;  ///< as in the mapping
+  std::vector<Receiver> receivers;
+  std::vector<Fan> fans;  ///< by population
+
+  [[nodiscard]] const LayerWidths& width(LayerId layer) const { return widths[layer.index]; }
+};
+
+/// Throws: Error(capacity) with the first violation of the mapping.
+Plan make_plan(const Network& network, std::span<const Population> populations,
+               std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping);
+
+}  // namespace nj

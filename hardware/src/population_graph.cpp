@@ -1,0 +1,72 @@
+#include "neurojoule/hardware/population_graph.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+
+namespace nj {
+namespace {
+
+[[noreturn]] void refuse(const Network& network, LayerId layer, const std::string& message) {
+  Location where;
+  where.key = network.layer(layer).name;
+  throw Error(ErrorKind::unsupported, message, where);
+}
+
+/// The population that sends the spikes of each layer, where one does.
+std::vector<std::optional<std::uint32_t>> senders(const Network& network,
+                                                  std::span<const Population> populations) {
+  std::vector<std::optional<std::uint32_t>> sender(network.size());
+  for (std::uint32_t p = 0; p < populations.size(); ++p) {
+    const Operator& op = network.layer(populations[p].lead).op;
+    const bool currents =
+        std::holds_alternative<Conv2d>(op) || std::holds_alternative<SpikingSelfAttention>(op);
+    if (currents && !populations[p].lif) {
+      refuse(network, populations[p].lead, "drives no lif layer, so no core can send its output");
+    }
+    const bool no_neurons =
+        std::holds_alternative<Input>(op) || std::holds_alternative<ClassifierHead>(op);
+    if (no_neurons && populations[p].lif) {
+      refuse(network, *populations[p].lif, "neurons driven by an input or a head have no core");
+    }
+    sender[populations[p].output().index] = p;
+  }
+  return sender;
+}
+
+}  // namespace
+
+std::uint32_t PopulationGraph::levels() const {
+  return depth.empty() ? 0 : 1 + *std::max_element(depth.begin(), depth.end());
+}
+
+PopulationGraph population_graph(const Network& network, std::span<const Population> populations) {
+  const auto sender = senders(network, populations);
+  PopulationGraph graph;
+  graph.depth.assign(populations.size(), 0);
+  graph.slots.assign(populations.size(), 1);
+  for (std::uint32_t p = 0; p < populations.size(); ++p) {
+    for (const Operand& operand : network.operands(populations[p].lead)) {
+      const auto producer = sender[operand.source.index];
+      if (!producer) {
+        refuse(network, operand.source,
+               fmt::format("layer \"{}\" reads it inside its population, before its pooling",
+                           network.layer(populations[p].lead).name));
+      }
+      const bool graded = network.max_output(operand.source).value_or(1) > 1;
+      graph.edges.push_back({*producer, p, operand.port, graded});
+      graph.depth[p] = std::max(graph.depth[p], graph.depth[*producer] + 1);
+    }
+  }
+  for (const PopulationEdge& edge : graph.edges) {
+    const std::uint32_t wait = graph.depth[edge.consumer] - graph.depth[edge.producer];
+    graph.slots[edge.consumer] = std::max(graph.slots[edge.consumer], 1 + wait);
+  }
+  return graph;
+}
+
+}  // namespace nj

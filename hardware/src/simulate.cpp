@@ -1,0 +1,111 @@
+#include "neurojoule/hardware/simulate.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <variant>
+
+#include "neuron_phase.hpp"
+#include "packet_flow.hpp"
+#include "plan.hpp"
+#include "tally.hpp"
+
+namespace nj {
+namespace {
+
+/// One sample on one chip: runs global steps one after another.
+class Simulation {
+ public:
+  Simulation(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
+      : plan_(plan),
+        tally_(plan),
+        touched_(plan),
+        neurons_(plan, trace, touched_, tally_),
+        flow_(plan, touched_, tally_, result_.busy,
+              options.record_packets ? &result_.records : nullptr) {
+    result_.busy.resize(plan.chip.cores().size());
+  }
+
+  SimulationResult run() {
+    const std::uint32_t steps = neurons_.timesteps() + plan_.graph.levels() - 1;
+    for (std::uint32_t g = 0; g < steps; ++g) run_step(g);
+    finish();
+    return std::move(result_);
+  }
+
+ private:
+  void run_step(std::uint32_t step) {
+    const Picoseconds start = result_.timeline.latency();
+    packets_.clear();
+    sources_.clear();
+    Picoseconds end = send_inputs(step, start);
+    end = std::max(end, run_neuron_units(step, start));
+    result_.packets += packets_.size();
+    end = std::max(end, flow_.run(step, start, packets_, sources_));
+    result_.timeline.steps.push_back({start, end + plan_.chip.spec().barrier});
+  }
+
+  /// Whether a population has a time step to handle in a global step.
+  [[nodiscard]] bool at_work(std::uint32_t population, std::uint32_t step) const {
+    const std::uint32_t depth = plan_.graph.depth[population];
+    return step >= depth && step - depth < neurons_.timesteps();
+  }
+
+  /// Input frames share the I/O port of tile 0, one after another.
+  Picoseconds send_inputs(std::uint32_t step, Picoseconds start) {
+    Picoseconds clock = start;
+    for (std::uint32_t p = 0; p < plan_.populations.size(); ++p) {
+      const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
+      if (!std::holds_alternative<Input>(op) || !at_work(p, step)) continue;
+      clock = neurons_.run_input(p, step, clock, packets_);
+    }
+    const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
+    sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(packets_.size())});
+    return clock;
+  }
+
+  Picoseconds run_neuron_units(std::uint32_t step, Picoseconds start) {
+    Picoseconds end = start;
+    for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
+      const LayerSlice& place = plan_.slices[s].place;
+      if (!at_work(place.population, step)) continue;
+      const auto first = static_cast<std::uint32_t>(packets_.size());
+      const std::uint32_t t = step - plan_.graph.depth[place.population];
+      const Picoseconds idle = neurons_.run_slice(s, t, start, packets_);
+      sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
+                          static_cast<std::uint32_t>(packets_.size())});
+      result_.busy[place.core.index].neuron_unit += idle - start;
+      end = std::max(end, idle);
+    }
+    return end;
+  }
+
+  void finish() {
+    for (const ReceiverTally& receiver : tally_.receivers) result_.merged += receiver.merged;
+    for (const SenderTally& sender : tally_.senders) {
+      result_.hops += sender.east_west + sender.north_south;
+    }
+    result_.actions =
+        action_counts(plan_, tally_, result_.timeline.steps.size(), result_.timeline.latency());
+  }
+
+  const Plan& plan_;
+  SimulationResult result_;
+  Tally tally_;
+  Touched touched_;
+  NeuronPhase neurons_;
+  PacketFlow flow_;
+  std::vector<Packet> packets_;        ///< of the step in work
+  std::vector<PacketSource> sources_;  ///< of the step in work
+};
+
+}  // namespace
+
+SimulationResult simulate(const Network& network, std::span<const Population> populations,
+                          std::span<const LayerWidths> widths, const SpikeTrace& trace,
+                          const Chip& chip, const Mapping& mapping,
+                          const SimulationOptions& options) {
+  const Plan plan = make_plan(network, populations, widths, chip, mapping);
+  return Simulation(plan, trace, options).run();
+}
+
+}  // namespace nj

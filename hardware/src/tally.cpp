@@ -1,0 +1,162 @@
+#include "tally.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <variant>
+
+namespace nj {
+namespace {
+
+/// Adds counts of one core kind.
+class KindCounts {
+ public:
+  KindCounts(ActionCounts& counts, const CoreKindSpec& kind) : counts_(counts), kind_(kind) {}
+
+  void unit(std::string_view unit, Action action, std::uint32_t width, LayerId layer,
+            std::uint64_t count) {
+    counts_.add({kind_.name + "." + std::string(unit), action, width, layer}, count);
+  }
+  void memory(MemoryUnit unit_of, Action action, LayerId layer, std::uint64_t count) {
+    if (count == 0) return;
+    unit(to_string(unit_of), action, kind_.memory(unit_of)->word_bits, layer, count);
+  }
+
+ private:
+  ActionCounts& counts_;
+  const CoreKindSpec& kind_;
+};
+
+void count_deliveries(const Plan& plan, const Receiver& receiver, const ReceiverTally& tally,
+                      ActionCounts& counts) {
+  const SlicePlan& slice = plan.slices[receiver.slice];
+  const LayerId lead = plan.populations[slice.place.population].lead;
+  const LayerId sender = plan.populations[receiver.producer].output();
+  const bool attention = std::holds_alternative<SpikingSelfAttention>(*slice.op);
+  KindCounts kind(counts, *slice.kind);
+  kind.unit("axon_in", Action::packet_deliver, plan.chip.spec().topology.flit_bits, sender,
+            tally.delivered);
+  kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead,
+              attention ? tally.operands : tally.delivered);
+  if (attention) return;
+  kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, tally.delivered);
+  const LayerWidths& widths = plan.width(lead);
+  const bool weighted = has_weights(*slice.op);
+  const std::uint64_t operations = tally.positions * slice.fan;
+  kind.memory(MemoryUnit::synapse_memory, Action::read_word, lead,
+              tally.positions * slice.synapse_words);
+  for (const Action action : {Action::read_word, Action::write_word}) {
+    kind.memory(MemoryUnit::accumulator_memory, action, lead,
+                tally.positions * slice.accumulator_words);
+  }
+  kind.unit("synapse_unit", Action::accumulate, widths.accumulator_bits, lead, operations);
+  kind.unit("synapse_unit", Action::synaptic_operation, weighted ? widths.weights.bits : 1, lead,
+            operations);
+  if (!weighted) return;
+  if (widths.weights.scheme == Scheme::power_of_two) {
+    kind.unit("synapse_unit", Action::shift, widths.accumulator_bits, lead, operations);
+  } else {
+    kind.unit("synapse_unit", Action::multiply, widths.weight_integer_bits, lead,
+              tally.graded_positions * slice.fan);
+  }
+}
+
+void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
+                        ActionCounts& counts) {
+  const Population& population = plan.populations[slice.place.population];
+  const LayerId layer = population.lif.value_or(population.lead);
+  const std::uint32_t accumulator_bits = plan.width(population.lead).accumulator_bits;
+  const std::uint32_t bits = population.lif ? plan.width(layer).membrane_bits : accumulator_bits;
+  const std::uint64_t updates = tally.active + tally.inactive;
+  KindCounts kind(counts, *slice.kind);
+  for (const Action action : {Action::read_word, Action::write_word}) {
+    kind.memory(MemoryUnit::accumulator_memory, action, layer,
+                tally.phases * words(*slice.kind, MemoryUnit::accumulator_memory,
+                                     slice.neurons() * accumulator_bits));
+    if (!population.lif) continue;
+    kind.memory(
+        MemoryUnit::membrane_memory, action, layer,
+        tally.phases * words(*slice.kind, MemoryUnit::membrane_memory, slice.neurons() * bits));
+  }
+  if (population.lif) {
+    kind.unit("neuron_unit", Action::accumulate, bits, layer, 3 * updates);
+    kind.unit("neuron_unit", Action::shift, bits, layer, updates);
+    kind.unit("neuron_unit", Action::compare, bits, layer, updates);
+  } else if (std::holds_alternative<ClassifierHead>(*slice.op)) {
+    kind.unit("neuron_unit", Action::accumulate, bits, layer, updates);
+  }
+  kind.unit("neuron_unit", Action::neuron_update_active, bits, layer, tally.active);
+  kind.unit("neuron_unit", Action::neuron_update_inactive, bits, layer, tally.inactive);
+  if (population.pool) {
+    kind.unit("neuron_unit", Action::or_bit, 1, *population.pool, tally.pooled);
+  }
+  kind.unit("axon_out", Action::packet_inject, plan.chip.spec().topology.flit_bits,
+            population.output(), tally.injected);
+}
+
+void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
+                     ActionCounts& counts) {
+  const LayerId lead = plan.populations[slice.place.population].lead;
+  const std::uint64_t additions = tally.coincidences + tally.score_additions;
+  KindCounts kind(counts, *slice.kind);
+  kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, tally.row_words);
+  kind.unit("attention_unit", Action::and_bit, 1, lead, tally.and_bits);
+  kind.unit("attention_unit", Action::accumulate, plan.width(lead).accumulator_bits, lead,
+            additions);
+  kind.unit("attention_unit", Action::synaptic_operation, 1, lead, additions);
+}
+
+void count_sender(const Plan& plan, std::uint32_t population, const SenderTally& tally,
+                  ActionCounts& counts) {
+  const LayerId layer = plan.populations[population].output();
+  const std::uint32_t flit = plan.chip.spec().topology.flit_bits;
+  const auto add = [&](std::string_view component, Action action, std::uint32_t width,
+                       std::uint64_t count) {
+    counts.add({std::string(component), action, width, layer}, count);
+  };
+  add("network.router", Action::spike_within_tile, flit, tally.within_tile);
+  add("network.router", Action::hop_east_west, flit, tally.east_west);
+  add("network.router", Action::hop_north_south, flit, tally.north_south);
+  add("io.axon_out", Action::packet_inject, flit, tally.input_packets);
+  const std::uint64_t frame_bits =
+      plan.network.output_shape(layer).neurons() * plan.width(layer).output_bits;
+  add("off_chip.memory", Action::read_bit, 1, tally.frames * frame_bits);
+}
+
+void count_chip(const Chip& chip, std::uint64_t steps, Picoseconds latency, ActionCounts& counts) {
+  counts.add({"chip.synchronisation", Action::barrier, 0, chip_overhead}, steps);
+  for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
+    const std::uint64_t cycles =
+        static_cast<std::uint64_t>(latency.value()) * chip.cores_of_kind(k);
+    KindCounts kind(counts, chip.spec().core_kinds[k]);
+    for (const MemoryUnit unit : memory_units) {
+      const auto& memory = chip.spec().core_kinds[k].memory(unit);
+      if (!memory) continue;
+      const auto width = std::min<std::uint64_t>(memory->capacity.value(),
+                                                 std::numeric_limits<std::uint32_t>::max());
+      kind.unit(to_string(unit), Action::leak_cycle, static_cast<std::uint32_t>(width),
+                chip_overhead, cycles);
+    }
+  }
+}
+
+}  // namespace
+
+ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
+                           Picoseconds latency) {
+  ActionCounts counts;
+  for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
+    count_deliveries(plan, plan.receivers[r], tally.receivers[r], counts);
+  }
+  for (std::size_t s = 0; s < plan.slices.size(); ++s) {
+    count_neuron_phase(plan, plan.slices[s], tally.slices[s], counts);
+    count_attention(plan, plan.slices[s], tally.slices[s], counts);
+  }
+  for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
+    count_sender(plan, p, tally.senders[p], counts);
+  }
+  count_chip(plan.chip, steps, latency, counts);
+  return counts;
+}
+
+}  // namespace nj

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "neurojoule/core/action_counts.hpp"
+
+#include "plan.hpp"
+
+namespace nj {
+
+/// What one receiver got, over the whole sample.
+struct ReceiverTally {
+  std::uint64_t delivered = 0;
+  std::uint64_t merged = 0;
+  std::uint64_t operands = 0;          ///< (packet, port) pairs that were used
+  std::uint64_t positions = 0;         ///< reached, over all ports
+  std::uint64_t graded_positions = 0;  ///< of those, through graded ports
+};
+
+/// What the neuron unit of one slice did.
+struct SliceTally {
+  std::uint64_t phases = 0;  ///< neuron phases run
+  std::uint64_t active = 0;
+  std::uint64_t inactive = 0;
+  std::uint64_t pooled = 0;           ///< (spike, window) pairs
+  std::uint64_t injected = 0;         ///< packets
+  std::uint64_t row_words = 0;        ///< attention: q, k, v words read
+  std::uint64_t and_bits = 0;         ///< attention
+  std::uint64_t coincidences = 0;     ///< attention
+  std::uint64_t score_additions = 0;  ///< attention
+};
+
+/// What the spikes of one population did in the network.
+struct SenderTally {
+  std::uint64_t input_packets = 0;  ///< sent from the I/O port
+  std::uint64_t frames = 0;         ///< read from off-chip memory
+  std::uint64_t within_tile = 0;
+  std::uint64_t east_west = 0;
+  std::uint64_t north_south = 0;
+};
+
+/// Plain counters of one sample; turned into ActionCounts once, at its end.
+struct Tally {
+  explicit Tally(const Plan& plan)
+      : receivers(plan.receivers.size()),
+        slices(plan.slices.size()),
+        senders(plan.populations.size()) {}
+  std::vector<ReceiverTally> receivers;
+  std::vector<SliceTally> slices;
+  std::vector<SenderTally> senders;
+};
+
+/// The counts as defined in simulate.hpp.
+ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
+                           Picoseconds latency);
+
+}  // namespace nj
