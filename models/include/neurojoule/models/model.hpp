@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "neurojoule/core/network.hpp"
+
+namespace nj {
+
+/// Float weights of one layer, BatchNorm folded in.
+struct LayerWeights {
+  std::vector<float> weight;  ///< [out, in, k, k]; the head's is [classes, in]
+  std::vector<float> bias;    ///< [out]
+};
+
+/// Extents of a weighted layer's tensor.
+struct WeightShape {
+  std::uint32_t out = 0;
+  std::uint32_t in = 0;
+  std::uint32_t kernel = 1;
+  [[nodiscard]] std::uint64_t fan_in() const { return std::uint64_t{in} * kernel * kernel; }
+  [[nodiscard]] std::uint64_t elements() const { return fan_in() * out; }
+};
+
+/// Extents of the weights that an operator owns; nullopt when it owns none.
+std::optional<WeightShape> weight_shape(const Operator& op);
+
+/// A network with its trained weights.
+struct Model {
+  Network network;
+  std::vector<std::optional<LayerWeights>> weights;  ///< by LayerId; set where has_weights()
+  std::uint32_t timesteps = 0;                       ///< time steps that it was trained for
+};
+
+/// Checks that every weighted layer has weights of its extents, all finite, and that the number of
+/// time steps is 1..1024. Throws: Error(shape, numeric) with the layer's name as key.
+void validate(const Model& model);
+
+}  // namespace nj

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "neurojoule/models/quantize.hpp"
+
+#include "yaml_text.hpp"
+
+namespace nj {
+namespace {
+
+const std::vector<std::pair<std::string_view, Scheme>> schemes{
+    {"float32", Scheme::float32},
+    {"uniform", Scheme::uniform},
+    {"power-of-two", Scheme::power_of_two}};
+const std::vector<std::pair<std::string_view, Granularity>> granularities{
+    {"channel", Granularity::per_channel}, {"tensor", Granularity::per_tensor}};
+const std::vector<std::pair<std::string_view, Rounding>> roundings{
+    {"nearest_half_up", Rounding::nearest_half_up}, {"floor", Rounding::floor}};
+
+template <class E>
+std::string_view word_of(const std::vector<std::pair<std::string_view, E>>& words, E value) {
+  const auto found =
+      std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.second == value; });
+  return found->first;
+}
+
+/// Runs a check that knows no place and lays its error at a node.
+template <class Check>
+void at_node(const YamlNode& node, Check&& check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    throw node.error(error.message(), error.kind());
+  }
+}
+
+void read_scale(const YamlNode& node, WeightRule& rule) {
+  const std::string text = node.text();
+  if (text == "mse" || text == "max") {
+    rule.scale_rule = text == "mse" ? ScaleRule::mse : ScaleRule::max;
+    rule.scale = 0.0;
+    return;
+  }
+  if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos) {
+    throw node.error(fmt::format("expected mse, max or a number, got '{}'", text));
+  }
+  rule.scale_rule = ScaleRule::fixed;
+  rule.scale = node.real(1e-12, 1e12);
+}
+
+WeightRule read_rule(const YamlNode& node, const WeightRule& base) {
+  WeightRule rule = base;
+  if (const auto scheme = node.find("scheme")) rule.format.scheme = scheme->one_of(schemes);
+  if (rule.format.scheme == Scheme::float32) {
+    for (const std::string_view key : {"bits", "granularity", "scale"}) {
+      if (const auto foreign = node.find(key)) {
+        throw foreign->error("float32 weights take no such key; name another scheme");
+      }
+    }
+    return {NumberFormat{}, ScaleRule::mse, 0.0};
+  }
+  if (const auto bits = node.find("bits")) {
+    rule.format.bits = static_cast<std::uint8_t>(bits->integer(2, 16));
+  }
+  if (const auto granularity = node.find("granularity")) {
+    rule.format.granularity = granularity->one_of(granularities);
+  }
+  if (const auto scale = node.find("scale")) read_scale(*scale, rule);
+  at_node(node.find("bits").value_or(node), [&] { validate(rule.format); });
+  return rule;
+}
+
+FixedPointFormat read_membrane(const YamlNode& node) {
+  FixedPointFormat format;
+  if (const auto bits = node.find("bits")) {
+    format.bits = static_cast<std::uint8_t>(bits->integer(4, 32));
+  }
+  if (const auto fraction = node.find("fraction_bits")) {
+    format.fraction_bits = static_cast<std::uint8_t>(fraction->integer(0, 30));
+  }
+  if (const auto rounding = node.find("rounding")) format.rounding = rounding->one_of(roundings);
+  at_node(node, [&] { validate(format); });
+  return format;
+}
+
+bool matches(std::string_view pattern, std::string_view name) {
+  // Greedy glob: on a mismatch, the last '*' takes one letter more.
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::string rule_text(const WeightRule& rule) {
+  if (rule.format.scheme == Scheme::float32) return "{scheme: float32}";
+  std::string scale = fmt::format("{}", rule.scale);
+  if (rule.scale_rule != ScaleRule::fixed) {
+    scale = rule.scale_rule == ScaleRule::mse ? "mse" : "max";
+  }
+  return fmt::format("{{scheme: {}, bits: {}, granularity: {}, scale: {}}}",
+                     word_of(schemes, rule.format.scheme), rule.format.bits,
+                     word_of(granularities, rule.format.granularity), scale);
+}
+
+}  // namespace
+
+QuantizationSpec read_quantization_spec(const YamlNode& node) {
+  QuantizationSpec spec;
+  if (const auto rule = node.find("default")) {
+    spec.default_rule = read_rule(*rule, spec.default_rule);
+  }
+  if (const auto layers = node.find("layers")) {
+    for (const auto& [pattern, rule] : layers->entries()) {
+      spec.layers.push_back({pattern, read_rule(rule, spec.default_rule), rule.location()});
+    }
+  }
+  if (const auto membrane = node.find("membrane")) spec.membrane = read_membrane(*membrane);
+  return spec;
+}
+
+std::string to_yaml(const QuantizationSpec& spec, std::size_t indent) {
+  const std::string blanks(indent, ' ');
+  std::string text = fmt::format("{}default: {}\n", blanks, rule_text(spec.default_rule));
+  if (!spec.layers.empty()) text += fmt::format("{}layers:\n", blanks);
+  for (const WeightOverride& layer : spec.layers) {
+    text += fmt::format("{}  {}: {}\n", blanks, yaml_quoted(layer.pattern), rule_text(layer.rule));
+  }
+  text += fmt::format("{}membrane: {{bits: {}, fraction_bits: {}, rounding: {}}}\n", blanks,
+                      spec.membrane.bits, spec.membrane.fraction_bits,
+                      word_of(roundings, spec.membrane.rounding));
+  return text;
+}
+
+std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& network) {
+  const std::vector<LayerId> layers = network.weighted_layers();
+  std::vector<WeightRule> rules(layers.size(), spec.default_rule);
+  for (const WeightOverride& entry : spec.layers) {
+    bool matched = false;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      if (!matches(entry.pattern, network.layer(layers[i]).name)) continue;
+      rules[i] = entry.rule;
+      matched = true;
+    }
+    if (matched) continue;
+    std::vector<std::string> names;
+    for (const LayerId id : layers) names.push_back(network.layer(id).name);
+    const auto near = did_you_mean(entry.pattern, names);
+    Location location = entry.location;
+    if (location.key.empty()) location.key = entry.pattern;
+    throw Error(ErrorKind::config,
+                fmt::format("'{}' matches no layer with weights{}", entry.pattern,
+                            near ? fmt::format(", did you mean '{}'?", *near) : ""),
+                location);
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const bool head = std::holds_alternative<ClassifierHead>(network.layer(layers[i]).op);
+    if (head && rules[i].format.scheme != Scheme::float32) {
+      rules[i].format.granularity = Granularity::per_tensor;
+    }
+  }
+  return rules;
+}
+
+}  // namespace nj

@@ -1,0 +1,45 @@
+#include "neurojoule/models/quantized_network.hpp"
+
+#include <utility>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/models/model.hpp"
+
+namespace nj {
+
+QuantizedNetwork::QuantizedNetwork(Network network, std::uint32_t timesteps,
+                                   FixedPointFormat membrane, std::vector<Layer> layers)
+    : network_(std::move(network)),
+      timesteps_(timesteps),
+      membrane_(membrane),
+      layers_(std::move(layers)) {}
+
+const NumberFormat& QuantizedNetwork::weight_format(LayerId id) const {
+  const auto& synapses = layer(id).synapses;
+  if (!synapses) {
+    throw Error(ErrorKind::config, "the layer owns no weights", {.key = network_.layer(id).name});
+  }
+  return synapses->format;
+}
+
+std::uint32_t QuantizedNetwork::accumulator_bits(LayerId id) const {
+  return layer(id).accumulator_bits;
+}
+
+bool QuantizedNetwork::has_float_neurons(LayerId lif) const {
+  const auto& neurons = layer(lif).neurons;
+  return neurons && neurons->is_float;
+}
+
+std::uint64_t QuantizedNetwork::weight_storage_bits() const {
+  std::uint64_t bits = 0;
+  for (const LayerId id : network_.weighted_layers()) {
+    const WeightShape shape = *weight_shape(network_.layer(id).op);
+    bits += storage_bits(weight_format(id), shape.elements(), shape.out);
+  }
+  return bits;
+}
+
+}  // namespace nj

@@ -1,0 +1,144 @@
+#include "spike_operators.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace nj {
+namespace {
+
+/// `count` (1..64) bits from bit `offset` on.
+std::uint64_t bits_at(std::span<const std::uint64_t> words, std::uint64_t offset,
+                      std::uint32_t count) {
+  const std::size_t word = offset / 64;
+  const std::uint32_t shift = offset % 64;
+  std::uint64_t bits = words[word] >> shift;
+  if (shift + count > 64) bits |= words[word + 1] << (64 - shift);
+  return count == 64 ? bits : bits & ((std::uint64_t{1} << count) - 1);
+}
+
+/// Regroups the channels of one step as [head, token, word].
+void gather_heads(const SpikeTensor& tensor, std::uint32_t t, std::uint32_t heads,
+                  std::vector<std::uint64_t>& out) {
+  const std::uint64_t tokens = tensor.shape().positions();
+  const std::uint32_t channels = tensor.shape().channels;
+  const std::uint32_t size = channels / heads;
+  const auto words = tensor.step(t);
+  out.clear();
+  for (std::uint32_t h = 0; h < heads; ++h) {
+    for (std::uint64_t n = 0; n < tokens; ++n) {
+      for (std::uint32_t j = 0; j < size; j += 64) {
+        out.push_back(bits_at(words, n * channels + std::uint64_t{h} * size + j,
+                              std::min<std::uint32_t>(64, size - j)));
+      }
+    }
+  }
+}
+
+std::uint32_t popcount(const std::uint64_t* words, std::size_t count) {
+  std::uint32_t bits = 0;
+  for (std::size_t w = 0; w < count; ++w)
+    bits += static_cast<std::uint32_t>(std::popcount(words[w]));
+  return bits;
+}
+
+std::uint32_t coincidences(const std::uint64_t* a, const std::uint64_t* b, std::size_t count) {
+  std::uint32_t bits = 0;
+  for (std::size_t w = 0; w < count; ++w) {
+    bits += static_cast<std::uint32_t>(std::popcount(a[w] & b[w]));
+  }
+  return bits;
+}
+
+/// Adds `score` to the sums of the channels whose bits are set.
+void add_score(const std::uint64_t* bits, std::size_t words, std::int32_t score,
+               std::int32_t* sums) {
+  for (std::size_t w = 0; w < words; ++w) {
+    for (std::uint64_t rest = bits[w]; rest != 0; rest &= rest - 1) {
+      sums[w * 64 + static_cast<std::size_t>(std::countr_zero(rest))] += score;
+    }
+  }
+}
+
+}  // namespace
+
+void attend(const SpikingSelfAttention& attention, const SpikeTensor& query, const SpikeTensor& key,
+            const SpikeTensor& value, std::uint32_t t, AttentionBuffers& buffers,
+            std::int32_t* sums, StepCounts& counts) {
+  const std::size_t tokens = query.shape().positions();
+  const std::uint32_t size = query.shape().channels / attention.heads;
+  const std::size_t words = (size + 63) / 64;
+  const std::size_t stride = padded(query.shape().channels);
+  gather_heads(query, t, attention.heads, buffers.query);
+  gather_heads(key, t, attention.heads, buffers.key);
+  gather_heads(value, t, attention.heads, buffers.value);
+  std::fill(sums, sums + tokens * stride, 0);
+  std::vector<std::uint32_t> value_spikes(tokens);
+  for (std::uint32_t h = 0; h < attention.heads; ++h) {
+    const std::size_t head = h * tokens * words;
+    for (std::size_t m = 0; m < tokens; ++m) {
+      value_spikes[m] = popcount(buffers.value.data() + head + m * words, words);
+    }
+    for (std::size_t n = 0; n < tokens; ++n) {
+      const std::uint64_t* const q = buffers.query.data() + head + n * words;
+      if (popcount(q, words) == 0) continue;
+      std::int32_t* const row = sums + n * stride + std::size_t{h} * size;
+      for (std::size_t m = 0; m < tokens; ++m) {
+        const std::size_t at = head + m * words;
+        const std::uint32_t score = coincidences(q, buffers.key.data() + at, words);
+        if (score == 0) continue;
+        counts.attention_coincidences += score;
+        counts.attention_accumulates += value_spikes[m];
+        add_score(buffers.value.data() + at, words, static_cast<std::int32_t>(score), row);
+      }
+    }
+  }
+}
+
+SpikeTensor pool(const MaxPool2d& pool, const SpikeTensor& in, const FeatureShape& out_shape) {
+  SpikeTensor out(in.timesteps(), out_shape);
+  const FeatureShape& shape = in.shape();
+  // The windows that see coordinate i are those from (i + padding - kernel) / stride + 1 (rounded
+  // down, at least 0) to (i + padding) / stride, inside the map.
+  const auto range = [&](std::uint32_t i, std::uint32_t size) {
+    const std::uint32_t reach = i + pool.padding;
+    const std::uint32_t begin = reach < pool.kernel ? 0 : (reach - pool.kernel) / pool.stride + 1;
+    return std::pair{begin, std::min(reach / pool.stride + 1, size)};
+  };
+  for (std::uint32_t t = 0; t < in.timesteps(); ++t) {
+    in.for_each(t, [&](std::uint64_t address, std::uint8_t) {
+      const auto position = static_cast<std::uint32_t>(address / shape.channels);
+      const auto c = static_cast<std::uint32_t>(address % shape.channels);
+      const auto [y_begin, y_end] = range(position / shape.width, out_shape.height);
+      const auto [x_begin, x_end] = range(position % shape.width, out_shape.width);
+      for (std::uint32_t y = y_begin; y < y_end; ++y) {
+        for (std::uint32_t x = x_begin; x < x_end; ++x) out.set(t, out_shape.address(c, y, x));
+      }
+    });
+  }
+  return out;
+}
+
+GradedTensor add(const SpikeTrain& a, const SpikeTrain& b) {
+  GradedTensor sum(timesteps_of(a), shape_of(a));
+  for (std::uint32_t t = 0; t < sum.timesteps(); ++t) {
+    const auto values = sum.step(t);
+    const auto add_value = [&](std::uint64_t address, std::uint8_t value) {
+      values[address] = static_cast<std::uint8_t>(values[address] + value);
+    };
+    for_each(a, t, add_value);
+    for_each(b, t, add_value);
+  }
+  return sum;
+}
+
+std::vector<std::int64_t> channel_sums(const SpikeTrain& train) {
+  const std::uint32_t channels = shape_of(train).channels;
+  std::vector<std::int64_t> sums(channels, 0);
+  for (std::uint32_t t = 0; t < timesteps_of(train); ++t) {
+    for_each(train, t,
+             [&](std::uint64_t address, std::uint8_t value) { sums[address % channels] += value; });
+  }
+  return sums;
+}
+
+}  // namespace nj
