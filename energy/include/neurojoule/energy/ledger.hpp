@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/quantity.hpp"
+#include "neurojoule/energy/machine_description.hpp"
+#include "neurojoule/energy/price_table.hpp"
+
+namespace nj {
+
+/// One counted thing and its energy: energy_pj = count * unit_price_pj, nothing else.
+struct LedgerRow {
+  std::string component;
+  Action action{};
+  std::uint32_t width_bits = 0;
+  LayerId layer;
+  std::uint64_t count = 0;
+  double unit_price_pj = 0;
+  double energy_pj = 0;
+  Category category{};
+  std::string source;
+  friend bool operator==(const LedgerRow&, const LedgerRow&) = default;
+};
+
+/// Every counted thing with its price, in key order (component, action, width, layer).
+struct Ledger {
+  std::string table;  ///< name of the price table
+  std::vector<LedgerRow> rows;
+
+  /// The serial sum of the rows in their order: this is the definition of the total.
+  [[nodiscard]] Picojoules total() const;
+  friend bool operator==(const Ledger&, const Ledger&) = default;
+};
+
+/// What to do when a table and a chip are for different processes.
+enum class ProcessMismatch : std::uint8_t {
+  refuse,
+  scale  ///< multiply by energy_scale(); leakage and off-chip prices stay as they are
+};
+
+/// Prices what a machine did: one row per count, zero counts left out.
+/// Throws: Error(config) for an action without a price, a width or memory outside the table's
+/// range, or a process mismatch that `mismatch` does not allow.
+Ledger price(const ActionCounts& counts, const MachineDescription& machine, const PriceTable& table,
+             ProcessMismatch mismatch = ProcessMismatch::refuse);
+
+/// Energy per category; all categories are present. A partition: the values sum to the total up to
+/// rounding.
+std::map<Category, Picojoules> energy_by_category(const Ledger& ledger);
+/// Energy per layer; chip_overhead holds what was done for none. A partition.
+std::map<LayerId, Picojoules> energy_by_layer(const Ledger& ledger);
+/// Energy per component. A partition.
+std::map<std::string, Picojoules> energy_by_component(const Ledger& ledger);
+/// Energy per category within each layer; all categories are present. A partition.
+std::map<LayerId, std::map<Category, Picojoules>> energy_by_layer_and_category(
+    const Ledger& ledger);
+
+}  // namespace nj

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/core/quantity.hpp"
+#include "neurojoule/energy/machine_description.hpp"
+
+namespace nj {
+
+/// Where a joule goes; every priced thing is in exactly one category.
+enum class Category : std::uint8_t {
+  compute,        ///< arithmetic, comparison and logic
+  weight_memory,  ///< reading and writing weights on the chip
+  state_memory,   ///< accumulators and membranes
+  spike_buffers,  ///< spikes stored between layers and time steps
+  interconnect,   ///< routers and links
+  off_chip,       ///< external memory
+  static_power,   ///< leakage, `static` in files
+  control         ///< synchronisation
+};
+inline constexpr std::array<Category, 8> all_categories{
+    Category::compute,       Category::weight_memory, Category::state_memory,
+    Category::spike_buffers, Category::interconnect,  Category::off_chip,
+    Category::static_power,  Category::control};
+/// The name in files and reports, e.g. `weight_memory`, `static`.
+std::string_view to_string(Category category);
+
+/// How a price goes between listed operand widths.
+enum class WidthRule : std::uint8_t {
+  linear,    ///< a straight line through the two neighbours
+  power_law  ///< a straight line through their logarithms: E ~ width^n
+};
+
+/// The same energy at every width.
+struct FlatPrice {
+  Picojoules energy;
+};
+
+/// Energies listed by operand width; ascending, never falling.
+///
+/// Between two widths: by `interpolate`. Below the smallest: proportional to the width (linear), or
+/// the first segment's power law. Above the largest: refused, unless `extrapolate` says how the
+/// last segment goes on.
+struct WidthPrice {
+  std::vector<std::pair<std::uint32_t, Picojoules>> points;
+  WidthRule interpolate = WidthRule::linear;
+  std::optional<WidthRule> extrapolate;
+};
+
+/// Energy of one access to a memory of capacity C with words of w bits, with c = C / reference:
+///
+///     E = base_pj c^base_exponent + base_offset_pj
+///         + w (bit_pj c^bit_exponent + bit_offset_pj)
+///
+/// affine in the word width, a power law in the capacity. Refused outside the fitted ranges, unless
+/// `extrapolate`.
+struct SramPrice {
+  Bits reference;
+  double base_pj = 0, base_exponent = 0, base_offset_pj = 0;
+  double bit_pj = 0, bit_exponent = 0, bit_offset_pj = 0;
+  Bits min_capacity, max_capacity;
+  Bits min_word, max_word;
+  bool extrapolate = false;
+};
+
+/// Energy proportional to the operand width.
+struct BitPrice {
+  Picojoules energy;
+};
+
+/// Power of an idle unit: per_kib for each KiB of the capacity that the count names, plus per_unit.
+struct LeakagePrice {
+  std::optional<Microwatts> per_kib;
+  std::optional<Microwatts> per_unit;
+};
+
+/// Costs nothing by itself, because the price of another action holds it.
+struct IncludedIn {
+  std::vector<Action> actions;
+};
+
+using Price = std::variant<FlatPrice, WidthPrice, SramPrice, BitPrice, LeakagePrice, IncludedIn>;
+
+/// What one action costs, and who says so.
+struct PriceEntry {
+  Action action{};
+  std::string component;  ///< name, or pattern with `*`; empty for any component
+  Price price;
+  Category category{};
+  std::string source;
+  double low = 1.0;   ///< the true price is at least low times this one; 1 when nothing is known
+  double high = 1.0;  ///< ... and at most high times this one
+  Location location;  ///< where it stands in its file
+};
+
+/// A named set of prices for one process.
+struct PriceTable {
+  std::string name;
+  std::string file;
+  Process process;
+  std::vector<PriceEntry> entries;
+};
+
+/// Reads a price table; its form is documented in docs/energy-model.md.
+/// Throws: Error(io), or Error(config) with line and column: unknown key or unit, negative price,
+/// no source, not exactly one kind of price, two entries for one action and component, an
+/// `included_in` that points to nothing priced.
+PriceTable load_price_table(const std::filesystem::path& file);
+/// The same from text; `name` stands for the file in errors.
+PriceTable parse_price_table(std::string_view text, std::string_view name);
+
+/// The entry for a component's action: a literal component before a pattern before none.
+/// Throws: Error(config) naming component, action and width when there is none, or when two
+/// patterns match.
+const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key);
+
+/// Energy of one action by this entry, in the entry's own process; 0 for IncludedIn.
+/// Throws: Error(config) at the entry when the width, word or capacity is out of its range, or the
+/// machine has no memory of that name.
+Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
+                      const MachineDescription& machine);
+
+/// Energy of one access by the formula of SramPrice, without range checks.
+Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word);
+
+}  // namespace nj

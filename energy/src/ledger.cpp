@@ -1,0 +1,114 @@
+#include "neurojoule/energy/ledger.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace nj {
+namespace {
+
+/// The factor on prices for the machine's process; 1 when the processes agree.
+double process_factor(const MachineDescription& machine, const PriceTable& table,
+                      ProcessMismatch mismatch) {
+  if (same_process(table.process, machine.process)) return 1.0;
+  if (mismatch == ProcessMismatch::scale) return energy_scale(table.process, machine.process);
+  throw Error(
+      ErrorKind::config,
+      fmt::format("price table '{}' is for {}, but {} is made in {}: choose a table of that "
+                  "process, or ask for technology scaling",
+                  table.name, to_string(table.process), machine.name, to_string(machine.process)),
+      {.file = table.file, .key = "technology"});
+}
+
+/// What a component's action at one width costs, whatever the layer.
+struct Quote {
+  double unit_price_pj = 0;
+  Category category{};
+  std::string source;
+};
+
+Quote quote(const ActionKey& key, const MachineDescription& machine, const PriceTable& table,
+            double factor) {
+  const PriceEntry& entry = find_entry(table, key);
+  Quote result{unit_price(entry, key, machine).value(), entry.category, entry.source};
+  if (const auto* included = std::get_if<IncludedIn>(&entry.price)) {
+    std::vector<std::string_view> names;
+    for (const Action action : included->actions) names.push_back(to_string(action));
+    result.source = fmt::format("included in {}: {}", fmt::join(names, ", "), entry.source);
+    return result;
+  }
+  const bool scales =
+      entry.category != Category::static_power && entry.category != Category::off_chip;
+  if (factor != 1.0 && scales) {
+    result.unit_price_pj *= factor;
+    result.source += fmt::format("; scaled from {} to {} by {:.4g} (Stillmaker and Baas 2017)",
+                                 to_string(table.process), to_string(machine.process), factor);
+  }
+  return result;
+}
+
+bool same_price(const ActionKey& a, const ActionKey& b) {
+  return a.action == b.action && a.width_bits == b.width_bits && a.component == b.component;
+}
+
+}  // namespace
+
+Picojoules Ledger::total() const {
+  double sum = 0;
+  for (const LedgerRow& row : rows) sum += row.energy_pj;
+  return Picojoules{sum};
+}
+
+Ledger price(const ActionCounts& counts, const MachineDescription& machine, const PriceTable& table,
+             ProcessMismatch mismatch) {
+  const double factor = process_factor(machine, table, mismatch);
+  Ledger ledger{table.name, {}};
+  ledger.rows.reserve(counts.entries().size());
+  // Keys are ordered by component, action, width, layer: all layers of one price are neighbours.
+  const ActionKey* quoted = nullptr;
+  Quote current;
+  for (const auto& [key, count] : counts.entries()) {
+    if (count == 0) continue;
+    if (!quoted || !same_price(*quoted, key)) {
+      current = quote(key, machine, table, factor);
+      quoted = &key;
+    }
+    ledger.rows.push_back(
+        {key.component, key.action, key.width_bits, key.layer, count, current.unit_price_pj,
+         static_cast<double>(count) * current.unit_price_pj, current.category, current.source});
+  }
+  return ledger;
+}
+
+std::map<Category, Picojoules> energy_by_category(const Ledger& ledger) {
+  std::map<Category, Picojoules> sums;
+  for (const Category category : all_categories) sums[category] = Picojoules{};
+  for (const LedgerRow& row : ledger.rows) sums[row.category] += Picojoules{row.energy_pj};
+  return sums;
+}
+
+std::map<LayerId, Picojoules> energy_by_layer(const Ledger& ledger) {
+  std::map<LayerId, Picojoules> sums;
+  for (const LedgerRow& row : ledger.rows) sums[row.layer] += Picojoules{row.energy_pj};
+  return sums;
+}
+
+std::map<std::string, Picojoules> energy_by_component(const Ledger& ledger) {
+  std::map<std::string, Picojoules> sums;
+  for (const LedgerRow& row : ledger.rows) sums[row.component] += Picojoules{row.energy_pj};
+  return sums;
+}
+
+std::map<LayerId, std::map<Category, Picojoules>> energy_by_layer_and_category(
+    const Ledger& ledger) {
+  std::map<LayerId, std::map<Category, Picojoules>> sums;
+  for (const LedgerRow& row : ledger.rows) {
+    auto [layer, fresh] = sums.try_emplace(row.layer);
+    if (fresh) {
+      for (const Category category : all_categories) layer->second[category] = Picojoules{};
+    }
+    layer->second[row.category] += Picojoules{row.energy_pj};
+  }
+  return sums;
+}
+
+}  // namespace nj

@@ -1,0 +1,21 @@
+#include "neurojoule/energy/machine_description.hpp"
+
+#include "neurojoule/hardware/chip.hpp"
+
+namespace nj {
+
+MachineDescription machine_description(const Chip& chip) {
+  const ChipSpec& spec = chip.spec();
+  MachineDescription machine{spec.name, {spec.node, spec.voltage}, {}};
+  for (const CoreKindSpec& kind : spec.core_kinds) {
+    for (const MemoryUnit unit : memory_units) {
+      const auto& memory = kind.memory(unit);
+      if (!memory) continue;
+      machine.memories[kind.name + "." + std::string(to_string(unit))] = {memory->capacity,
+                                                                          Bits{memory->word_bits}};
+    }
+  }
+  return machine;
+}
+
+}  // namespace nj

@@ -1,0 +1,305 @@
+#include "neurojoule/energy/price_table.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <map>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "neurojoule/core/yaml.hpp"
+
+namespace nj {
+namespace {
+
+constexpr std::size_t max_entries = 10'000;
+constexpr std::uint32_t max_width = 1U << 30;
+constexpr double max_coefficient_pj = 1e12;
+
+const std::vector<std::pair<std::string_view, WidthRule>> width_rules{
+    {"linear", WidthRule::linear}, {"power_law", WidthRule::power_law}};
+
+/// A value that may be given alone or as a list of at least one.
+std::vector<YamlNode> one_or_list(const YamlNode& node) {
+  if (!node.is_sequence()) return {node};
+  std::vector<YamlNode> elements = node.elements();
+  if (elements.empty()) throw node.error("expected at least one value");
+  return elements;
+}
+
+Action read_action(const YamlNode& node) {
+  try {
+    return parse_action(node.text());
+  } catch (const Error& failure) {
+    if (failure.location().line) throw;
+    throw node.error(failure.message());
+  }
+}
+
+std::string read_component(const YamlNode& node) {
+  std::string text = node.text();
+  const bool valid = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-' || c == '.' || c == '*';
+  });
+  if (!valid) {
+    throw node.error(fmt::format(
+        "expected a component name of letters, digits, '_', '-', '.' and '*', got '{}'", text));
+  }
+  return text;
+}
+
+std::uint32_t read_width(const std::string& key, const YamlNode& value) {
+  std::uint32_t width = 0;
+  const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), width);
+  if (code != std::errc{} || end != key.data() + key.size() || key.front() == '0' ||
+      width > max_width) {
+    throw value.error(fmt::format("expected a width of 1..{} bits, got '{}'", max_width, key));
+  }
+  return width;
+}
+
+WidthPrice read_width_price(const YamlNode& entry, const YamlNode& node) {
+  WidthPrice price;
+  for (const auto& [key, value] : node.entries()) {
+    price.points.emplace_back(read_width(key, value), value.quantity<Picojoules>());
+  }
+  if (price.points.empty()) throw node.error("expected at least one width");
+  std::sort(price.points.begin(), price.points.end());
+  for (std::size_t i = 1; i < price.points.size(); ++i) {
+    if (price.points[i].second < price.points[i - 1].second) {
+      throw node.error(fmt::format("the price falls from {} to {} bits", price.points[i - 1].first,
+                                   price.points[i].first));
+    }
+  }
+  if (const auto rule = entry.find("interpolate")) price.interpolate = rule->one_of(width_rules);
+  if (const auto rule = entry.find("extrapolate")) price.extrapolate = rule->one_of(width_rules);
+  const bool by_power =
+      price.interpolate == WidthRule::power_law || price.extrapolate == WidthRule::power_law;
+  if (by_power && price.points.front().second <= Picojoules{}) {
+    throw node.error("power_law needs prices above zero");
+  }
+  if ((by_power || price.extrapolate) && price.points.size() < 2) {
+    throw node.error("expected at least two widths to draw a line through");
+  }
+  return price;
+}
+
+std::pair<Bits, Bits> read_range(const YamlNode& node) {
+  const std::vector<YamlNode> ends = node.elements();
+  if (ends.size() != 2) throw node.error("expected [smallest, largest]");
+  const std::pair range{ends[0].quantity<Bits>(), ends[1].quantity<Bits>()};
+  if (range.first == Bits{} || range.second < range.first) {
+    throw node.error("expected 0 < smallest <= largest");
+  }
+  return range;
+}
+
+SramPrice read_sram_price(const YamlNode& node) {
+  SramPrice price;
+  const double limit = max_coefficient_pj;
+  price.reference = node.at("reference").quantity<Bits>();
+  if (price.reference == Bits{}) throw node.at("reference").error("expected more than 0 bits");
+  price.base_pj = node.at("base_pj").real(0, limit);
+  price.base_exponent = node.at("base_exponent").real(0, 2);
+  price.base_offset_pj = node.at("base_offset_pj").real(-limit, limit);
+  price.bit_pj = node.at("bit_pj").real(0, limit);
+  price.bit_exponent = node.at("bit_exponent").real(0, 2);
+  price.bit_offset_pj = node.at("bit_offset_pj").real(-limit, limit);
+  std::tie(price.min_capacity, price.max_capacity) = read_range(node.at("capacity"));
+  std::tie(price.min_word, price.max_word) = read_range(node.at("word"));
+  if (const auto rule = node.find("extrapolate")) price.extrapolate = rule->boolean();
+  // Both terms grow with capacity, so the smallest memory decides.
+  const Picojoules smallest = access_energy(price, price.min_capacity, price.min_word);
+  const Picojoules wider =
+      access_energy(price, price.min_capacity, Bits{price.min_word.value() + 1});
+  if (smallest <= Picojoules{} || wider < smallest) {
+    throw node.error("the formula is not positive and rising at the smallest capacity and word");
+  }
+  return price;
+}
+
+LeakagePrice read_leakage_price(const YamlNode& node) {
+  LeakagePrice price;
+  if (const auto value = node.find("per_kib")) price.per_kib = value->quantity<Microwatts>();
+  if (const auto value = node.find("per_unit")) price.per_unit = value->quantity<Microwatts>();
+  if (!price.per_kib && !price.per_unit) throw node.error("expected per_kib, per_unit or both");
+  return price;
+}
+
+IncludedIn read_included_in(const YamlNode& node) {
+  IncludedIn price;
+  for (const YamlNode& action : one_or_list(node)) price.actions.push_back(read_action(action));
+  return price;
+}
+
+Price read_price(const YamlNode& entry) {
+  std::vector<std::pair<std::string_view, YamlNode>> kinds;
+  for (const std::string_view kind :
+       {"price", "by_width", "sram", "per_bit", "leakage", "included_in"}) {
+    if (const auto node = entry.find(kind)) kinds.emplace_back(kind, *node);
+  }
+  if (kinds.size() != 1) {
+    throw entry.error(fmt::format(
+        "expected exactly one of price, by_width, sram, per_bit, leakage, included_in, got {}",
+        kinds.empty() ? "none" : fmt::format("{} and {}", kinds[0].first, kinds[1].first)));
+  }
+  const auto& [kind, node] = kinds.front();
+  if (kind == "price") return FlatPrice{node.quantity<Picojoules>()};
+  if (kind == "by_width") return read_width_price(entry, node);
+  if (kind == "sram") return read_sram_price(node);
+  if (kind == "per_bit") return BitPrice{node.quantity<Picojoules>()};
+  if (kind == "leakage") return read_leakage_price(node);
+  return read_included_in(node);
+}
+
+/// Memory formulas price words, leakage prices time, and nothing else.
+void check_fit(const YamlNode& entry, Action action, const Price& price) {
+  const bool is_word = action == Action::read_word || action == Action::write_word;
+  if (std::holds_alternative<SramPrice>(price) && !is_word) {
+    throw entry.error(
+        fmt::format("sram prices read_word and write_word, not {}", to_string(action)));
+  }
+  const auto* included = std::get_if<IncludedIn>(&price);
+  const bool is_time = action == Action::leak_cycle;
+  if (!included && std::holds_alternative<LeakagePrice>(price) != is_time) {
+    throw entry.error(is_time
+                          ? "leak_cycle is priced by leakage, a power"
+                          : fmt::format("leakage prices leak_cycle, not {}", to_string(action)));
+  }
+  if (included && std::find(included->actions.begin(), included->actions.end(), action) !=
+                      included->actions.end()) {
+    throw entry.error(fmt::format("{} cannot be included in itself", to_string(action)));
+  }
+}
+
+/// One YAML entry; several actions or components make one entry each.
+std::vector<PriceEntry> read_entry(const YamlNode& node) {
+  PriceEntry common;
+  common.location = node.location();
+  const std::vector<YamlNode> actions = one_or_list(node.at("action"));
+  std::vector<std::string> components{""};
+  if (const auto list = node.find("component")) {
+    components.clear();
+    for (const YamlNode& name : one_or_list(*list)) components.push_back(read_component(name));
+  }
+  std::vector<std::pair<std::string_view, Category>> categories;
+  for (const Category category : all_categories) {
+    categories.emplace_back(to_string(category), category);
+  }
+  common.category = node.at("category").one_of(categories);
+  common.price = read_price(node);
+  const YamlNode source = node.at("source");
+  common.source = source.text();
+  if (common.source.find_first_not_of(" \t\n") == std::string::npos) {
+    throw source.error("expected where the number comes from, or 'assumption: ...'");
+  }
+  if (const auto uncertainty = node.find("uncertainty")) {
+    const std::vector<YamlNode> factors = uncertainty->elements();
+    if (factors.size() != 2) throw uncertainty->error("expected [low, high] factors");
+    common.low = factors[0].real(0, 1);
+    common.high = factors[1].real(1, 1000);
+  }
+  std::vector<PriceEntry> entries;
+  for (const YamlNode& action : actions) {
+    common.action = read_action(action);
+    check_fit(node, common.action, common.price);
+    for (const std::string& component : components) {
+      common.component = component;
+      entries.push_back(common);
+    }
+  }
+  return entries;
+}
+
+void check_unique(const std::vector<PriceEntry>& entries) {
+  using Thing = std::pair<Action, std::string_view>;
+  std::map<Thing, const PriceEntry*> seen;
+  for (const PriceEntry& entry : entries) {
+    const auto [first, fresh] = seen.emplace(Thing{entry.action, entry.component}, &entry);
+    if (fresh) continue;
+    throw Error(ErrorKind::config,
+                fmt::format("second price for {} of {}, first at line {}", to_string(entry.action),
+                            entry.component.empty() ? "any component" : entry.component,
+                            first->second->location.line.value_or(0)),
+                entry.location);
+  }
+}
+
+void check_included(const std::vector<PriceEntry>& entries) {
+  for (const PriceEntry& entry : entries) {
+    const auto* included = std::get_if<IncludedIn>(&entry.price);
+    if (!included) continue;
+    for (const Action action : included->actions) {
+      const bool priced = std::any_of(entries.begin(), entries.end(), [&](const PriceEntry& e) {
+        return e.action == action && !std::holds_alternative<IncludedIn>(e.price);
+      });
+      if (priced) continue;
+      throw Error(ErrorKind::config,
+                  fmt::format("{} is included in {}, which this table does not price",
+                              to_string(entry.action), to_string(action)),
+                  entry.location);
+    }
+  }
+}
+
+PriceTable read_table(const YamlDocument& document, std::string file) {
+  const YamlNode root = document.root();
+  PriceTable table;
+  table.file = std::move(file);
+  table.name = root.at("name").text();
+  const YamlNode technology = root.at("technology");
+  table.process.node = technology.at("node").quantity<Nanometres>();
+  table.process.voltage = technology.at("voltage").quantity<Volts>();
+  if (table.process.node <= Nanometres{} || table.process.voltage <= Volts{}) {
+    throw technology.error("expected a node and a voltage above zero");
+  }
+  const YamlNode list = root.at("entries");
+  for (const YamlNode& node : list.elements()) {
+    std::vector<PriceEntry> entries = read_entry(node);
+    std::move(entries.begin(), entries.end(), std::back_inserter(table.entries));
+    if (table.entries.size() > max_entries) {
+      throw list.error(fmt::format("more than {} entries", max_entries), ErrorKind::capacity);
+    }
+  }
+  document.finish();
+  check_unique(table.entries);
+  check_included(table.entries);
+  return table;
+}
+
+}  // namespace
+
+std::string_view to_string(Category category) {
+  switch (category) {
+    case Category::compute:
+      return "compute";
+    case Category::weight_memory:
+      return "weight_memory";
+    case Category::state_memory:
+      return "state_memory";
+    case Category::spike_buffers:
+      return "spike_buffers";
+    case Category::interconnect:
+      return "interconnect";
+    case Category::off_chip:
+      return "off_chip";
+    case Category::static_power:
+      return "static";
+    case Category::control:
+      return "control";
+  }
+  return "unknown";
+}
+
+PriceTable load_price_table(const std::filesystem::path& file) {
+  return read_table(YamlDocument::load(file), file.string());
+}
+
+PriceTable parse_price_table(std::string_view text, std::string_view name) {
+  return read_table(YamlDocument::parse(text, name), std::string(name));
+}
+
+}  // namespace nj

@@ -1,0 +1,182 @@
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "neurojoule/energy/price_table.hpp"
+
+namespace nj {
+namespace {
+
+constexpr double bits_per_kib = 8192.0;
+constexpr double pj_per_uw_ps = 1e-6;  // 1 uW x 1 ps = 1e-6 J/s x 1e-12 s = 1e-18 J = 1e-6 pJ
+
+template <class... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;
+
+/// True when `text` matches `pattern`, where `*` stands for any run of characters.
+bool matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t resume = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = t;
+    } else if (p < pattern.size() && pattern[p] == text[t]) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++resume;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+/// 3 for the component's own name, 2 for a pattern, 1 for any component, 0 for no match.
+int specificity(const PriceEntry& entry, const std::string& component) {
+  if (entry.component.empty()) return 1;
+  if (entry.component.find('*') == std::string::npos) return entry.component == component ? 3 : 0;
+  return matches(entry.component, component) ? 2 : 0;
+}
+
+std::string describe(const ActionKey& key) {
+  return fmt::format("{} {} at {} bits", key.component, to_string(key.action), key.width_bits);
+}
+
+[[noreturn]] void refuse(const PriceEntry& entry, const ActionKey& key, const std::string& why) {
+  throw Error(ErrorKind::config, fmt::format("cannot price {}: {}", describe(key), why),
+              entry.location);
+}
+
+using Point = std::pair<std::uint32_t, Picojoules>;
+
+/// The line (or power law) through two points, at any width.
+Picojoules through(const Point& a, const Point& b, WidthRule rule, double width) {
+  const double wa = a.first;
+  const double wb = b.first;
+  const double ea = a.second.value();
+  const double eb = b.second.value();
+  if (rule == WidthRule::linear) return Picojoules{ea + (eb - ea) * (width - wa) / (wb - wa)};
+  return Picojoules{ea * std::pow(width / wa, std::log(eb / ea) / std::log(wb / wa))};
+}
+
+Picojoules at_width(const WidthPrice& price, const PriceEntry& entry, const ActionKey& key) {
+  const auto& points = price.points;
+  const std::uint32_t width = key.width_bits;
+  if (width == 0) refuse(entry, key, "the action has no width, and by_width needs one");
+  for (const auto& [listed, energy] : points) {
+    if (listed == width) return energy;
+  }
+  if (width < points.front().first) {
+    if (price.interpolate == WidthRule::power_law) {
+      return through(points[0], points[1], WidthRule::power_law, width);
+    }
+    return points.front().second * (width / static_cast<double>(points.front().first));
+  }
+  if (width > points.back().first) {
+    if (!price.extrapolate) {
+      refuse(entry, key,
+             fmt::format("the widest price is for {} bits; say extrapolate: linear or power_law to "
+                         "go beyond",
+                         points.back().first));
+    }
+    return through(points[points.size() - 2], points.back(), *price.extrapolate, width);
+  }
+  std::size_t upper = 1;
+  while (points[upper].first < width) ++upper;
+  return through(points[upper - 1], points[upper], price.interpolate, width);
+}
+
+Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const ActionKey& key,
+                     const MachineDescription& machine) {
+  const auto memory = machine.memories.find(key.component);
+  if (memory == machine.memories.end()) {
+    refuse(entry, key, fmt::format("{} describes no memory of that name", machine.name));
+  }
+  const auto [capacity, word] = memory->second;
+  if (word.value() != key.width_bits) {
+    refuse(entry, key, fmt::format("{} has words of {} bits there", machine.name, word.value()));
+  }
+  const bool inside = capacity >= price.min_capacity && capacity <= price.max_capacity &&
+                      word >= price.min_word && word <= price.max_word;
+  if (!inside && !price.extrapolate) {
+    refuse(entry, key,
+           fmt::format("the formula covers {} to {} with words of {} to {} bits, and this memory "
+                       "has {}; say extrapolate: true to go beyond",
+                       to_string(price.min_capacity), to_string(price.max_capacity),
+                       price.min_word.value(), price.max_word.value(), to_string(capacity)));
+  }
+  const Picojoules energy = access_energy(price, capacity, word);
+  if (energy <= Picojoules{}) refuse(entry, key, "the formula is not positive so far outside");
+  return energy;
+}
+
+Picojoules of_leakage(const LeakagePrice& price, const PriceEntry& entry, const ActionKey& key) {
+  if (key.width_bits == 0 && !price.per_unit) {
+    refuse(entry, key, "the unit has no capacity, so leakage needs per_unit");
+  }
+  double power_uw = price.per_unit.value_or(Microwatts{}).value();
+  power_uw += price.per_kib.value_or(Microwatts{}).value() * (key.width_bits / bits_per_kib);
+  return Picojoules{power_uw * pj_per_uw_ps};
+}
+
+}  // namespace
+
+Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word) {
+  const double c =
+      static_cast<double>(capacity.value()) / static_cast<double>(price.reference.value());
+  const double w = static_cast<double>(word.value());
+  return Picojoules{price.base_pj * std::pow(c, price.base_exponent) + price.base_offset_pj +
+                    w * (price.bit_pj * std::pow(c, price.bit_exponent) + price.bit_offset_pj)};
+}
+
+const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key) {
+  const PriceEntry* best = nullptr;
+  const PriceEntry* rival = nullptr;
+  int best_rank = 0;
+  for (const PriceEntry& entry : table.entries) {
+    if (entry.action != key.action) continue;
+    const int rank = specificity(entry, key.component);
+    if (rank == 0 || rank < best_rank) continue;
+    rival = rank == best_rank ? best : nullptr;
+    best = &entry;
+    best_rank = rank;
+  }
+  if (!best) {
+    throw Error(ErrorKind::config,
+                fmt::format("price table '{}' has no price for {}", table.name, describe(key)),
+                {.file = table.file, .key = "entries"});
+  }
+  if (rival) {
+    throw Error(ErrorKind::config,
+                fmt::format("two equally specific prices for {}, the other at line {}",
+                            describe(key), rival->location.line.value_or(0)),
+                best->location);
+  }
+  return *best;
+}
+
+Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
+                      const MachineDescription& machine) {
+  return std::visit(
+      Overloaded{[](const FlatPrice& price) { return price.energy; },
+                 [&](const WidthPrice& price) { return at_width(price, entry, key); },
+                 [&](const SramPrice& price) { return of_memory(price, entry, key, machine); },
+                 [&](const BitPrice& price) {
+                   if (key.width_bits == 0) refuse(entry, key, "per_bit needs a width");
+                   return price.energy * static_cast<double>(key.width_bits);
+                 },
+                 [&](const LeakagePrice& price) { return of_leakage(price, entry, key); },
+                 [](const IncludedIn&) { return Picojoules{}; }},
+      entry.price);
+}
+
+}  // namespace nj

@@ -1,0 +1,145 @@
+#include "neurojoule/energy/price_table.hpp"
+
+#include <doctest/doctest.h>
+
+#include "pricing_support.hpp"
+
+namespace nj {
+using testing::message_of;
+using testing::table_of;
+using testing::table_text;
+
+namespace {
+
+std::string error_in(std::string_view entries) {
+  return message_of([&] { table_of(entries); });
+}
+
+}  // namespace
+
+TEST_CASE("a price table reads name, process and every entry") {
+  const PriceTable table = table_of(
+      "  - action: [read_bit, write_bit]\n    component: [a.b, 'c*']\n    category: off_chip\n"
+      "    per_bit: 2 pJ\n    source: somebody\n    uncertainty: [0.5, 2]\n");
+  CHECK(table.name == "t");
+  CHECK(table.file == "t.yaml");
+  CHECK(table.process.node.value() == 45);
+  CHECK(table.process.voltage.value() == 0.9);
+  REQUIRE(table.entries.size() == 4);  // 2 actions x 2 components
+  CHECK(table.entries[3].action == Action::write_bit);
+  CHECK(table.entries[3].component == "c*");
+  CHECK(table.entries[3].category == Category::off_chip);
+  CHECK(std::get<BitPrice>(table.entries[3].price).energy.value() == 2);
+  CHECK(table.entries[3].source == "somebody");
+  CHECK(table.entries[3].low == 0.5);
+  CHECK(table.entries[3].high == 2);
+  CHECK(table.entries[3].location.line == 4);
+}
+
+// Each case: what is wrong, and the message with the line and column where it stands. The first
+// entry begins at line 4, column 5.
+TEST_CASE("bad price tables: prices and units") {
+  CHECK(error_in("  - action: compare\n    category: compute\n    price: -1 pJ\n    source: s\n") ==
+        "t.yaml:6:5: entries[0].price: expected no negative value, got '-1 pJ'");
+  CHECK(error_in("  - action: compare\n    category: compute\n    price: 1 pF\n    source: s\n")
+            .rfind("t.yaml:6:5: entries[0].price: ", 0) == 0);
+  CHECK(error_in("  - action: compare\n    category: compute\n    price: 1\n    source: s\n")
+            .rfind("t.yaml:6:5: entries[0].price: ", 0) == 0);
+  CHECK(error_in("  - {action: compare, category: compute, source: s}\n") ==
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, leakage, "
+        "included_in, got none");
+  CHECK(error_in(
+            "  - {action: compare, category: compute, source: s, price: 1 pJ, per_bit: 1 pJ}\n") ==
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, leakage, "
+        "included_in, got price and per_bit");
+}
+
+TEST_CASE("bad price tables: actions, components, categories, sources") {
+  CHECK(error_in("  - action: compute\n    category: compute\n    price: 1 pJ\n    source: s\n")
+            .rfind("t.yaml:4:5: entries[0].action: ", 0) == 0);
+  CHECK(error_in("  - action: []\n    category: compute\n    price: 1 pJ\n    source: s\n") ==
+        "t.yaml:4:5: entries[0].action: expected at least one value");
+  CHECK(error_in("  - action: compare\n    component: a b\n    category: compute\n    price: 1 pJ\n"
+                 "    source: s\n") ==
+        "t.yaml:5:5: entries[0].component: expected a component name of letters, digits, '_', '-', "
+        "'.' and '*', got 'a b'");
+  CHECK(error_in("  - action: compare\n    category: heat\n    price: 1 pJ\n    source: s\n") ==
+        "t.yaml:5:5: entries[0].category: expected one of compute, weight_memory, state_memory, "
+        "spike_buffers, interconnect, off_chip, static, control, got 'heat'");
+  CHECK(error_in("  - {action: compare, category: compute, price: 1 pJ}\n") ==
+        "t.yaml:4:5: entries[0]: lacks the key 'source'");
+  CHECK(
+      error_in("  - action: compare\n    category: compute\n    price: 1 pJ\n    source: ' '\n") ==
+      "t.yaml:7:5: entries[0].source: expected where the number comes from, or 'assumption: ...'");
+  CHECK(error_in("  - {action: compare, category: compute, price: 1 pJ, sorce: s}\n")
+            .rfind("t.yaml:4:5: entries[0]: lacks the key 'source'", 0) == 0);
+  CHECK(
+      error_in("  - {action: compare, category: compute, price: 1 pJ, source: s,\n     unit: 1}\n")
+          .rfind("t.yaml:5:6: entries[0].unit: unknown key", 0) == 0);
+  CHECK(error_in("  - action: compare\n    category: compute\n    price: 1 pJ\n    source: s\n"
+                 "    uncertainty: [1.5, 2]\n") ==
+        "t.yaml:8:19: entries[0].uncertainty[0]: expected 0..1, got 1.5");
+}
+
+TEST_CASE("bad price tables: widths") {
+  const auto by_width = [](const std::string& points) {
+    return error_in("  - action: multiply\n    category: compute\n    source: s\n    by_width: " +
+                    points + "\n");
+  };
+  CHECK(by_width("{8: 0.2 pJ, 16: 0.1 pJ}") ==
+        "t.yaml:7:5: entries[0].by_width: the price falls from 8 to 16 bits");
+  CHECK(by_width("{08: 0.2 pJ}") ==
+        "t.yaml:7:16: entries[0].by_width.08: expected a width of 1..1073741824 bits, got '08'");
+  CHECK(by_width("{}") == "t.yaml:7:5: entries[0].by_width: expected at least one width");
+  CHECK(by_width("{8: 0.2 pJ}\n    extrapolate: linear") ==
+        "t.yaml:7:5: entries[0].by_width: expected at least two widths to draw a line through");
+  CHECK(by_width("{8: 0 pJ, 9: 1 pJ}\n    interpolate: power_law") ==
+        "t.yaml:7:5: entries[0].by_width: power_law needs prices above zero");
+  CHECK(by_width("{8: 1 pJ}\n    interpolate: cubic") ==
+        "t.yaml:8:5: entries[0].interpolate: expected one of linear, power_law, got 'cubic'");
+}
+
+TEST_CASE("bad price tables: a kind of price on the wrong action") {
+  CHECK(
+      error_in("  - {action: compare, category: static, leakage: {per_unit: 1 uW}, source: s}\n") ==
+      "t.yaml:4:5: entries[0]: leakage prices leak_cycle, not compare");
+  CHECK(error_in("  - {action: leak_cycle, category: static, price: 1 pJ, source: s}\n") ==
+        "t.yaml:4:5: entries[0]: leak_cycle is priced by leakage, a power");
+  CHECK(error_in("  - {action: leak_cycle, category: static, leakage: {}, source: s}\n") ==
+        "t.yaml:4:44: entries[0].leakage: expected per_kib, per_unit or both");
+  const std::string sram =
+      "sram: {reference: 8 KiB, base_pj: 1, base_exponent: 0.5, base_offset_pj: -9, bit_pj: 0.1, "
+      "bit_exponent: 0.5, bit_offset_pj: 0, capacity: [1 KiB, 2 KiB], word: [8 bit, 64 bit]}";
+  CHECK(error_in("  - action: read_word\n    category: weight_memory\n    source: s\n    " + sram +
+                 "\n") ==
+        "t.yaml:7:5: entries[0].sram: the formula is not positive and rising at the smallest "
+        "capacity and word");
+}
+
+TEST_CASE("bad price tables: two prices for one thing, and parts of nothing") {
+  CHECK(error_in("  - {action: compare, category: compute, price: 1 pJ, source: s}\n"
+                 "  - {action: compare, category: compute, price: 2 pJ, source: s}\n") ==
+        "t.yaml:5:5: entries[1]: second price for compare of any component, first at line 4");
+  CHECK(error_in("  - {action: compare, category: compute, included_in: multiply, source: s}\n") ==
+        "t.yaml:4:5: entries[0]: compare is included in multiply, which this table does not price");
+  CHECK(error_in("  - {action: compare, category: compute, included_in: compare, source: s}\n") ==
+        "t.yaml:4:5: entries[0]: compare cannot be included in itself");
+}
+
+TEST_CASE("bad price tables: the head of the file") {
+  const auto head = [](const char* text) {
+    return message_of([&] { parse_price_table(text, "t.yaml"); });
+  };
+  CHECK(head("technology: {node: 45 nm, voltage: 0.9 V}\nentries: []\n") ==
+        "t.yaml:1:1: lacks the key 'name'");
+  CHECK(head("name: t\ntechnology: {node: 0 nm, voltage: 0.9 V}\nentries: []\n") ==
+        "t.yaml:2:1: technology: expected a node and a voltage above zero");
+  CHECK(head("name: t\nentries: []\n") == "t.yaml:1:1: lacks the key 'technology'");
+  CHECK(head("name: t\ntechnology: {node: 45 nm, voltage: 0.9 V}\nentries: 3\n") ==
+        "t.yaml:3:1: entries: expected a list");
+  CHECK(head("name: t\ntechnology: {node: 45 nm, voltage: 0.9 V}\nentries: []\nnode: 45 nm\n")
+            .rfind("t.yaml:4:1: node: unknown key", 0) == 0);
+  CHECK_THROWS_AS(load_price_table("no/such/table.yaml"), Error);
+}
+
+}  // namespace nj

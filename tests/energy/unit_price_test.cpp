@@ -1,0 +1,148 @@
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include "pricing_support.hpp"
+
+namespace nj {
+using testing::key;
+using testing::machine45;
+using testing::message_of;
+using testing::pj;
+using testing::table_of;
+
+namespace {
+
+const char* const adder =
+    "  - action: accumulate\n    category: compute\n    source: s\n"
+    "    by_width: {8: 0.03 pJ, 16: 0.05 pJ, 32: 0.1 pJ}\n";
+
+double add(const std::string& extra, std::uint32_t width) {
+  return pj(table_of(adder + extra), key("neuron.synapse_unit", Action::accumulate, width));
+}
+
+}  // namespace
+
+TEST_CASE("by_width: listed widths are exact, between them a straight line") {
+  CHECK(add("", 8) == 0.03);
+  CHECK(add("", 16) == 0.05);
+  CHECK(add("", 32) == 0.1);
+  // 12 is half way from 8 to 16: (0.03 + 0.05) / 2;  24 half way from 16 to 32: (0.05 + 0.1) / 2
+  CHECK(add("", 12) == doctest::Approx(0.04).epsilon(1e-12));
+  CHECK(add("", 24) == doctest::Approx(0.075).epsilon(1e-12));
+}
+
+TEST_CASE("by_width: below the smallest width the price is proportional to the width") {
+  CHECK(add("", 4) == doctest::Approx(0.015).epsilon(1e-12));    // 0.03 x 4 / 8
+  CHECK(add("", 1) == doctest::Approx(0.00375).epsilon(1e-12));  // 0.03 / 8
+  CHECK(message_of([] { add("", 0); }) ==
+        "t.yaml:4:5: entries[0]: cannot price neuron.synapse_unit accumulate at 0 bits: the action "
+        "has no width, and by_width needs one");
+}
+
+TEST_CASE("by_width: above the largest width only when asked for") {
+  CHECK(
+      message_of([] { add("", 33); }) ==
+      "t.yaml:4:5: entries[0]: cannot price neuron.synapse_unit accumulate at 33 bits: the widest "
+      "price is for 32 bits; say extrapolate: linear or power_law to go beyond");
+  // 0.1 + 16 x (0.1 - 0.05) / 16
+  CHECK(add("    extrapolate: linear\n", 48) == doctest::Approx(0.15).epsilon(1e-12));
+  // (64/32)^n with n = log2(0.1 / 0.05) = 1
+  CHECK(add("    extrapolate: power_law\n", 64) == doctest::Approx(0.2).epsilon(1e-12));
+}
+
+TEST_CASE("by_width: a power law goes through the points and on below the smallest") {
+  const PriceTable table = table_of(
+      "  - action: multiply\n    category: compute\n    source: s\n"
+      "    by_width: {8: 0.2 pJ, 32: 3.2 pJ}\n    interpolate: power_law\n");
+  // n = log(16) / log(4) = 2: 16 bits cost 4 x 0.2, 4 bits 0.2 / 4
+  CHECK(pj(table, key("u", Action::multiply, 16)) == doctest::Approx(0.8).epsilon(1e-12));
+  CHECK(pj(table, key("u", Action::multiply, 4)) == doctest::Approx(0.05).epsilon(1e-12));
+  CHECK(pj(table, key("u", Action::multiply, 8)) == 0.2);
+  CHECK(pj(table, key("u", Action::multiply, 32)) == 3.2);
+}
+
+TEST_CASE("per_bit: proportional to the width, which must not be zero") {
+  const PriceTable table =
+      table_of("  - {action: read_bit, category: off_chip, per_bit: 12.45 pJ, source: s}\n");
+  CHECK(pj(table, key("off_chip.memory", Action::read_bit, 1)) == 12.45);
+  CHECK(pj(table, key("off_chip.memory", Action::read_bit, 64)) ==
+        doctest::Approx(796.8).epsilon(1e-12));
+  CHECK(message_of([&] { pj(table, key("off_chip.memory", Action::read_bit, 0)); }) ==
+        "t.yaml:4:5: entries[0]: cannot price off_chip.memory read_bit at 0 bits: per_bit needs a "
+        "width");
+}
+
+TEST_CASE("leakage: microwatts times one picosecond, by capacity and per unit") {
+  const auto table = [](const char* leakage) {
+    return table_of(std::string("  - {action: leak_cycle, category: static, source: s, leakage: ") +
+                    leakage + "}\n");
+  };
+  const ActionKey memory = key("neuron.membrane_memory", Action::leak_cycle, 65'536);
+  // 65,536 bits = 8 KiB; 8 x 0.5 uW = 4 uW; 4 uW x 1 ps = 4e-18 J = 4e-6 pJ
+  CHECK(pj(table("{per_kib: 0.5 uW}"), memory) == doctest::Approx(4e-6).epsilon(1e-12));
+  CHECK(pj(table("{per_kib: 0.5 uW, per_unit: 1 uW}"), memory) ==
+        doctest::Approx(5e-6).epsilon(1e-12));
+  const ActionKey unit = key("neuron.neuron_unit", Action::leak_cycle, 0);
+  CHECK(pj(table("{per_unit: 2 uW}"), unit) == doctest::Approx(2e-6).epsilon(1e-12));
+  CHECK(
+      message_of([&] { pj(table("{per_kib: 0.5 uW}"), unit); }) ==
+      "t.yaml:4:5: entries[0]: cannot price neuron.neuron_unit leak_cycle at 0 bits: the unit has "
+      "no capacity, so leakage needs per_unit");
+}
+
+TEST_CASE("sram: the formula by hand, and refusals outside its range") {
+  const auto table = [](const char* extra) {
+    return table_of(
+        std::string("  - action: read_word\n    category: weight_memory\n    source: s\n"
+                    "    sram: {reference: 8 KiB, base_pj: 2, base_exponent: 0.5, "
+                    "base_offset_pj: -0.5, bit_pj: 0.02, bit_exponent: 0.5, "
+                    "bit_offset_pj: 0.01, capacity: [2 KiB, 128 KiB], "
+                    "word: [8 bit, 64 bit]") +
+        extra + "}\n");
+  };
+  MachineDescription machine = machine45();
+  machine.memories["neuron.synapse_memory"] = {Bits{32 * 8192}, Bits{64}};
+  const ActionKey read = key("neuron.synapse_memory", Action::read_word, 64);
+  // c = 32 / 8 = 4, sqrt 2: 2 x 2 - 0.5 + 64 x (0.02 x 2 + 0.01) = 3.5 + 64 x 0.05 = 6.7 pJ
+  CHECK(pj(table(""), read, machine) == doctest::Approx(6.7).epsilon(1e-12));
+
+  CHECK(message_of([&] { pj(table(""), key("neuron.other", Action::read_word, 64), machine); }) ==
+        "t.yaml:4:5: entries[0]: cannot price neuron.other read_word at 64 bits: m45 describes no "
+        "memory of that name");
+  CHECK(message_of([&] { pj(table(""), key(read.component, Action::read_word, 32), machine); }) ==
+        "t.yaml:4:5: entries[0]: cannot price neuron.synapse_memory read_word at 32 bits: m45 has "
+        "words of 64 bits there");
+  machine.memories["neuron.synapse_memory"].capacity = Bits{512 * 8192};
+  CHECK(message_of([&] { pj(table(""), read, machine); })
+            .find("the formula covers 2 KiB to 128 KiB with words of 8 to 64 bits, and this memory "
+                  "has 512 KiB; say extrapolate: true to go beyond") != std::string::npos);
+  // c = 64: 2 x 8 - 0.5 + 64 x (0.02 x 8 + 0.01) = 15.5 + 10.88
+  CHECK(pj(table(", extrapolate: true"), read, machine) == doctest::Approx(26.38).epsilon(1e-12));
+}
+
+TEST_CASE("find_entry: a name wins over a pattern, a pattern over any component") {
+  const PriceTable table = table_of(
+      "  - {action: compare, category: compute, price: 1 pJ, source: s}\n"
+      "  - {action: compare, component: '*.neuron_unit', category: compute, price: 2 pJ, source: "
+      "s}\n"
+      "  - {action: compare, component: a.neuron_unit, category: compute, price: 3 pJ, source: s}\n"
+      "  - {action: compare, component: 'b*', category: compute, price: 4 pJ, source: s}\n");
+  CHECK(pj(table, key("x.other", Action::compare, 8)) == 1);
+  CHECK(pj(table, key("x.neuron_unit", Action::compare, 8)) == 2);
+  CHECK(pj(table, key("a.neuron_unit", Action::compare, 8)) == 3);
+  CHECK(pj(table, key("b.other", Action::compare, 8)) == 4);
+  CHECK(pj(table, key("neuron_unit", Action::compare, 8)) == 1);  // the pattern wants a dot before
+  CHECK(message_of([&] { pj(table, key("b.neuron_unit", Action::compare, 8)); }) ==
+        "t.yaml:7:5: entries[3]: two equally specific prices for b.neuron_unit compare at 8 bits, "
+        "the other at line 5");
+}
+
+TEST_CASE("find_entry: no price is an error that names the action, never a silent zero") {
+  const PriceTable table =
+      table_of("  - {action: compare, category: compute, price: 1 pJ, source: s}\n");
+  CHECK(message_of([&] { find_entry(table, key("neuron.synapse_unit", Action::multiply, 6)); }) ==
+        "t.yaml: entries: price table 't' has no price for neuron.synapse_unit multiply at 6 bits");
+}
+
+}  // namespace nj
