@@ -1,5 +1,7 @@
 #include "neurojoule/energy/ledger.hpp"
 
+#include <cmath>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -72,9 +74,15 @@ Ledger price(const ActionCounts& counts, const MachineDescription& machine, cons
       current = quote(key, machine, table, factor);
       quoted = &key;
     }
-    ledger.rows.push_back(
-        {key.component, key.action, key.width_bits, key.layer, count, current.unit_price_pj,
-         static_cast<double>(count) * current.unit_price_pj, current.category, current.source});
+    const double energy_pj = static_cast<double>(count) * current.unit_price_pj;
+    if (!std::isfinite(energy_pj)) {
+      throw Error(ErrorKind::numeric,
+                  fmt::format("the energy of {} {} of {} is not finite", count,
+                              to_string(key.action), key.component),
+                  find_entry(table, key).location);
+    }
+    ledger.rows.push_back({key.component, key.action, key.width_bits, key.layer, count,
+                           current.unit_price_pj, energy_pj, current.category, current.source});
   }
   return ledger;
 }

@@ -202,6 +202,10 @@ std::vector<PriceEntry> read_entry(const YamlNode& node) {
     common.low = factors[0].real(0, 1);
     common.high = factors[1].real(1, 1000);
   }
+  if (actions.size() > max_entries / components.size()) {
+    throw node.error(fmt::format("stands for more than {} entries", max_entries),
+                     ErrorKind::capacity);
+  }
   std::vector<PriceEntry> entries;
   for (const YamlNode& action : actions) {
     common.action = read_action(action);

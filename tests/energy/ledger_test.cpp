@@ -197,6 +197,15 @@ TEST_CASE("an action without a price is an error, and so is another process unle
   CHECK(scaled.rows[2].energy_pj == doctest::Approx(24.9).epsilon(1e-12));
 }
 
+TEST_CASE("an energy beyond all numbers is an error at its entry") {
+  ActionCounts counts;
+  counts.add(key("u", Action::barrier, 0), 1'000'000'000);
+  const PriceTable table =
+      table_of("  - {action: barrier, category: control, price: 1e300 pJ, source: s}\n");
+  CHECK(message_of([&] { price(counts, machine45(), table); }) ==
+        "t.yaml:4:5: entries[0]: the energy of 1000000000 barrier of u is not finite");
+}
+
 TEST_CASE("machine_description names process and memories as ActionCounts does") {
   ChipSpec spec;
   spec.name = "tiny";

@@ -126,6 +126,19 @@ TEST_CASE("bad price tables: two prices for one thing, and parts of nothing") {
         "t.yaml:4:5: entries[0]: compare cannot be included in itself");
 }
 
+TEST_CASE("bad price tables: lists that multiply to absurd sizes") {
+  std::string actions = "compare";
+  std::string components = "a";
+  for (int i = 0; i < 200; ++i) {
+    actions += ", compare";
+    components += ", a";
+  }
+  // 201 x 201 = 40,401 entries, refused before they are made
+  CHECK(error_in("  - {category: compute, price: 1 pJ, source: s, action: [" + actions +
+                 "], component: [" + components + "]}\n") ==
+        "t.yaml:4:5: entries[0]: stands for more than 10000 entries");
+}
+
 TEST_CASE("bad price tables: the head of the file") {
   const auto head = [](const char* text) {
     return message_of([&] { parse_price_table(text, "t.yaml"); });
