@@ -251,9 +251,7 @@ void lif_step(const FloatLif& lif, const NeuronRows& rows, const float* sums, fl
 }
 
 std::string simd_target() {
-  // SupportedTargets is a bit set in which the lowest bit is the best set.
-  const std::int64_t targets = hwy::SupportedTargets();
-  return hwy::TargetName(targets & -targets);
+  return hwy::TargetName(hwy::SupportedAndGeneratedTargets().front());  // the best comes first
 }
 
 }  // namespace nj
