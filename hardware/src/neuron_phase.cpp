@@ -29,6 +29,17 @@ Picoseconds times(Picoseconds time, std::uint64_t count) {
   return time * static_cast<std::int64_t>(count);
 }
 
+/// Adds the work for one token to the tally; returns the time it takes.
+Picoseconds count(const AttentionWork& work, const CoreTimes& core, SliceTally& tally) {
+  tally.row_words += work.coincidence_words + work.score_words;
+  tally.and_bits += work.and_bits;
+  tally.coincidences += work.coincidences;
+  tally.score_additions += work.score_additions;
+  return times(core.coincidence_word, work.coincidence_words) +
+         times(core.score_word, work.score_words) +
+         times(core.synaptic_operation, work.coincidences + work.score_additions);
+}
+
 }  // namespace
 
 NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally)
@@ -54,7 +65,6 @@ void NeuronPhase::check_trains() {
     const Operator& op = network.layer(population.lead).op;
     if (std::holds_alternative<ClassifierHead>(op)) continue;
     std::vector<LayerId> needed{population.lif.value_or(population.lead)};
-    if (std::holds_alternative<ResidualAdd>(op)) needed.push_back(population.lead);
     if (std::holds_alternative<SpikingSelfAttention>(op)) {
       for (const Operand& operand : network.operands(population.lead)) {
         needed.push_back(operand.source);
@@ -114,36 +124,25 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
   const auto touched = touched_.slot(slice, t);
-  const bool add = std::holds_alternative<ResidualAdd>(*plan.op);
   std::optional<AttentionRows> attention;
   if (std::holds_alternative<SpikingSelfAttention>(*plan.op)) {
-    const SpikeTensor* operands[3] = {};
-    for (const Operand& operand : plan_.network.operands(population.lead)) {
-      const int i = operand.port == Port::query ? 0 : operand.port == Port::key ? 1 : 2;
-      operands[i] = &train<SpikeTensor>(operand.source);
-    }
-    attention.emplace(plan, *operands[0], *operands[1], *operands[2], t);
+    const auto operands = plan_.network.operands(population.lead);  // query, key, value
+    attention.emplace(plan, train<SpikeTensor>(operands[0].source),
+                      train<SpikeTensor>(operands[1].source),
+                      train<SpikeTensor>(operands[2].source), t);
   }
   std::size_t position = 0;
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
     for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position) {
       if (attention) {
-        const AttentionWork work = attention->token(std::uint64_t{y} * plan.shape.width + x);
-        const std::uint64_t additions = work.coincidences + work.score_additions;
-        tally.row_words += work.coincidence_words + work.score_words;
-        tally.and_bits += work.and_bits;
-        tally.coincidences += work.coincidences;
-        tally.score_additions += work.score_additions;
-        unit.clock += times(core.coincidence_word, work.coincidence_words) +
-                      times(core.score_word, work.score_words) +
-                      times(core.synaptic_operation, additions);
+        const auto work = attention->token(std::uint64_t{y} * plan.shape.width + x);
+        unit.clock += count(work, core, tally);
       }
       for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
         const std::uint64_t address = plan.shape.address(c, y, x);
         const bool fires = spikes.test(t, address);
-        const bool got_input = attention ? attention->reached(c - plan.place.channel_begin)
-                               : add     ? value_at(*trace_[population.lead.index], t, address) != 0
-                                         : touched[position] != 0;
+        const bool got_input =
+            attention ? attention->reached(c - plan.place.channel_begin) : touched[position] != 0;
         const bool active = fires || got_input;
         ++(active ? tally.active : tally.inactive);
         unit.clock += active ? core.neuron_update_active : core.neuron_update_inactive;

@@ -28,10 +28,8 @@ std::vector<std::optional<std::uint32_t>> senders(const Network& network,
     if (currents && !populations[p].lif) {
       refuse(network, populations[p].lead, "drives no lif layer, so no core can send its output");
     }
-    const bool no_neurons =
-        std::holds_alternative<Input>(op) || std::holds_alternative<ClassifierHead>(op);
-    if (no_neurons && populations[p].lif) {
-      refuse(network, *populations[p].lif, "neurons driven by an input or a head have no core");
+    if (std::holds_alternative<ClassifierHead>(op) && populations[p].lif) {
+      refuse(network, *populations[p].lif, "neurons driven by a head have no core");
     }
     sender[populations[p].output().index] = p;
   }

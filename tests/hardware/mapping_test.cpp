@@ -1,0 +1,198 @@
+#include <algorithm>
+#include <functional>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/error.hpp>
+#include <neurojoule/hardware/mapping.hpp>
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/micro_scenario.hpp"
+#include "support/thrown.hpp"
+
+namespace nj {
+namespace {
+
+using testing::micro_scenario;
+using testing::MicroScenario;
+
+/// Maps the micro network on a changed micro chip.
+MappingResult map_on(const std::function<void(ChipSpec&)>& change) {
+  const MicroScenario s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  change(spec);
+  return map_network(s.network, s.populations, s.widths, Chip(spec));
+}
+
+Violation only(const MappingResult& result) {
+  REQUIRE(result.violations.size() == 1);
+  return result.violations.front();
+}
+
+TEST_CASE("mapping: what a slice occupies, by hand") {
+  const MicroScenario s = micro_scenario();
+  const auto use = footprints(s.network, s.populations, s.widths, s.mapping);
+  REQUIRE(use.size() == 4);
+  CHECK(use[0].neurons == 2);
+  // a: 2 channels x 2 inputs x 5 bits + 2 scales x 32 bits; b: 2 x 4 x 5 + 64.
+  CHECK(use[0].bits(MemoryUnit::synapse_memory) == 84);
+  CHECK(use[2].bits(MemoryUnit::synapse_memory) == 104);
+  // 2 neurons x 10 bits x 2 slots (one in use, one filling), exactly.
+  CHECK(use[0].bits(MemoryUnit::accumulator_memory) == 40);
+  CHECK(use[0].bits(MemoryUnit::membrane_memory) == 24);
+  CHECK(use[0].bits(MemoryUnit::spike_buffer) == 0);
+}
+
+TEST_CASE("mapping: a limit met exactly fits, one bit less does not") {
+  const auto slices = [](std::uint64_t synapse_bits) {
+    return map_on([&](ChipSpec& spec) {
+             spec.topology.tile = {"neuron", "neuron"};
+             spec.core_kinds[0].memories[0]->capacity = Bits{synapse_bits};
+           })
+        .mapping.slices.size();
+  };
+  CHECK(slices(104) == 4);
+  // 103: b falls to 4 slices of 1 channel (1 x 4 x 5 + 32 = 52 bits), a keeps 2.
+  CHECK(slices(103) == 6);
+}
+
+TEST_CASE("mapping: the fewest slices, rows cut before channels") {
+  const MicroScenario s = micro_scenario();
+  const Network network = Network::build({{"input", Input{{1, 4, 1}, 1}, {}},
+                                          {"a", Conv2d{1, 4}, {{"input"}}},
+                                          {"a.lif", Lif{}, {{"a"}}}});
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[0].max_neurons = 8;
+  for (auto& memory : spec.core_kinds[0].memories) memory->capacity = Bits{4096};
+  const std::vector<LayerWidths> widths(3, s.widths[0]);
+  const auto mapped = map_network(network, populations(network), widths, Chip(spec));
+  // 4 channels x 4 rows on cores of 8 neurons: 2 slices, by rows.
+  const std::vector<LayerSlice> expected{{1, 0, 4, 0, 2, CoreId{0}}, {1, 0, 4, 2, 4, CoreId{1}}};
+  CHECK(mapped.mapping.slices == expected);
+}
+
+TEST_CASE("mapping: too few cores is a violation with both numbers") {
+  const Violation violation = only(map_on([](ChipSpec& spec) { spec.topology.width = 1; }));
+  CHECK(violation.layer == "b");
+  CHECK(violation.resource == "cores");
+  CHECK(violation.needed == 2);
+  CHECK(violation.available == 0);
+  CHECK(violation.message == "layer \"b\" needs 2 cores of kind \"neuron\", 0 of 2 are free");
+}
+
+TEST_CASE("mapping: a memory too small for one neuron is a violation with both numbers") {
+  const MappingResult result =
+      map_on([](ChipSpec& spec) { spec.core_kinds[0].memories[0]->capacity = Bits{51}; });
+  // One channel of b needs 4 x 5 + 32 = 52 bits; one of a 2 x 5 + 32 = 42.
+  const auto b = std::find_if(result.violations.begin(), result.violations.end(),
+                              [](const Violation& v) { return v.layer == "b"; });
+  REQUIRE(b != result.violations.end());
+  CHECK(b->resource == "synapse_memory");
+  CHECK(b->needed == 52);
+  CHECK(b->available == 51);
+  CHECK(b->message ==
+        "layer \"b\" needs 52 bit of synapse_memory on a \"neuron\" core, which has 51 bit");
+}
+
+TEST_CASE("mapping: a weight format that the cores do not take is a violation") {
+  const MappingResult result =
+      map_on([](ChipSpec& spec) { spec.core_kinds[0].weight_formats.uniform_bits = 4; });
+  REQUIRE(result.violations.size() == 2);
+  CHECK(result.violations[0].resource == "weight_format");
+  CHECK(result.violations[0].needed == 5);
+  CHECK(result.violations[0].available == 4);
+}
+
+TEST_CASE("mapping: no core of the right role is a violation") {
+  const MicroScenario s = micro_scenario();
+  const Network network =
+      Network::build({{"input", Input{{4, 1, 2}, 1}, {}},
+                      {"att",
+                       SpikingSelfAttention{2, 0.25},
+                       {{"input", Port::query}, {"input", Port::key}, {"input", Port::value}}},
+                      {"att.lif", Lif{}, {{"att"}}}});
+  const std::vector<LayerWidths> widths(3, s.widths[0]);
+  const Violation violation = only(map_network(network, populations(network), widths, s.chip));
+  CHECK(violation.resource == "role");
+  CHECK(violation.message == "layer \"att\" needs a core with role attention, the chip has none");
+}
+
+TEST_CASE("mapping: a frame larger than the off-chip memory is a violation") {
+  const Violation violation = only(map_on([](ChipSpec& spec) {
+    spec.off_chip = {Bits{1}, 1, {}, {}};
+  }));
+  CHECK(violation.resource == "off_chip");
+  CHECK(violation.needed == 2);
+}
+
+TEST_CASE("mapping: every kind of mistake in a given mapping is found") {
+  const MicroScenario s = micro_scenario();
+  const auto problems = [&](const std::function<void(Mapping&)>& change) {
+    Mapping mapping = s.mapping;
+    change(mapping);
+    std::string messages;
+    for (const Violation& v : check_mapping(s.network, s.populations, s.widths, s.chip, mapping)) {
+      messages += v.message + ";";
+    }
+    return messages;
+  };
+  CHECK(problems([](Mapping&) {}).empty());
+  CHECK(problems([](Mapping& m) { m.slices.pop_back(); }) ==
+        "layer \"b\" has neurons without a core;");
+  CHECK(problems([](Mapping& m) { m.slices[1].core = CoreId{0}; }) ==
+        "layer \"a\" shares a core with another slice;");
+  CHECK(problems([](Mapping& m) { m.slices[1].core = CoreId{4}; }) ==
+        "layer \"a\" is placed on a core that does not exist;");
+  CHECK(problems([](Mapping& m) {
+          m.slices[1].channel_begin = 1;
+        }).starts_with("layer \"a\" has neurons that are placed twice;"));
+  CHECK(problems([](Mapping& m) {
+          m.slices[1].population = 9;
+        }).starts_with("a slice names a population that the network lacks;"));
+  CHECK(problems([](Mapping& m) {
+          m.slices[1].population = 0;
+        }).starts_with("layer \"input\" has a slice that is empty, outside the layer"));
+}
+
+TEST_CASE("mapping: the simulation refuses an infeasible mapping") {
+  MicroScenario s = micro_scenario();
+  s.mapping.slices.pop_back();
+  const auto error = testing::thrown(
+      [&] { simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::capacity);
+  CHECK(std::string(error->what()) == "b: layer \"b\" has neurons without a core");
+}
+
+TEST_CASE("mapping: absurd widths are refused, and huge layers do not overflow") {
+  MicroScenario s = micro_scenario();
+  s.widths[1].accumulator_bits = 0;
+  CHECK(testing::message_of([&] {
+          map_network(s.network, s.populations, s.widths, s.chip);
+        }).starts_with("a: widths must be 1..64 bits"));
+  s.widths.pop_back();
+  CHECK(testing::message_of([&] { map_network(s.network, s.populations, s.widths, s.chip); }) ==
+        "expected one set of widths per layer (5), got 4");
+  // 2^30 x 2^31 weights per channel set: more than 64 bits can count in bits.
+  const Network network = Network::build({{"input", Input{{1U << 30, 1, 1}, 1}, {}},
+                                          {"a", Conv2d{1U << 30, 1U << 30}, {{"input"}}},
+                                          {"a.lif", Lif{}, {{"a"}}}});
+  const std::vector<LayerWidths> widths(3, micro_scenario().widths[2]);
+  const auto result = map_network(network, populations(network), widths, s.chip);
+  CHECK(!result.feasible());
+}
+
+TEST_CASE("mapping: pooling inside a population cannot be tapped") {
+  const MicroScenario s = micro_scenario();
+  const Network network = Network::build({{"input", Input{{1, 4, 4}, 1}, {}},
+                                          {"a", Conv2d{1, 2}, {{"input"}}},
+                                          {"head", ClassifierHead{2, 3}, {{"a.lif"}}},
+                                          {"a.lif", Lif{}, {{"a"}}},
+                                          {"b", Conv2d{2, 2}, {{"a.lif"}}}});
+  const std::vector<LayerWidths> widths(5, s.widths[0]);
+  CHECK(testing::message_of([&] { map_network(network, populations(network), widths, s.chip); }) ==
+        "b: drives no lif layer, so no core can send its output");
+}
+
+}  // namespace
+}  // namespace nj

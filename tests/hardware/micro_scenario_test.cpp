@@ -1,0 +1,202 @@
+#include "support/micro_scenario.hpp"
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/hardware/simulate.hpp>
+
+// The scenario of support/micro_scenario.hpp, worked out by hand. Times in ns from the start of a
+// step. A delivered packet is served in 3 (axon_in) + 2 words * 2 = 7; its 2 weights of 5 bits take
+// ceil(10 / 8) = 2 words.
+//
+// Step 0. I/O: the 2-bit frame is one word, read at 2; input 0 goes to a's two slices.
+//   0 -> core 0: sent 3, within tile 0, arrives 4, served 11.
+//   0 -> core 1: sent 4, link 0-1 (north-south 20), arrives 24, served 31.
+//   End 31 + barrier 100 = 131.
+// Step 1 (starts 131). I/O: inputs 0 and 1, sent at 3, 4 and 5, 6.
+//   0 -> core 0: arrives 4, served 11.     1 -> core 0: arrives 6, waits for 11, served 18.
+//   0 -> core 1: arrives 24, served 31.    1 -> core 1: link free at 4 + 6 = 10, arrives 30, waits
+//   for 31, served 38.
+//   a, t = 0, all active: core 0: neuron 0 at 5, neuron 1 at 10 fires, sent 11 and 12; core 1: 10.
+//   1 -> core 2: link 0-2 (east-west 10) at 11, arrives 21, served 28.
+//   1 -> core 3: link 0-2 free at 17, at tile 2 at 27, link 2-3 (20), arrives 47, served 54.
+//   End 154; next start 131 + 154 = 285.
+// Step 2 (285). No inputs. a, t = 1, all active. Core 0: neuron 0 at 5 fires, sent 6, 7; neuron 1
+//   at 12 fires, sent 13, 14. Core 1: neuron 2 at 5; neuron 3 at 10 fires, sent 11, 12.
+//   b, t = 0, all active through spike 1 of step 1: done at 10, none fires.
+//   0 -> core 2: link 0-2 at 6, arrives 16, served 23.
+//   0 -> core 3: link 0-2 at 12, tile 2 at 22, link 2-3 at 22, arrives 42.
+//   1 -> core 2: link 0-2 at 18, arrives 28, served 35.
+//   1 -> core 3: link 0-2 at 24, tile 2 at 34, link 2-3 at 34, arrives 54.
+//   3 -> core 2: x first: link 1-3 at 11, tile 3 at 21, link 3-2 at 21, arrives 41, served 48.
+//   3 -> core 3: link 1-3 free at 17, arrives 27, served 34.
+//   Core 3 serves 27 -> 34, 42 -> 49, 54 -> 61. End 161; next start 446.
+// Step 3 (446). a, t = 2: nothing arrived: 2 * 4 = 8. b, t = 1: active: 10, neuron 2 fires, no
+//   consumer. End 110; next start 556.
+// Step 4 (556). b, t = 2: nothing arrived: core 2 at 8; core 3: neuron 2 inactive 4, neuron 3
+// fires,
+//   hence active, at 9. End 109: latency 665.
+
+namespace nj {
+namespace {
+
+using testing::micro_scenario;
+using testing::MicroScenario;
+
+SimulationResult run(const MicroScenario& s) {
+  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
+                  {.record_packets = true});
+}
+
+constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
+
+TEST_CASE("micro scenario: the mapper finds the placement of the picture") {
+  const MicroScenario s = micro_scenario();
+  const MappingResult result = map_network(s.network, s.populations, s.widths, s.chip);
+  CHECK(result.feasible());
+  // a.0 on tile 0 (the I/O port), a.1 on tile 1 (1 hop, as tile 2, lower id); for b tiles 2 and 3
+  // are both 1 + 2 hops from a's slices.
+  CHECK(result.mapping == s.mapping);
+}
+
+TEST_CASE("micro scenario: every step starts and ends when worked out by hand") {
+  const SimulationResult result = run(micro_scenario());
+  const std::vector<StepInterval> expected{{ns(0), ns(131)},
+                                           {ns(131), ns(285)},
+                                           {ns(285), ns(446)},
+                                           {ns(446), ns(556)},
+                                           {ns(556), ns(665)}};
+  CHECK(result.timeline.steps == expected);
+  CHECK(result.timeline.latency() == ns(665));
+}
+
+TEST_CASE("micro scenario: every packet is sent, arrives and is served when worked out by hand") {
+  const SimulationResult result = run(micro_scenario());
+  const LayerId input{0};
+  const LayerId a{2};
+  const auto packet = [](std::uint32_t step, LayerId layer, std::uint64_t address,
+                         std::uint32_t from, std::uint32_t to, std::int64_t start,
+                         std::int64_t sent, std::int64_t arrived, std::int64_t served) {
+    return PacketRecord{step,
+                        layer,
+                        address,
+                        1,
+                        CoreId{from},
+                        CoreId{to},
+                        ns(start + sent),
+                        ns(start + arrived),
+                        ns(start + served)};
+  };
+  const std::uint32_t io = 4;
+  // In order of arrival; equal times do not occur across cores here.
+  const std::vector<PacketRecord> expected{
+      packet(0, input, 0, io, 0, 0, 3, 4, 11),    packet(0, input, 0, io, 1, 0, 4, 24, 31),
+      packet(1, input, 0, io, 0, 131, 3, 4, 11),  packet(1, input, 1, io, 0, 131, 5, 6, 18),
+      packet(1, a, 1, 0, 2, 131, 11, 21, 28),     packet(1, input, 0, io, 1, 131, 4, 24, 31),
+      packet(1, input, 1, io, 1, 131, 6, 30, 38), packet(1, a, 1, 0, 3, 131, 12, 47, 54),
+      packet(2, a, 0, 0, 2, 285, 6, 16, 23),      packet(2, a, 3, 1, 3, 285, 12, 27, 34),
+      packet(2, a, 1, 0, 2, 285, 13, 28, 35),     packet(2, a, 3, 1, 2, 285, 11, 41, 48),
+      packet(2, a, 0, 0, 3, 285, 7, 42, 49),      packet(2, a, 1, 0, 3, 285, 14, 54, 61)};
+  REQUIRE(result.records.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(result.records[i] == expected[i]);
+  }
+}
+
+TEST_CASE("micro scenario: every count is the one worked out by hand, and there are no others") {
+  const SimulationResult result = run(micro_scenario());
+  const LayerId input{0}, a{1}, a_lif{2}, b{3}, b_lif{4};
+  ActionCounts expected;
+  const auto add = [&](const char* component, Action action, std::uint32_t width, LayerId layer,
+                       std::uint64_t count) {
+    expected.add({component, action, width, layer}, count);
+  };
+  // 3 frames of 2 bits.
+  add("off_chip.memory", Action::read_bit, 1, input, 6);
+  // Packets: 3 input spikes and 4 spikes of a, to 2 cores each.
+  add("io.axon_out", Action::packet_inject, 64, input, 6);
+  add("neuron.axon_out", Action::packet_inject, 64, a_lif, 8);
+  add("neuron.axon_in", Action::packet_deliver, 64, input, 6);
+  add("neuron.axon_in", Action::packet_deliver, 64, a_lif, 8);
+  // Input: 3 within tile 0, 3 over link 0-1. a: core 0's spikes (1, 0, 1) go 0-2 (1 EW) and 0-2-3
+  // (1 EW, 1 NS); core 1's spike goes 1-3-2 (1 EW, 1 NS) and 1-3 (1 EW): 8 EW, 4 NS.
+  add("network.router", Action::spike_within_tile, 64, input, 3);
+  add("network.router", Action::hop_north_south, 64, input, 3);
+  add("network.router", Action::hop_east_west, 64, a_lif, 8);
+  add("network.router", Action::hop_north_south, 64, a_lif, 4);
+  // Synaptic work: deliveries x 2 neurons, 2 synapse words (10 of 8 bits), 2 accumulator words (20
+  // of 16 bits).
+  for (const auto& [layer, deliveries] : {std::pair{a, 6U}, std::pair{b, 8U}}) {
+    add("neuron.spike_buffer", Action::write_word, 64, layer, deliveries);
+    add("neuron.spike_buffer", Action::read_word, 64, layer, deliveries);
+    add("neuron.synapse_memory", Action::read_word, 8, layer, 2 * deliveries);
+    add("neuron.accumulator_memory", Action::read_word, 16, layer, 2 * deliveries);
+    add("neuron.accumulator_memory", Action::write_word, 16, layer, 2 * deliveries);
+    add("neuron.synapse_unit", Action::accumulate, 10, layer, 2 * deliveries);
+    add("neuron.synapse_unit", Action::synaptic_operation, 5, layer, 2 * deliveries);
+  }
+  // Neuron phases: 2 slices x 3 steps x (2 accumulator words of 20 bits, 2 membrane words of 24).
+  // a is active in t = 0 and 1 (8 updates) and not in t = 2 (4); b likewise, but its neuron 3 fires
+  // in t = 2 without input: 9 and 3.
+  for (const auto& [layer, active] : {std::pair{a_lif, 8U}, std::pair{b_lif, 9U}}) {
+    for (const Action action : {Action::read_word, Action::write_word}) {
+      add("neuron.accumulator_memory", action, 16, layer, 12);
+      add("neuron.membrane_memory", action, 16, layer, 12);
+    }
+    add("neuron.neuron_unit", Action::accumulate, 12, layer, 36);
+    add("neuron.neuron_unit", Action::shift, 12, layer, 12);
+    add("neuron.neuron_unit", Action::compare, 12, layer, 12);
+    add("neuron.neuron_unit", Action::neuron_update_active, 12, layer, active);
+    add("neuron.neuron_unit", Action::neuron_update_inactive, 12, layer, 12 - active);
+  }
+  add("chip.synchronisation", Action::barrier, 0, chip_overhead, 5);
+  // 665 ns x 4 cores.
+  add("neuron.synapse_memory", Action::leak_cycle, 1024, chip_overhead, 2'660'000);
+  add("neuron.accumulator_memory", Action::leak_cycle, 64, chip_overhead, 2'660'000);
+  add("neuron.membrane_memory", Action::leak_cycle, 32, chip_overhead, 2'660'000);
+  add("neuron.spike_buffer", Action::leak_cycle, 1024, chip_overhead, 2'660'000);
+  for (const auto& [key, count] : expected.entries()) {
+    CAPTURE(key.component);
+    CAPTURE(to_string(key.action));
+    CAPTURE(key.layer.index);
+    CHECK(result.actions.at(key) == count);
+  }
+  CHECK(result.actions == expected);
+  CHECK(result.packets == 14);
+  CHECK(result.merged == 0);
+  CHECK(result.hops == 15);
+}
+
+TEST_CASE("micro scenario: busy times are the sums worked out by hand") {
+  const SimulationResult result = run(micro_scenario());
+  // Core 0: neuron unit 12 + 14 + 8; 3 deliveries x 7. Core 1: 10 + 12 + 8; 21.
+  // Core 2: 10 + 10 + 8; 1 + 3 deliveries x 7. Core 3: 10 + 10 + 9; 28.
+  const std::vector<CoreBusy> expected{
+      {ns(34), ns(21)}, {ns(30), ns(21)}, {ns(28), ns(28)}, {ns(29), ns(28)}};
+  CHECK(result.busy == expected);
+}
+
+TEST_CASE("micro scenario: silence costs neuron phases, frames, barriers and leakage only") {
+  MicroScenario s = micro_scenario();
+  for (auto& train : s.trace) {
+    if (train) train = testing::spikes_at(3, shape_of(*train), {});
+  }
+  const SimulationResult result = run(s);
+  CHECK(result.packets == 0);
+  for (const Action action :
+       {Action::synaptic_operation, Action::packet_inject, Action::packet_deliver,
+        Action::hop_east_west, Action::hop_north_south, Action::spike_within_tile,
+        Action::neuron_update_active, Action::multiply}) {
+    CHECK(result.actions.total(action) == 0);
+  }
+  // 8 neurons x 3 steps; steps take 2 (frame) or 8 (two inactive neurons) + 100.
+  CHECK(result.actions.total(Action::neuron_update_inactive) == 24);
+  CHECK(result.actions.total(Action::barrier) == 5);
+  CHECK(result.actions.total(Action::read_bit) == 6);
+  CHECK(result.timeline.latency() == ns(102 + 4 * 108));
+}
+
+}  // namespace
+}  // namespace nj

@@ -1,0 +1,192 @@
+#include <functional>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/micro_scenario.hpp"
+#include "support/small_spikformer.hpp"
+
+namespace nj {
+namespace {
+
+using testing::micro_scenario;
+using testing::MicroScenario;
+
+constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
+
+SimulationResult run(const MicroScenario& s) {
+  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
+                  {.record_packets = true});
+}
+
+/// The micro scenario with other chip times.
+MicroScenario with(const std::function<void(ChipSpec&)>& change) {
+  MicroScenario s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  change(spec);
+  s.chip = Chip(spec);
+  return s;
+}
+
+const PacketRecord& to_core(const SimulationResult& result, std::uint32_t step,
+                            std::uint64_t address, std::uint32_t core) {
+  for (const PacketRecord& record : result.records) {
+    if (record.step == step && record.address == address && record.destination.index == core) {
+      return record;
+    }
+  }
+  FAIL("no such packet");
+  return result.records.front();
+}
+
+TEST_CASE("timing: a link is not free one picosecond before its cycle ends, and is free at it") {
+  // Step 1: inputs 0 and 1 leave for core 1 at 4 and 6 ns, over the same link of 20 ns.
+  const auto arrival = [](std::int64_t cycle) {
+    const SimulationResult result =
+        run(with([&](ChipSpec& spec) { spec.topology.link.cycle = Picoseconds{cycle}; }));
+    return to_core(result, 1, 1, 1).arrived - result.timeline.steps[1].start;
+  };
+  CHECK(arrival(1'999) == ns(26));               // free at 5.999: not delayed
+  CHECK(arrival(2'000) == ns(26));               // free at 6.000: not delayed
+  CHECK(arrival(2'001) == Picoseconds{26'001});  // free at 6.001: waits 1 ps
+  CHECK(arrival(60'000) == ns(4 + 60 + 20));
+}
+
+TEST_CASE("timing: a packet is served at once when it arrives as the core becomes free") {
+  // Step 1: packets arrive at core 0 at 4 and 6 ns; service is axon_in + 2 words.
+  const auto served = [](std::int64_t axon_in) {
+    const SimulationResult result = run(with([&](ChipSpec& spec) {
+      spec.core_kinds[0].times.synapse_word = Picoseconds{0};
+      spec.core_kinds[0].times.axon_in = Picoseconds{axon_in};
+    }));
+    return to_core(result, 1, 1, 0).served - result.timeline.steps[1].start;
+  };
+  CHECK(served(1'999) == Picoseconds{6'000 + 1'999});
+  CHECK(served(2'000) == ns(8));
+  CHECK(served(2'001) == Picoseconds{4'000 + 2 * 2'001});
+}
+
+TEST_CASE("timing: a step ends with its slowest unit, be it neurons or packets") {
+  const auto end_of_step_1 = [](std::int64_t update) {
+    const SimulationResult result = run(with([&](ChipSpec& spec) {
+      spec.core_kinds[0].times.neuron_update_active = Picoseconds{update};
+    }));
+    return result.timeline.steps[1].end - result.timeline.steps[1].start - ns(100);
+  };
+  // With u per neuron: spike 1 leaves for core 3 at 2u + 2 and is served 42 ns later (5 -> 54: link
+  // 0-2 once 6 ns later, see micro_scenario_test).
+  CHECK(end_of_step_1(5'000) == ns(54));
+  CHECK(end_of_step_1(5'001) == Picoseconds{54'002});
+}
+
+TEST_CASE("timing: per-operation service counts operations, not words") {
+  const SimulationResult result = run(with([](ChipSpec& spec) {
+    spec.core_kinds[0].times.synapse_word = Picoseconds{0};
+    spec.core_kinds[0].times.synaptic_operation = Picoseconds{3'500};
+  }));
+  const PacketRecord& first = result.records.front();
+  CHECK(first.served - first.arrived == ns(3 + 7));  // axon_in + 2 operations x 3.5 ns
+}
+
+TEST_CASE("timing: the input waits for the off-chip word that holds it") {
+  const SimulationResult result = run(with([](ChipSpec& spec) { spec.off_chip.word_bits = 1; }));
+  // One value per word of 2 ns: input 0 at 2, copies sent 3 and 4; input 1 at max(4, 4), sent 5, 6.
+  CHECK(to_core(result, 1, 1, 1).injected - result.timeline.steps[1].start == ns(6));
+  const SimulationResult slow = run(with([](ChipSpec& spec) {
+    spec.off_chip.word_bits = 1;
+    spec.off_chip.word_time = Picoseconds{10'000};
+  }));
+  CHECK(to_core(slow, 1, 1, 1).injected - slow.timeline.steps[1].start == ns(22));
+  // Step 2 has no spikes, yet its frame takes 2 words of 10 ns, and a's packets end at 61 ns.
+  CHECK(slow.timeline.steps[2].end - slow.timeline.steps[2].start == ns(161));
+}
+
+TEST_CASE("timing: a shared link serialises a burst exactly") {
+  // 1 x 2 mesh: I/O at tile 0, four neurons on the core of tile 1. 40 inputs of one frame leave one
+  // per 1 ns, the link takes one per 6 ns: packet i departs at 1 + 6 i.
+  MicroScenario s = with([](ChipSpec& spec) {
+    spec.topology.width = 1;
+    spec.off_chip.word_time = Picoseconds{0};
+    spec.core_kinds[0].max_neurons = 4;
+    spec.core_kinds[0].memories[1]->capacity = Bits{1024};
+    spec.core_kinds[0].memories[2]->capacity = Bits{1024};
+    spec.core_kinds[0].memories[0]->capacity = Bits{65'536};
+  });
+  s.network = Network::build({{"input", Input{{40, 1, 1}, 1}, {}},
+                              {"a", Conv2d{40, 4, 1, 1, 0}, {{"input"}}},
+                              {"a.lif", Lif{}, {{"a"}}}});
+  s.populations = populations(s.network);
+  s.widths.resize(3);
+  s.mapping = {{{1, 0, 4, 0, 1, CoreId{1}}}};
+  s.trace = SpikeTrace(3);
+  SpikeTensor all(1, {40, 1, 1});
+  for (std::uint64_t a = 0; a < 40; ++a) all.set(0, a);
+  s.trace[0] = all;
+  s.trace[2] = SpikeTensor(1, {4, 1, 1});
+  const SimulationResult result = run(s);
+  REQUIRE(result.records.size() == 40);
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const PacketRecord& record = result.records[static_cast<std::size_t>(i)];
+    CHECK(record.address == static_cast<std::uint64_t>(i));
+    CHECK(record.injected == ns(1 + i));
+    CHECK(record.arrived == ns(1 + 6 * i + 20));
+  }
+}
+
+TEST_CASE("timing: a skip connection waits in a slot until its consumer's time step") {
+  // input -> a -> b, add(b.lif, a.lif): a is at depth 1, the add at depth 3. A spike of a at t = 0
+  // reaches the add in step 1 and makes it send in step 3.
+  MicroScenario s = with([](ChipSpec& spec) {
+    spec.topology.tile = {"neuron", "neuron"};
+    spec.core_kinds[0].memories[1]->capacity = Bits{1024};
+  });
+  s.network = Network::build({{"input", Input{{2, 1, 1}, 1}, {}},
+                              {"a", Conv2d{2, 4, 1, 1, 0}, {{"input"}}},
+                              {"a.lif", Lif{}, {{"a"}}},
+                              {"b", Conv2d{4, 4, 1, 1, 0}, {{"a.lif"}}},
+                              {"b.lif", Lif{}, {{"b"}}},
+                              {"add", ResidualAdd{}, {{"b.lif"}, {"a.lif", Port::residual}}},
+                              {"head", ClassifierHead{4, 2}, {{"add"}}}});
+  s.populations = populations(s.network);
+  s.widths.resize(7, s.widths[0]);
+  const MappingResult mapped = map_network(s.network, s.populations, s.widths, s.chip);
+  REQUIRE(mapped.feasible());
+  s.mapping = mapped.mapping;
+  s.trace = testing::micro_trace();
+  s.trace.resize(7);
+  s.trace[2] = testing::spikes_at(3, {4, 1, 1}, {{0, 1}});
+  s.trace[4] = testing::spikes_at(3, {4, 1, 1}, {{0, 1}});
+  GradedTensor sums(3, {4, 1, 1});
+  sums.step(0)[1] = 2;
+  s.trace[5] = sums;
+  const SimulationResult result = run(s);
+  const LayerId a{2}, add{5}, head{6};
+  std::uint32_t from_a = 0;
+  std::uint32_t from_add = 0;
+  for (const PacketRecord& record : result.records) {
+    if (record.layer == a) {
+      CHECK(record.step == 1);
+      ++from_a;
+    }
+    if (record.layer == add) {
+      CHECK(record.step == 3);
+      CHECK(record.value == 2);
+      ++from_add;
+    }
+  }
+  CHECK(from_a == 3);  // two slices of b, one of the add
+  CHECK(from_add == 1);
+  CHECK(result.timeline.steps.size() == 3 + 5 - 1);
+  // The add: one operation per operand spike, no synapse memory; slots 1 + (3 - 1).
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 1, add}) == 2);
+  CHECK(result.actions.at({"neuron.synapse_memory", Action::read_word, 8, add}) == 0);
+  CHECK(footprints(s.network, s.populations, s.widths, s.mapping)[4].bits(
+            MemoryUnit::accumulator_memory) == 2 * 10 * 3);
+  // The head: a graded value, 2 classes of 5 bits: 2 operations, 2 multiplies; sums read once.
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::multiply, 5, head}) == 2);
+  CHECK(result.actions.at({"neuron.neuron_unit", Action::neuron_update_active, 10, head}) == 2);
+}
+
+}  // namespace
+}  // namespace nj
