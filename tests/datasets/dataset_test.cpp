@@ -1,0 +1,160 @@
+#include <filesystem>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/datasets/dataset.hpp>
+
+#include "sample_files.hpp"
+#include "support/thrown.hpp"
+
+using namespace nj;
+using nj::testing::idx_header;
+using nj::testing::message_of;
+using nj::testing::TemporaryFolder;
+using nj::testing::thrown;
+using nj::testing::write_made_up_split;
+
+namespace {
+
+DatasetSpec parse(const std::string& text) {
+  const YamlDocument document = YamlDocument::parse(text, "s.yaml");
+  DatasetSpec spec = read_dataset_spec(document.root());
+  document.finish();
+  return spec;
+}
+
+DatasetSpec spec_in(const TemporaryFolder& folder) {
+  DatasetSpec spec;
+  spec.path = folder.path();
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("an empty block is the documented defaults; every key is read") {
+  CHECK(parse("{}") == DatasetSpec{});
+  const DatasetSpec spec = parse(R"(
+source: fashion-mnist
+path: "somewhere \"else\""
+split: train
+first: 10
+samples: 1_000
+camera:
+  width: 40
+  height: 41
+  path: [[0, 0], [2, 1]]
+  saccade: 50 ms
+  step: 500 us
+  background: 0.2
+  threshold: 0.3
+  threshold_sigma: 0.01
+  refractory: 1 ms
+  jitter: 20 us
+  noise_hz: 0.5
+framing: {timesteps: 6, by: count, values: binary, max_value: 7}
+)");
+  DatasetSpec expected;
+  expected.path = "somewhere \"else\"";
+  expected.split = Split::train;
+  expected.first = 10;
+  expected.samples = 1000;
+  expected.camera = {40, 41, {{0, 0}, {2, 1}}, 50'000, 500, 0.2, 0.3, 0.01, 1000, 20, 0.5};
+  expected.framing = {6, FrameBins::count, FrameValues::binary, 7};
+  CHECK(spec == expected);
+}
+
+TEST_CASE("a spec written out reads back equal, at any indent") {
+  DatasetSpec spec = parse(
+      "{samples: 7, camera: {threshold: 0.1, noise_hz: 1e-05}, framing: {by: count}, path: 'a: "
+      "#b'}");
+  CHECK(parse(to_yaml(spec, 0)) == spec);
+  CHECK(parse(to_yaml(spec, 6)) == spec);
+  CHECK(parse(to_yaml(DatasetSpec{}, 0)) == DatasetSpec{});
+  spec.path = "tab\there, quote \" and back\\slash";
+  CHECK(parse(to_yaml(spec, 2)) == spec);
+}
+
+TEST_CASE("a wrong value is an error at its place") {
+  const auto complain = [](const std::string& text) {
+    return message_of([&] { return parse(text); });
+  };
+  CHECK(complain("samples: 0").substr(0, 20) == "s.yaml:1:1: samples:");
+  CHECK(complain("camera:\n  step: 3 ms").substr(0, 57) ==
+        "s.yaml:2:3: camera.step: expected a divisor of the saccad");
+  CHECK(complain("camera: {jitter: 1500 ns}") ==
+        "s.yaml:1:10: camera.jitter: expected a whole number of microseconds");
+  CHECK(complain("camera: {path: [[0, 0], [1]]}").find("expected a waypoint [x, y]") !=
+        std::string::npos);
+  CHECK(complain("split: validation").find("train") != std::string::npos);
+  CHECK(complain("framing: {time_steps: 4}").find("timesteps") != std::string::npos);
+  CHECK(complain("camera: {saccade: 100}").substr(0, 29) == "s.yaml:1:10: camera.saccade: ");
+}
+
+TEST_CASE("samples are numbered from `first`, with their labels and frames") {
+  const TemporaryFolder folder;
+  write_made_up_split(folder.path(), 5);
+  DatasetSpec spec = spec_in(folder);
+  spec.first = 2;
+  const Dataset rest(spec, 1);
+  CHECK(rest.size() == 3);
+  CHECK(rest.spec().samples == 3);
+  CHECK(rest.image_index(1) == 3);
+  CHECK(rest.label(1) == 3);
+  CHECK(rest.image(1).pixels[10 * 28 + 12] == nj::testing::made_up_pixel(3, 12, 10));
+  CHECK(rest.events(1) == emulate(rest.image(1), spec.camera, 1, 3));
+  CHECK(rest.frames(1) == frame_events(rest.events(1), spec.framing, 300'000).values);
+  CHECK(rest.frames(1).shape() == FeatureShape{2, 34, 34});
+}
+
+TEST_CASE("no samples, or more than there are, is an error of the scenario") {
+  const TemporaryFolder folder;
+  write_made_up_split(folder.path(), 5);
+  const auto complain = [&](std::uint64_t first, std::optional<std::uint64_t> samples) {
+    DatasetSpec spec = spec_in(folder);
+    spec.first = first;
+    spec.samples = samples;
+    const auto error = thrown([&] { return Dataset(spec, 1); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::config);
+    return std::string(error->what());
+  };
+  CHECK(complain(0, 6) == "dataset.samples: 6 samples from 0 on wanted, the test split has 5");
+  CHECK(complain(4, 2) == "dataset.samples: 2 samples from 4 on wanted, the test split has 5");
+  CHECK(complain(0, 0) == "dataset.samples: no samples from 0 on in the test split of 5");
+  CHECK(complain(5, {}) == "dataset.samples: no samples from 5 on in the test split of 5");
+  CHECK(complain(9, 1) == "dataset.samples: 1 samples from 9 on wanted, the test split has 5");
+}
+
+TEST_CASE("files that are absent or do not fit are named") {
+  const TemporaryFolder folder;
+  const auto absent = thrown([&] { return Dataset(spec_in(folder), 1); });
+  REQUIRE(absent);
+  CHECK(absent->kind() == ErrorKind::io);
+  CHECK(absent->message().find("t10k-images-idx3-ubyte") != std::string::npos);
+
+  write_made_up_split(folder.path(), 5);
+  write_file_atomically(folder / "t10k-labels-idx1-ubyte", idx_header({4}) + "abcd");
+  CHECK(thrown([&] { return Dataset(spec_in(folder), 1); })->message() == "4 labels for 5 images");
+
+  write_made_up_split(folder.path(), 5);
+  DatasetSpec small = spec_in(folder);
+  small.camera.width = 30;
+  CHECK(thrown([&] { return Dataset(small, 1); })->kind() == ErrorKind::shape);
+}
+
+TEST_CASE("Fashion-MNIST: the first ten test images give the recorded events") {
+  DatasetSpec spec;
+  spec.samples = 10;
+  if (!std::filesystem::exists(spec.path)) {
+    MESSAGE("skipped: dataset-fashion-mnist is not installed");
+    return;
+  }
+  const Dataset dataset(spec, 1);
+  const std::vector<std::uint32_t> labels = {9, 2, 1, 1, 6, 1, 4, 6, 5, 7};
+  std::uint64_t events = 0;
+  for (std::uint64_t i = 0; i < 10; ++i) {
+    CHECK(dataset.label(i) == labels[i]);
+    events += dataset.events(i).events.size();
+  }
+  CHECK(events == 61312);
+}
