@@ -3,12 +3,13 @@
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels.cpp"
+// clang-format off: foreach_target.h must come first
 #include <hwy/foreach_target.h>
-// foreach_target.h must come first.
+#include <hwy/highway.h>
+// clang-format on
+
 #include <algorithm>
 #include <cstring>
-
-#include <hwy/highway.h>
 
 #include "neurojoule/models/kernels.hpp"
 
