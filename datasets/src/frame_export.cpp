@@ -28,7 +28,8 @@ void copy_channels_first(const GradedTensor& frames, std::span<std::uint8_t> out
 }  // namespace
 
 FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& file,
-                          unsigned threads) {
+                          unsigned threads,
+                          const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   const DatasetSpec& spec = dataset.spec();
   const std::uint64_t steps = spec.framing.timesteps;
   const std::uint64_t size = steps * 2 * spec.camera.height * spec.camera.width;
@@ -38,6 +39,7 @@ FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& f
   writer.create_rows<std::uint8_t>("labels", {}, block_samples);
   FrameExport done{dataset.size(), 0, 0};
   for (std::uint64_t first = 0; first < dataset.size(); first += block_samples) {
+    if (progress) progress(first, dataset.size());
     const std::uint64_t count = std::min(block_samples, dataset.size() - first);
     std::vector<std::uint8_t> frames(count * size);
     std::vector<std::uint8_t> labels(count);
@@ -58,6 +60,7 @@ FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& f
     for (const std::uint64_t value : events) done.events += value;
     for (const std::uint64_t value : saturated) done.saturated_events += value;
   }
+  if (progress) progress(dataset.size(), dataset.size());
   writer.attribute("/", "dataset", to_yaml(spec, 0));
   writer.attribute("/", "seed", static_cast<std::int64_t>(dataset.seed()));
   writer.attribute("/", "events", static_cast<std::int64_t>(done.events));

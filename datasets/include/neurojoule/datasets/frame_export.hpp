@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 
 #include "neurojoule/datasets/dataset.hpp"
 
@@ -18,8 +19,10 @@ struct FrameExport {
 /// `frames` uint8 `[N, T, 2, H, W]` (C order, channel 0 OFF, 1 ON), `labels` uint8 `[N]`, and the
 /// root attributes `dataset` (the spec as YAML), `seed`, `events`, `saturated_events`.
 /// Equal bytes at any number of threads (0: all of the machine); memory does not grow with N.
-/// Throws: Error(io); then no file is left.
-FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& file,
-                          unsigned threads);
+/// `progress` is called by the calling thread with the samples done; what it throws ends the
+/// export. Throws: Error(io); then no file is left.
+FrameExport export_frames(
+    const Dataset& dataset, const std::filesystem::path& file, unsigned threads,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress = {});
 
 }  // namespace nj

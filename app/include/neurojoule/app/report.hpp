@@ -1,0 +1,70 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "neurojoule/app/run.hpp"
+
+namespace nj {
+
+/// Sums that result.json calls `counts`, over the chip samples.
+struct RunCounts {
+  std::uint64_t spikes = 0;           ///< of all Lif layers
+  std::uint64_t synaptic_events = 0;  ///< weights and scores added, multiplied or matched
+  std::uint64_t neuron_updates = 0;   ///< membranes updated
+  std::uint64_t packets = 0;
+  std::uint64_t hops = 0;
+  std::uint64_t memory_bits_read = 0;  ///< words x width of all memories, off-chip included
+  std::uint64_t memory_bits_written = 0;
+  friend bool operator==(const RunCounts&, const RunCounts&) = default;
+};
+
+/// One row of the layer tables: a population, named after its lead layer.
+struct LayerRow {
+  std::string name;
+  std::string kind;
+  std::string weight_format;    ///< empty when it owns no weights
+  double effective_bits = 0.0;  ///< storage bits per weight, scales included; 0 without weights
+  std::uint64_t weights = 0;
+  double firing_rate = 0.0;               ///< non-zero outputs per neuron and step over all samples
+  std::uint64_t saturations = 0;          ///< membranes clipped, over all samples
+  RunCounts counts;                       ///< over the chip samples (all samples without a chip)
+  std::map<Category, Picojoules> energy;  ///< over the chip samples; empty without a chip
+  [[nodiscard]] Picojoules total_energy() const;
+};
+
+/// The rows in network order.
+std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& result);
+/// Sums of the chip samples. Requires result.chip.
+RunCounts run_counts(const RunResult& result);
+
+/// result.json: stable key order, no times of day, no wall time.
+std::string result_json(const PreparedRun& prepared, const RunResult& result);
+std::string layers_csv(const PreparedRun& prepared, const RunResult& result);
+std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
+
+/// Writes all files of a run; result.json last, so that its presence means that the run is whole.
+/// Throws: Error(io).
+void write_results(const PreparedRun& prepared, const RunResult& result,
+                   const std::filesystem::path& directory);
+
+/// The table that the terminal shows: one row per population, then totals.
+std::string terminal_table(const PreparedRun& prepared, const RunResult& result);
+
+/// One line per point of a batch.
+struct BatchRow {
+  std::string label;
+  std::string description;
+  double accuracy = 0.0;
+  std::uint64_t samples = 0;
+  double effective_bits = 0.0;
+  std::optional<Picojoules> energy;    ///< per inference
+  std::optional<Picoseconds> latency;  ///< mean per inference
+};
+BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const RunResult& result);
+std::string batch_csv(const std::vector<BatchRow>& rows);
+std::string batch_table(const std::vector<BatchRow>& rows);
+
+}  // namespace nj

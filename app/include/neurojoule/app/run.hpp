@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "neurojoule/app/scenario.hpp"
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/activity.hpp"
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/energy/ledger.hpp"
+#include "neurojoule/energy/price_table.hpp"
+#include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/mapping.hpp"
+#include "neurojoule/models/quantized_network.hpp"
+
+namespace nj {
+
+/// Called from one thread at a time while a stage runs. It may throw to stop the run.
+using Progress = std::function<void(std::string_view stage, std::size_t done, std::size_t total)>;
+
+struct RunOptions {
+  unsigned threads = 0;  ///< 0: as many as the machine has
+  Progress progress{};   ///< may be empty
+};
+
+/// A chip with its prices and the place of every layer.
+struct MappedChip {
+  Chip chip;
+  PriceTable prices;
+  std::vector<LayerWidths> widths;  ///< by LayerId
+  Mapping mapping;
+};
+
+/// A scenario with everything that it names loaded and checked; running it fails no more on input.
+struct PreparedRun {
+  Scenario scenario;
+  std::string hash;
+  std::shared_ptr<const Dataset> dataset;
+  QuantizedNetwork network;
+  std::vector<Population> populations;
+  std::optional<MappedChip> chip;
+};
+
+/// Loads, quantizes, maps. Throws: Error for every kind of bad input; a network that does not fit
+/// its chip is an Error(capacity) that lists what is missing.
+PreparedRun prepare(const Scenario& scenario);
+
+/// What the chip did for `samples` samples, and what that costs.
+struct ChipResult {
+  std::uint64_t samples = 0;
+  Activity activity;     ///< of these samples only
+  ActionCounts actions;  ///< of all these samples together
+  Ledger ledger;
+  std::vector<Picoseconds> latencies;  ///< by sample
+  std::uint64_t packets = 0;
+  std::uint64_t hops = 0;
+  std::vector<SpikeTrace> traces;  ///< by sample
+};
+
+/// What a run found.
+struct RunResult {
+  std::uint64_t samples = 0;
+  std::uint64_t correct = 0;
+  std::vector<std::uint32_t> predictions;  ///< by sample
+  Activity activity;                       ///< of all samples
+  std::optional<ChipResult> chip;
+
+  [[nodiscard]] double accuracy() const;
+};
+
+/// Executes all samples, simulates the chip for the first ones and prices what it did. The result
+/// does not depend on the number of threads.
+RunResult run(const PreparedRun& prepared, const RunOptions& options);
+
+/// Mean latency of one inference, rounded down to whole picoseconds.
+Picoseconds mean_latency(const ChipResult& chip);
+/// Energy per inference: the ledger's total over the number of samples.
+Picojoules energy_per_inference(const ChipResult& chip);
+/// Storage bits per weight over all weighted layers, scales included.
+double mean_effective_bits(const QuantizedNetwork& network);
+
+}  // namespace nj

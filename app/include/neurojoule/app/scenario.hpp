@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "neurojoule/core/yaml.hpp"
+#include "neurojoule/datasets/dataset.hpp"
+#include "neurojoule/models/quantize.hpp"
+#include "neurojoule/models/spikformer.hpp"
+
+namespace nj {
+
+/// Which chip runs the network, and what its actions cost.
+struct ChipRun {
+  std::string chip;            ///< shipped name or path, as written
+  std::string prices;          ///< shipped name or path, as written
+  bool scale_prices = false;   ///< carry prices over to the chip's process
+  std::uint64_t samples = 10;  ///< samples simulated on the chip, the first of the dataset
+  Location chip_location{};
+  Location prices_location{};
+};
+
+/// What a run writes beside its results.
+struct Outputs {
+  bool spikes = false;       ///< spikes.h5: spike trains of the chip samples
+  bool predictions = false;  ///< predictions.csv: one row per sample
+};
+
+/// One run, with every default resolved. See docs/scenario.md.
+struct Scenario {
+  std::string name;
+  std::filesystem::path file;       ///< as the user wrote it, for messages
+  std::filesystem::path directory;  ///< relative paths in the file start here
+  SpikformerSpec model;
+  DatasetSpec dataset;
+  QuantizationSpec quantization;
+  std::optional<ChipRun> chip;  ///< absent: execute only, no energy
+  std::uint64_t seed = 1;
+  Outputs outputs;
+};
+
+/// Reads a scenario and finishes the document; `file` is where it stands.
+/// Throws: Error(config) at the value that is wrong.
+Scenario read_scenario(const YamlDocument& document, const std::filesystem::path& file);
+
+/// The scenario as YAML with every default written out and every path absolute, so that it runs
+/// again from anywhere to the same results.
+std::string to_yaml(const Scenario& scenario);
+
+/// SHA-256 of what determines the results: the resolved scenario, with the content of the files
+/// that it names, and of the samples that it uses, in place of their paths. Throws: Error(io).
+std::string scenario_hash(const Scenario& scenario, const Dataset& dataset);
+
+/// One point of a batch.
+struct BatchPoint {
+  std::string label;        ///< folder name; empty for a single run
+  std::string description;  ///< `key=value, ...` of the sweep; the file for a list
+  Scenario scenario;
+};
+
+/// The runs that a file asks for: one scenario, the product of its `sweep:` map of keys to lists of
+/// values, or the files of a `scenarios:` list. `overrides` are `key=value` pairs that are set in
+/// each.
+struct Batch {
+  std::string name;
+  bool is_batch = false;  ///< false: exactly one point, without a folder of its own
+  std::vector<BatchPoint> points;
+};
+
+inline constexpr std::size_t max_batch_points = 10'000;
+
+/// Throws: Error as read_scenario; Error(config) for an empty sweep or more than max_batch_points.
+Batch read_batch(const std::filesystem::path& file, const std::vector<std::string>& overrides);
+
+}  // namespace nj

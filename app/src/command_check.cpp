@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include "neurojoule/app/run.hpp"
+
+#include "commands.hpp"
+
+namespace nj {
+namespace {
+
+/// What a YAML file is, told by keys that only its kind has.
+enum class FileKind { scenario, chip, price_table };
+
+FileKind kind_of(const std::filesystem::path& file) {
+  const YamlDocument document = YamlDocument::load(file);
+  const YamlNode root = document.root();
+  if (root.find("topology")) return FileKind::chip;
+  if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
+  if (root.find("entries")) return FileKind::price_table;
+  throw root.error(
+      "neither a scenario (model, or scenarios), nor a chip (topology), nor a price table "
+      "(entries)");
+}
+
+std::string check_scenario(const std::filesystem::path& file) {
+  const Batch batch = read_batch(file, {});
+  for (const BatchPoint& point : batch.points) (void)prepare(point.scenario);
+  if (batch.is_batch)
+    return fmt::format("batch '{}' of {} points", batch.name, batch.points.size());
+  return fmt::format("scenario '{}'", batch.name);
+}
+
+std::string check(const std::filesystem::path& file) {
+  switch (kind_of(file)) {
+    case FileKind::scenario:
+      return check_scenario(file);
+    case FileKind::chip:
+      return fmt::format("chip '{}'", load_chip(file).spec().name);
+    case FileKind::price_table:
+      return fmt::format("price table '{}'", load_price_table(file).name);
+  }
+  return "";
+}
+
+}  // namespace
+
+int CheckCommand::execute() const {
+  fmt::print("{}: valid {}\n", file.string(), checked_input([&] { return check(file); }));
+  return exit_done;
+}
+
+}  // namespace nj

@@ -1,0 +1,32 @@
+#include <fmt/format.h>
+
+#include "neurojoule/app/scenario.hpp"
+#include "neurojoule/datasets/frame_export.hpp"
+
+#include "commands.hpp"
+#include "progress.hpp"
+
+namespace nj {
+
+int FramesCommand::execute() const {
+  ProgressDisplay display(quiet);
+  catch_interrupts();
+  const Batch batch = checked_input([&] {
+    Batch read = read_batch(scenario, overrides);
+    if (read.is_batch) {
+      throw Error(ErrorKind::config, "frames are written of a single scenario, not of a batch",
+                  {.file = scenario.string()});
+    }
+    return read;
+  });
+  const Scenario& chosen = batch.points.front().scenario;
+  const Dataset dataset = checked_input([&] { return Dataset(chosen.dataset, chosen.seed); });
+  const FrameExport written = export_frames(
+      dataset, out, threads,
+      [&](std::uint64_t done, std::uint64_t total) { display.report("framing", done, total); });
+  fmt::print("{}: {} samples, {} events, {} of them beyond the largest frame value\n", out.string(),
+             written.samples, written.events, written.saturated_events);
+  return exit_done;
+}
+
+}  // namespace nj

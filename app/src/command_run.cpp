@@ -1,0 +1,96 @@
+#include <chrono>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/report.hpp"
+#include "neurojoule/app/run.hpp"
+#include "neurojoule/core/atomic_file.hpp"
+
+#include "commands.hpp"
+#include "progress.hpp"
+
+namespace nj {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Creates the folder and proves that files can be written there, before any work is done.
+void require_writable(const fs::path& directory) {
+  std::error_code code;
+  fs::create_directories(directory, code);
+  if (code || !fs::is_directory(directory, code)) {
+    throw Error(ErrorKind::io, "cannot be created as a folder", {.file = directory.string()});
+  }
+  const fs::path probe = directory / ".writable";
+  write_file_atomically(probe, "");
+  fs::remove(probe, code);
+}
+
+RunResult run_point(const PreparedRun& prepared, const RunCommand& command,
+                    ProgressDisplay& display) {
+  const auto start = std::chrono::steady_clock::now();
+  RunOptions options{.threads = command.threads, .progress = {}};
+  options.progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
+    display.report(stage, done, total);
+  };
+  RunResult result = run(prepared, options);
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  display.say(fmt::format(
+      "{:.1f} s for {} samples{}", elapsed.count(), result.samples,
+      result.chip ? fmt::format(", {} of them on the chip", result.chip->samples) : ""));
+  return result;
+}
+
+int run_single(const Batch& batch, const RunCommand& command, ProgressDisplay& display) {
+  const Scenario& scenario = batch.points.front().scenario;
+  const fs::path out = command.out.empty() ? fs::path("runs") / batch.name : command.out;
+  const PreparedRun prepared = checked_input([&] {
+    PreparedRun ready = prepare(scenario);
+    require_writable(out);
+    return ready;
+  });
+  const RunResult result = run_point(prepared, command, display);
+  write_results(prepared, result, out);
+  fmt::print("{}\nresults    {}\n", terminal_table(prepared, result), out.string());
+  return exit_done;
+}
+
+int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& display) {
+  const fs::path out = command.out.empty() ? fs::path("runs") / batch.name : command.out;
+  // Every point is prepared once before the first one runs, so that bad input costs no work.
+  checked_input([&] {
+    for (const BatchPoint& point : batch.points) {
+      try {
+        (void)prepare(point.scenario);
+      } catch (const Error& error) {
+        throw InputError(
+            fmt::format("{}\n  in {} ({})", error.what(), point.label, point.description));
+      }
+    }
+    require_writable(out);
+  });
+  std::vector<BatchRow> rows;
+  for (const BatchPoint& point : batch.points) {
+    display.say(
+        fmt::format("point {} of {}: {}", rows.size() + 1, batch.points.size(), point.description));
+    const PreparedRun prepared = prepare(point.scenario);
+    const RunResult result = run_point(prepared, command, display);
+    write_results(prepared, result, out / point.label);
+    rows.push_back(batch_row(point, prepared, result));
+    write_file_atomically(out / "batch.csv", batch_csv(rows));
+  }
+  fmt::print("{}\nresults    {}\n", batch_table(rows), out.string());
+  return exit_done;
+}
+
+}  // namespace
+
+int RunCommand::execute() const {
+  ProgressDisplay display(quiet);
+  catch_interrupts();
+  const Batch batch = checked_input([&] { return read_batch(scenario, overrides); });
+  return batch.is_batch ? run_batch(batch, *this, display) : run_single(batch, *this, display);
+}
+
+}  // namespace nj

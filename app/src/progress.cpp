@@ -1,0 +1,61 @@
+#include "progress.hpp"
+
+#include <csignal>
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace nj {
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+extern "C" void note_interrupt(int signal_number) {
+  // A second Ctrl-C ends the program at once.
+  std::signal(signal_number, SIG_DFL);
+  interrupted = 1;
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  std::signal(SIGINT, note_interrupt);
+  std::signal(SIGTERM, note_interrupt);
+}
+
+ProgressDisplay::ProgressDisplay(bool quiet)
+    : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
+
+void ProgressDisplay::report(std::string_view stage, std::size_t done, std::size_t total) {
+  if (interrupted != 0) {
+    if (terminal_ && !quiet_) fmt::print(stderr, "\n");
+    throw Interrupted();
+  }
+  if (quiet_) return;
+  const bool new_stage = stage != stage_;
+  if (!terminal_) {
+    if (new_stage) fmt::print(stderr, "{} {} samples\n", stage, total);
+    stage_ = stage;
+    return;
+  }
+  const std::size_t permille = total == 0 ? 1000 : done * 1000 / total;
+  if (!new_stage && permille == shown_) return;
+  stage_ = stage;
+  shown_ = permille;
+  constexpr std::size_t width = 40;
+  const std::size_t filled = permille * width / 1000;
+  fmt::print(stderr, "\r{:<12} [{:<{}}] {:>6} of {}", stage, std::string(filled, '#'), width, done,
+             total);
+  if (done == total) {
+    fmt::print(stderr, "\n");
+    stage_.clear();
+  }
+  std::fflush(stderr);
+}
+
+void ProgressDisplay::say(std::string_view line) {
+  if (!quiet_) fmt::print(stderr, "{}\n", line);
+}
+
+}  // namespace nj

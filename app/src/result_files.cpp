@@ -1,0 +1,189 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "neurojoule/app/data_files.hpp"
+#include "neurojoule/app/report.hpp"
+#include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/core/hdf5_file.hpp"
+
+namespace nj {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json counts_json(const RunCounts& counts) {
+  return {{"spikes", counts.spikes},
+          {"synaptic_events", counts.synaptic_events},
+          {"neuron_updates", counts.neuron_updates},
+          {"packets", counts.packets},
+          {"hops", counts.hops},
+          {"memory_bits_read", counts.memory_bits_read},
+          {"memory_bits_written", counts.memory_bits_written}};
+}
+
+Json energy_json(Picojoules total, const std::map<Category, Picojoules>& by_category) {
+  Json json = {{"total", total.value()}};
+  for (const Category category : all_categories) {
+    const auto entry = by_category.find(category);
+    json[std::string(to_string(category))] =
+        entry == by_category.end() ? 0.0 : entry->second.value();
+  }
+  return json;
+}
+
+Json layer_json(const LayerRow& row, bool priced) {
+  Json json = {{"name", row.name}, {"kind", row.kind}};
+  if (row.weights != 0) {
+    json["weight_format"] = row.weight_format;
+    json["weights"] = row.weights;
+    json["effective_bits"] = row.effective_bits;
+  }
+  json["firing_rate"] = row.firing_rate;
+  json["saturations"] = row.saturations;
+  json["counts"] = counts_json(row.counts);
+  if (priced) json["energy_pj"] = energy_json(row.total_energy(), row.energy);
+  return json;
+}
+
+/// A field of a CSV file, quoted when it has to be.
+std::string csv(std::string_view text) {
+  if (text.find_first_of(",\"\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return quoted + "\"";
+}
+
+std::string predictions_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text = "sample,label,prediction\n";
+  for (std::size_t i = 0; i < result.predictions.size(); ++i) {
+    text += fmt::format("{},{},{}\n", prepared.dataset->image_index(i), prepared.dataset->label(i),
+                        result.predictions[i]);
+  }
+  return text;
+}
+
+/// `samples/<i>/<layer>`: bit-packed words [T, words] of binary layers, bytes [T, H, W, C] of
+/// graded ones; the attribute `shape` of each is its [C, H, W].
+void write_spikes(const PreparedRun& prepared, const ChipResult& chip,
+                  const std::filesystem::path& file) {
+  Hdf5Writer writer(file);
+  const Network& network = prepared.network.network();
+  for (std::size_t sample = 0; sample < chip.traces.size(); ++sample) {
+    for (std::uint32_t layer = 0; layer < network.size(); ++layer) {
+      const auto& train = chip.traces[sample][layer];
+      if (!train) continue;
+      const std::string path = fmt::format("/samples/{}/{}", sample, network.layer({layer}).name);
+      const std::uint32_t steps = timesteps_of(*train);
+      const FeatureShape& shape = shape_of(*train);
+      if (const auto* spikes = std::get_if<SpikeTensor>(&*train)) {
+        std::vector<std::uint64_t> words;
+        for (std::uint32_t t = 0; t < steps; ++t) {
+          words.insert(words.end(), spikes->step(t).begin(), spikes->step(t).end());
+        }
+        writer.write<std::uint64_t>(path, words, {steps, spikes->words_per_step()});
+      } else {
+        const auto& graded = std::get<GradedTensor>(*train);
+        std::vector<std::uint8_t> values;
+        for (std::uint32_t t = 0; t < steps; ++t) {
+          values.insert(values.end(), graded.step(t).begin(), graded.step(t).end());
+        }
+        writer.write<std::uint8_t>(path, values,
+                                   {steps, shape.height, shape.width, shape.channels});
+      }
+      writer.attribute(path, "shape", to_string(shape));
+    }
+  }
+  writer.commit();
+}
+
+}  // namespace
+
+std::string result_json(const PreparedRun& prepared, const RunResult& result) {
+  Json json = {{"name", prepared.scenario.name},
+               {"version", std::string(version())},
+               {"scenario_hash", prepared.hash},
+               {"samples", result.samples},
+               {"correct", result.correct},
+               {"accuracy", result.accuracy()},
+               {"timesteps", result.activity.timesteps},
+               {"effective_bits", mean_effective_bits(prepared.network)},
+               {"weight_storage_bits", prepared.network.weight_storage_bits()}};
+  if (result.chip) {
+    const ChipResult& chip = *result.chip;
+    json["chip"] = prepared.chip->chip.spec().name;
+    json["prices"] = chip.ledger.table;
+    json["chip_samples"] = chip.samples;
+    json["energy_pj"] = energy_json(chip.ledger.total(), energy_by_category(chip.ledger));
+    json["latency_ps"] = mean_latency(chip).value();
+    json["counts"] = counts_json(run_counts(result));
+    json["per_inference"] = {{"energy_pj", energy_per_inference(chip).value()},
+                             {"latency_ps", mean_latency(chip).value()}};
+  }
+  Json layers = Json::array();
+  for (const LayerRow& row : layer_rows(prepared, result)) {
+    layers.push_back(layer_json(row, result.chip.has_value()));
+  }
+  json["layers"] = std::move(layers);
+  return json.dump(2) + "\n";
+}
+
+std::string layers_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "name,kind,weight_format,weights,effective_bits,firing_rate,saturations,spikes,"
+      "synaptic_events,neuron_updates,packets,hops,memory_bits_read,memory_bits_written,energy_pj";
+  for (const Category category : all_categories) text += fmt::format(",{}_pj", to_string(category));
+  text += '\n';
+  for (const LayerRow& row : layer_rows(prepared, result)) {
+    const RunCounts& c = row.counts;
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv(row.name), row.kind,
+                    row.weight_format, row.weights, row.effective_bits, row.firing_rate,
+                    row.saturations, c.spikes, c.synaptic_events, c.neuron_updates, c.packets,
+                    c.hops, c.memory_bits_read, c.memory_bits_written, row.total_energy().value());
+    for (const Category category : all_categories) {
+      const auto entry = row.energy.find(category);
+      text += fmt::format(",{}", entry == row.energy.end() ? 0.0 : entry->second.value());
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,source\n";
+  for (const LedgerRow& row : result.chip->ledger.rows) {
+    const std::string layer =
+        row.layer == chip_overhead ? "" : prepared.network.network().layer(row.layer).name;
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", row.component, to_string(row.action),
+                        row.width_bits, csv(layer), row.count, row.unit_price_pj, row.energy_pj,
+                        to_string(row.category), csv(row.source));
+  }
+  return text;
+}
+
+void write_results(const PreparedRun& prepared, const RunResult& result,
+                   const std::filesystem::path& directory) {
+  std::error_code code;
+  std::filesystem::create_directories(directory, code);
+  if (code) {
+    throw Error(ErrorKind::io, "cannot be created: " + code.message(),
+                {.file = directory.string()});
+  }
+  // Files of an earlier run must not be taken for parts of this one.
+  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5"}) {
+    std::filesystem::remove(directory / name, code);
+  }
+  write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
+  write_file_atomically(directory / "layers.csv", layers_csv(prepared, result));
+  if (result.chip) write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
+  if (prepared.scenario.outputs.predictions) {
+    write_file_atomically(directory / "predictions.csv", predictions_csv(prepared, result));
+  }
+  if (prepared.scenario.outputs.spikes && result.chip) {
+    write_spikes(prepared, *result.chip, directory / "spikes.h5");
+  }
+  write_file_atomically(directory / "result.json", result_json(prepared, result));
+}
+
+}  // namespace nj

@@ -1,0 +1,224 @@
+#include "neurojoule/app/run.hpp"
+
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/data_files.hpp"
+#include "neurojoule/core/parallel.hpp"
+#include "neurojoule/hardware/simulate.hpp"
+#include "neurojoule/models/execute.hpp"
+
+namespace nj {
+namespace {
+
+/// How many violations an error lists.
+constexpr std::size_t listed_violations = 8;
+
+std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
+  const Network& network = quantized.network();
+  std::vector<LayerWidths> widths(network.size());
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    const LayerId id{i};
+    const Operator& op = network.layer(id).op;
+    LayerWidths& width = widths[i];
+    if (has_weights(op)) {
+      width.weights = quantized.weight_format(id);
+      width.weight_integer_bits = integer_bits(width.weights);
+    }
+    if (const std::uint32_t bits = quantized.accumulator_bits(id); bits != 0) {
+      width.accumulator_bits = bits;
+    }
+    if (std::holds_alternative<Lif>(op)) {
+      width.membrane_bits = quantized.has_float_neurons(id) ? 32 : quantized.membrane().bits;
+    }
+    if (const auto largest = network.max_output(id)) {
+      width.output_bits = static_cast<std::uint32_t>(std::bit_width(*largest));
+    }
+  }
+  return widths;
+}
+
+[[noreturn]] void refuse_mapping(const std::vector<Violation>& violations, const ChipRun& run) {
+  std::string text = "the network does not fit the chip:";
+  for (std::size_t i = 0; i < violations.size() && i < listed_violations; ++i) {
+    text += fmt::format("\n  {}: {}", violations[i].layer, violations[i].message);
+  }
+  if (violations.size() > listed_violations) {
+    text += fmt::format("\n  and {} more", violations.size() - listed_violations);
+  }
+  throw Error(ErrorKind::capacity, text, run.chip_location);
+}
+
+/// An error about a name gets the place where the scenario wrote it.
+std::filesystem::path located_data_file(DataKind kind, const std::string& name,
+                                        const Location& location,
+                                        const std::filesystem::path& directory) {
+  try {
+    return find_data_file(kind, name, directory);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.message(), location);
+  }
+}
+
+MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
+                    std::span<const Population> groups) {
+  const ChipRun& run = *scenario.chip;
+  MappedChip mapped{
+      .chip = load_chip(
+          located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory)),
+      .prices = load_price_table(located_data_file(DataKind::price_table, run.prices,
+                                                   run.prices_location, scenario.directory)),
+      .widths = widths_of(network),
+      .mapping = {}};
+  MappingResult result = map_network(network.network(), groups, mapped.widths, mapped.chip);
+  if (!result.feasible()) refuse_mapping(result.violations, run);
+  mapped.mapping = std::move(result.mapping);
+  return mapped;
+}
+
+/// What the dataset gives must be what the model takes.
+void require_fit(const Scenario& scenario) {
+  const SpikformerParameters& model = scenario.model.parameters;
+  const DatasetSpec& dataset = scenario.dataset;
+  const Location location{.file = scenario.file.string(), .key = "dataset"};
+  const std::uint32_t largest =
+      dataset.framing.values == FrameValues::binary ? 1 : dataset.framing.max_value;
+  if (largest > model.max_input) {
+    throw Error(ErrorKind::config,
+                fmt::format("its values reach {}, the model takes at most {} (model.max_input)",
+                            largest, model.max_input),
+                location);
+  }
+  const FeatureShape frame{2, dataset.camera.height, dataset.camera.width};
+  if (frame != model.input) {
+    throw Error(ErrorKind::shape,
+                fmt::format("it gives frames of {}, the model takes {} (model.input)",
+                            to_string(frame), to_string(model.input)),
+                location);
+  }
+  if (dataset.framing.timesteps != scenario.model.timesteps) {
+    throw Error(ErrorKind::config,
+                fmt::format("it is framed into {} time steps, the model has {} (model.timesteps)",
+                            dataset.framing.timesteps, scenario.model.timesteps),
+                location);
+  }
+}
+
+ProcessMismatch mismatch_rule(const ChipRun& run) {
+  return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
+}
+
+ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
+                            const RunOptions& options) {
+  const MappedChip& mapped = *prepared.chip;
+  const Network& network = prepared.network.network();
+  const std::size_t samples = execution.traces.size();
+  std::vector<SimulationResult> results(samples);
+  std::size_t done = 0;
+  // In rounds of a fixed size, so that the progress callback is called by this thread only.
+  constexpr std::size_t round = 16;
+  while (done < samples) {
+    if (options.progress) options.progress("simulating", done, samples);
+    const std::size_t count = std::min(round, samples - done);
+    parallel_for(count, 1, options.threads, [&](std::size_t begin, std::size_t end) {
+      for (std::size_t i = done + begin; i < done + end; ++i) {
+        results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
+                              mapped.chip, mapped.mapping);
+      }
+    });
+    done += count;
+  }
+  if (options.progress) options.progress("simulating", done, samples);
+
+  ChipResult chip{.samples = samples,
+                  .activity = {},
+                  .actions = {},
+                  .ledger = {},
+                  .latencies = {},
+                  .packets = 0,
+                  .hops = 0,
+                  .traces = {}};
+  for (std::size_t i = 0; i < samples; ++i) {
+    chip.activity += execution.traced_activities[i];
+    chip.actions += results[i].actions;
+    chip.latencies.push_back(results[i].timeline.latency());
+    chip.packets += results[i].packets;
+    chip.hops += results[i].hops;
+  }
+  chip.ledger = price(chip.actions, machine_description(mapped.chip), mapped.prices,
+                      mismatch_rule(*prepared.scenario.chip));
+  if (prepared.scenario.outputs.spikes) chip.traces = std::move(execution.traces);
+  return chip;
+}
+
+}  // namespace
+
+double RunResult::accuracy() const {
+  return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples);
+}
+
+PreparedRun prepare(const Scenario& scenario) {
+  require_fit(scenario);
+  const Model model = load_spikformer(scenario.model, scenario.directory);
+  QuantizedNetwork network = quantize(model, scenario.quantization);
+  std::vector<Population> groups = populations(network.network());
+  auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
+  std::optional<MappedChip> chip;
+  if (scenario.chip) {
+    chip = map_chip(scenario, network, groups);
+    // A table that cannot price this chip's process is refused before any work.
+    (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
+  }
+  std::string hash = scenario_hash(scenario, *dataset);
+  return {.scenario = scenario,
+          .hash = std::move(hash),
+          .dataset = std::move(dataset),
+          .network = std::move(network),
+          .populations = std::move(groups),
+          .chip = std::move(chip)};
+}
+
+RunResult run(const PreparedRun& prepared, const RunOptions& options) {
+  const Dataset& dataset = *prepared.dataset;
+  const std::size_t samples = dataset.size();
+  BatchOptions batch{.threads = options.threads};
+  if (prepared.chip) {
+    batch.trace_samples = std::min<std::size_t>(samples, prepared.scenario.chip->samples);
+  }
+  if (options.progress) {
+    batch.progress = [&](std::size_t done) { options.progress("executing", done, samples); };
+  }
+  BatchExecution execution = execute_many(
+      prepared.network, samples, [&](std::size_t sample) { return dataset.frames(sample); }, batch);
+  RunResult result{.samples = samples,
+                   .correct = 0,
+                   .predictions = std::move(execution.predictions),
+                   .activity = std::move(execution.activity),
+                   .chip = std::nullopt};
+  for (std::size_t i = 0; i < samples; ++i) {
+    if (result.predictions[i] == dataset.label(i)) ++result.correct;
+  }
+  if (prepared.chip) result.chip = simulate_samples(prepared, execution, options);
+  return result;
+}
+
+Picoseconds mean_latency(const ChipResult& chip) {
+  Picoseconds sum;
+  for (const Picoseconds latency : chip.latencies) sum += latency;
+  return Picoseconds(sum.value() / static_cast<std::int64_t>(chip.samples));
+}
+
+Picojoules energy_per_inference(const ChipResult& chip) {
+  return Picojoules(chip.ledger.total().value() / static_cast<double>(chip.samples));
+}
+
+double mean_effective_bits(const QuantizedNetwork& quantized) {
+  std::uint64_t elements = 0;
+  for (const LayerId id : quantized.network().weighted_layers()) {
+    elements += weight_shape(quantized.network().layer(id).op)->elements();
+  }
+  return static_cast<double>(quantized.weight_storage_bits()) / static_cast<double>(elements);
+}
+
+}  // namespace nj

@@ -1,0 +1,251 @@
+#include "neurojoule/app/scenario.hpp"
+
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/data_files.hpp"
+
+#include "digest.hpp"
+
+namespace nj {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t max_integer = std::numeric_limits<std::int64_t>::max();
+
+/// `chip`, `prices` and `simulation` of a scenario; nullopt when it names no chip.
+std::optional<ChipRun> read_chip_run(const YamlNode& root) {
+  const auto chip = root.find("chip");
+  const auto prices = root.find("prices");
+  const auto simulation = root.find("simulation");
+  if (!chip) {
+    if (prices) throw prices->error("prices need a chip");
+    if (simulation) throw simulation->error("a simulation needs a chip");
+    return std::nullopt;
+  }
+  if (!prices) throw chip->error("a chip needs prices: the name or path of a price table");
+  ChipRun run;
+  run.chip = chip->text();
+  run.chip_location = chip->location();
+  run.prices = prices->text();
+  run.prices_location = prices->location();
+  if (!simulation) return run;
+  if (const auto scale = simulation->find("scale_prices")) run.scale_prices = scale->boolean();
+  if (const auto samples = simulation->find("samples")) {
+    run.samples = static_cast<std::uint64_t>(samples->integer(1, 1'000'000));
+  }
+  return run;
+}
+
+Outputs read_outputs(const YamlNode& node) {
+  Outputs outputs;
+  if (const auto spikes = node.find("spikes")) outputs.spikes = spikes->boolean();
+  if (const auto predictions = node.find("predictions")) {
+    outputs.predictions = predictions->boolean();
+  }
+  return outputs;
+}
+
+/// A file name made of the letters, digits, `.`, `-` and `_` of `text`.
+std::string file_name_of(std::string_view text) {
+  std::string name;
+  for (const char c : text) {
+    const bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '.' || c == '-' || c == '_';
+    if (keep) {
+      name += c;
+    } else if (!name.empty() && name.back() != '-') {
+      name += '-';
+    }
+  }
+  while (!name.empty() && name.back() == '-') name.pop_back();
+  return name.substr(0, 60);
+}
+
+void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides) {
+  for (const std::string& item : overrides) {
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(ErrorKind::config, "expected key=value", {.file = "--set " + item});
+    }
+    document.set(item.substr(0, equals), item.substr(equals + 1), "--set " + item);
+  }
+}
+
+/// One dimension of a sweep: a key, and its values as YAML text.
+struct SweepAxis {
+  std::string key;
+  std::vector<std::string> values;
+};
+
+std::vector<SweepAxis> read_sweep(const YamlNode& sweep) {
+  std::vector<SweepAxis> axes;
+  std::size_t points = 1;
+  for (const auto& [key, values] : sweep.entries()) {
+    SweepAxis axis{.key = key, .values = {}};
+    for (const YamlNode& value : values.elements()) axis.values.push_back(value.flow());
+    if (axis.values.empty()) throw values.error("expected at least one value");
+    points *= axis.values.size();
+    if (points > max_batch_points) {
+      throw values.error(fmt::format("the sweep has more than {} points", max_batch_points));
+    }
+    axes.push_back(std::move(axis));
+  }
+  if (axes.empty()) throw sweep.error("expected keys with lists of values");
+  return axes;
+}
+
+/// The points of a sweep in row-major order: the last axis changes fastest.
+std::vector<BatchPoint> expand_sweep(const fs::path& file, const std::vector<SweepAxis>& axes,
+                                     const std::vector<std::string>& overrides) {
+  std::vector<BatchPoint> points;
+  std::vector<std::size_t> index(axes.size(), 0);
+  while (true) {
+    YamlDocument document = YamlDocument::load(file);
+    set_overrides(document, overrides);
+    (void)document.root().find("sweep")->flow();
+    BatchPoint point;
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      const std::string& value = axes[i].values[index[i]];
+      const std::string assignment = fmt::format("{}={}", axes[i].key, value);
+      document.set(axes[i].key, value, fmt::format("{}: sweep: {}", file.string(), assignment));
+      point.description += (i == 0 ? "" : ", ") + assignment;
+    }
+    point.label = fmt::format("{:03}-{}", points.size(), file_name_of(point.description));
+    point.scenario = read_scenario(document, file);
+    points.push_back(std::move(point));
+    std::size_t axis = axes.size();
+    while (axis > 0 && ++index[axis - 1] == axes[axis - 1].values.size()) index[--axis] = 0;
+    if (axis == 0) return points;
+  }
+}
+
+std::vector<BatchPoint> expand_list(const fs::path& file, const YamlDocument& document,
+                                    const std::vector<std::string>& overrides) {
+  std::vector<BatchPoint> points;
+  for (const YamlNode& entry : document.root().at("scenarios").elements()) {
+    const fs::path member = file.parent_path() / entry.text();
+    const Batch inner = read_batch(member, overrides);
+    if (inner.is_batch) throw entry.error("a member of a list must be a single scenario");
+    points.push_back({.label = fmt::format("{:03}-{}", points.size(), file_name_of(inner.name)),
+                      .description = entry.text(),
+                      .scenario = inner.points.front().scenario});
+    if (points.size() > max_batch_points) {
+      throw entry.error(fmt::format("the list has more than {} scenarios", max_batch_points));
+    }
+  }
+  document.finish();
+  return points;
+}
+
+/// SHA-256 of the samples' images and labels.
+std::string digest_of(const Dataset& dataset) {
+  Sha256 sha;
+  for (std::uint64_t i = 0; i < dataset.size(); ++i) {
+    const Image image = dataset.image(i);
+    sha.add({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()});
+    const char label = static_cast<char>(dataset.label(i));
+    sha.add({&label, 1});
+  }
+  return sha.hex();
+}
+
+std::string absolute_path(const fs::path& file) {
+  return fs::absolute(file).lexically_normal().string();
+}
+
+std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
+  std::string text = fmt::format("name: {}\nseed: {}\nmodel:\n{}dataset:\n{}quantization:\n{}",
+                                 scenario.name, scenario.seed, to_yaml(scenario.model, 2),
+                                 to_yaml(scenario.dataset, 2), to_yaml(scenario.quantization, 2));
+  if (chip != nullptr) {
+    text += fmt::format("chip: {}\nprices: {}\nsimulation:\n  samples: {}\n  scale_prices: {}\n",
+                        chip->chip, chip->prices, chip->samples, chip->scale_prices);
+  }
+  return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n", scenario.outputs.spikes,
+                            scenario.outputs.predictions);
+}
+
+}  // namespace
+
+Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
+  const YamlNode root = document.root();
+  const fs::path directory = file.parent_path();
+  Scenario scenario;
+  scenario.file = file;
+  scenario.directory = directory;
+  const YamlNode name = root.at("name");
+  scenario.name = name.text();
+  if (scenario.name.empty() || file_name_of(scenario.name) != scenario.name) {
+    throw name.error("expected up to 60 letters, digits, '.', '-' or '_'");
+  }
+  scenario.model = read_spikformer(root.at("model"));
+  scenario.dataset = read_dataset_spec(root.at("dataset"));
+  scenario.dataset.path = directory / scenario.dataset.path;
+  if (const auto node = root.find("quantization")) {
+    scenario.quantization = read_quantization_spec(*node);
+  }
+  scenario.chip = read_chip_run(root);
+  if (const auto node = root.find("seed")) {
+    scenario.seed = static_cast<std::uint64_t>(node->integer(0, max_integer));
+  }
+  if (const auto node = root.find("outputs")) scenario.outputs = read_outputs(*node);
+  document.finish();
+  return scenario;
+}
+
+std::string to_yaml(const Scenario& scenario) {
+  Scenario resolved = scenario;
+  resolved.dataset.path = absolute_path(scenario.dataset.path);
+  resolved.model.checkpoint = absolute_path(scenario.directory / scenario.model.checkpoint);
+  if (resolved.chip) {
+    const auto resolve_name = [&](DataKind kind, std::string& name) {
+      const fs::path file = find_data_file(kind, name, scenario.directory);
+      if (file.stem() != name) name = absolute_path(file);
+    };
+    resolve_name(DataKind::chip, resolved.chip->chip);
+    resolve_name(DataKind::price_table, resolved.chip->prices);
+  }
+  return scenario_text(resolved, resolved.chip ? &*resolved.chip : nullptr);
+}
+
+std::string scenario_hash(const Scenario& scenario, const Dataset& dataset) {
+  Scenario hashed = scenario;
+  hashed.dataset = dataset.spec();
+  hashed.dataset.path = digest_of(dataset);
+  hashed.model.checkpoint = sha256_hex_of_file(scenario.directory / scenario.model.checkpoint);
+  if (hashed.chip) {
+    hashed.chip->chip =
+        sha256_hex_of_file(find_data_file(DataKind::chip, scenario.chip->chip, scenario.directory));
+    hashed.chip->prices = sha256_hex_of_file(
+        find_data_file(DataKind::price_table, scenario.chip->prices, scenario.directory));
+  }
+  return sha256_hex(scenario_text(hashed, hashed.chip ? &*hashed.chip : nullptr));
+}
+
+Batch read_batch(const fs::path& file, const std::vector<std::string>& overrides) {
+  YamlDocument document = YamlDocument::load(file);
+  Batch batch;
+  batch.name = file.stem().string();
+  if (document.root().find("scenarios")) {
+    batch.is_batch = true;
+    batch.points = expand_list(file, document, overrides);
+    return batch;
+  }
+  set_overrides(document, overrides);
+  if (const auto sweep = document.root().find("sweep")) {
+    batch.is_batch = true;
+    batch.points = expand_sweep(file, read_sweep(*sweep), overrides);
+    batch.name = batch.points.front().scenario.name;
+    return batch;
+  }
+  batch.points.push_back(
+      {.label = "", .description = "", .scenario = read_scenario(document, file)});
+  batch.name = batch.points.front().scenario.name;
+  return batch;
+}
+
+}  // namespace nj

@@ -1,0 +1,90 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/report.hpp"
+
+#include "text_table.hpp"
+
+namespace nj {
+namespace {
+
+/// 1234567 as `1.23 M`.
+std::string short_count(std::uint64_t count) {
+  static constexpr std::array<std::pair<double, const char*>, 4> steps = {
+      {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}}};
+  for (const auto& [size, suffix] : steps) {
+    const double value = static_cast<double>(count) / size;
+    if (value >= 0.9995) return fmt::format("{:.3g}{}", value, suffix);
+  }
+  return fmt::format("{}", count);
+}
+
+std::string percent(double part, double whole) {
+  return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-";
+}
+
+std::string layer_table(const PreparedRun& prepared, const RunResult& result) {
+  const bool priced = result.chip.has_value();
+  const double total = priced ? result.chip->ledger.total().value() : 0.0;
+  const double divisor = static_cast<double>(priced ? result.chip->samples : result.samples);
+  std::vector<std::string> header = {"layer",     "kind", "weights",
+                                     "eff. bits", "rate", "syn. events"};
+  if (priced) header.insert(header.end(), {"memory bits", "packets", "energy", "share"});
+  TextTable table(header, 2);
+  const auto per_inference = [&](std::uint64_t count) {
+    return short_count(static_cast<std::uint64_t>(static_cast<double>(count) / divisor + 0.5));
+  };
+  for (const LayerRow& row : layer_rows(prepared, result)) {
+    std::vector<std::string> cells = {
+        row.name,
+        row.kind,
+        row.weights != 0 ? row.weight_format : "",
+        row.weights != 0 ? fmt::format("{:.2f}", row.effective_bits) : "",
+        row.kind == "head" ? "" : fmt::format("{:.3f}", row.firing_rate),
+        per_inference(row.counts.synaptic_events)};
+    if (priced) {
+      cells.push_back(per_inference(row.counts.memory_bits_read + row.counts.memory_bits_written));
+      cells.push_back(per_inference(row.counts.packets));
+      cells.push_back(to_string(Picojoules(row.total_energy().value() / divisor)));
+      cells.push_back(percent(row.total_energy().value(), total));
+    }
+    table.add(std::move(cells));
+  }
+  return table.render();
+}
+
+std::string energy_lines(const RunResult& result) {
+  const ChipResult& chip = *result.chip;
+  const double total = chip.ledger.total().value();
+  std::string text = fmt::format("energy     {} per inference (mean of {} simulated samples)\n",
+                                 to_string(energy_per_inference(chip)), chip.samples);
+  for (const auto& [category, value] : energy_by_category(chip.ledger)) {
+    text += fmt::format("           {:<14} {:>8}  {:>7}\n", to_string(category),
+                        to_string(Picojoules(value.value() / static_cast<double>(chip.samples))),
+                        percent(value.value(), total));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string terminal_table(const PreparedRun& prepared, const RunResult& result) {
+  const Scenario& scenario = prepared.scenario;
+  std::string text = fmt::format("\n{}: counts and energy per inference\n\n", scenario.name);
+  text += layer_table(prepared, result);
+  text += fmt::format("\naccuracy   {:.2f} % ({} of {} samples)\n", 100 * result.accuracy(),
+                      result.correct, result.samples);
+  text += fmt::format("weights    {} in {:.3f} effective bits each\n",
+                      to_string(Bits(prepared.network.weight_storage_bits())),
+                      mean_effective_bits(prepared.network));
+  if (!result.chip) return text + "energy     none: the scenario names no chip\n";
+  text += fmt::format("chip       {}, prices {}\n", prepared.chip->chip.spec().name,
+                      result.chip->ledger.table);
+  text += fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
+                      prepared.chip->chip.cores().size());
+  text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
+  return text + energy_lines(result);
+}
+
+}  // namespace nj
