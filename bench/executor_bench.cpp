@@ -20,22 +20,38 @@ namespace nj {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// Additions per call of `add_registers`: rounds * 8 vectors.
+/// Keeps additions of the same value apart, which a compiler would else merge.
+template <class V>
+HWY_INLINE void hold(V& a, V& b, V& c, V& d) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  __asm__("" : "+v"(a.raw), "+v"(b.raw), "+v"(c.raw), "+v"(d.raw));
+#else
+  benchmark::DoNotOptimize(a);
+  benchmark::DoNotOptimize(b);
+  benchmark::DoNotOptimize(c);
+  benchmark::DoNotOptimize(d);
+#endif
+}
+
+/// Adds 16-bit lanes in eight independent registers; returns how many additions it made.
 std::size_t add_registers(std::size_t rounds, std::int16_t* out) {
   const hn::ScalableTag<std::int16_t> d;
   const auto step = hn::Set(d, out[0]);
-  hn::Vec<decltype(d)> sums[8];
-  for (auto& sum : sums) sum = step;
-  for (std::size_t i = 0; i < rounds; ++i) {
-    for (auto& sum : sums) {
-      sum = hn::Add(sum, step);
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
-      __asm__ volatile("" : "+v"(sum.raw));  // keeps the additions apart
-#endif
-    }
+  auto a = step, b = step, c = step, e = step, f = step, g = step, h = step, i = step;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    a = hn::Add(a, step);
+    b = hn::Add(b, step);
+    c = hn::Add(c, step);
+    e = hn::Add(e, step);
+    f = hn::Add(f, step);
+    g = hn::Add(g, step);
+    h = hn::Add(h, step);
+    i = hn::Add(i, step);
+    hold(a, b, c, e);
+    hold(f, g, h, i);
   }
-  auto all = sums[0];
-  for (const auto& sum : sums) all = hn::Xor(all, sum);
+  const auto all =
+      hn::Xor(hn::Xor(hn::Xor(a, b), hn::Xor(c, e)), hn::Xor(hn::Xor(f, g), hn::Xor(h, i)));
   hn::StoreU(all, d, out);
   return rounds * 8 * hn::Lanes(d);
 }
