@@ -241,8 +241,14 @@ void YamlDocument::set(std::string_view key_path, std::string_view value, std::s
     if (last) {
       // The subtree is parsed again under this document's state so that one state owns all nodes.
       const std::string name = std::exchange(state_->name, std::string(origin));
+      const std::size_t first_new = state_->nodes.size();
       entry->value = YamlCopier(*state_).copy(YAML::Load(std::string(value)), path, 0);
       state_->name = name;
+      // Lines and columns inside an override tell nobody anything.
+      for (std::size_t i = first_new; i < state_->nodes.size(); ++i) {
+        state_->nodes[i].location.line.reset();
+        state_->nodes[i].location.column.reset();
+      }
       return;
     }
     map = const_cast<Node*>(entry->value);  // NOLINT: nodes live in state_, which this object owns

@@ -4,7 +4,7 @@
 
 #include <neurojoule/datasets/dataset.hpp>
 
-#include "sample_files.hpp"
+#include "support/image_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace nj;

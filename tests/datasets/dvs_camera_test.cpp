@@ -7,7 +7,7 @@
 
 #include <neurojoule/datasets/dvs_camera.hpp>
 
-#include "sample_files.hpp"
+#include "support/image_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace nj;

@@ -4,7 +4,7 @@
 #include <neurojoule/core/hdf5_file.hpp>
 #include <neurojoule/datasets/frame_export.hpp>
 
-#include "sample_files.hpp"
+#include "support/image_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace nj;

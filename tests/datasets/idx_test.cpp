@@ -3,7 +3,7 @@
 
 #include <neurojoule/datasets/idx.hpp>
 
-#include "sample_files.hpp"
+#include "support/image_files.hpp"
 #include "support/thrown.hpp"
 
 using namespace nj;

@@ -1,0 +1,176 @@
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <neurojoule/app/report.hpp>
+#include <neurojoule/app/run.hpp>
+#include <neurojoule/core/hdf5_file.hpp>
+
+#include "support/tiny_scenario.hpp"
+
+using namespace nj;
+using nj::testing::TinyScenario;
+
+namespace {
+
+struct Finished {
+  PreparedRun prepared;
+  RunResult result;
+};
+
+Finished run_tiny(const TinyScenario& tiny, const std::vector<std::string>& overrides = {}) {
+  PreparedRun prepared = prepare(read_batch(tiny.file(), overrides).points.front().scenario);
+  RunResult result = run(prepared, {.threads = 1, .progress = {}});
+  return {std::move(prepared), std::move(result)};
+}
+
+std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
+
+}  // namespace
+
+TEST_CASE("the chip does exactly the synaptic operations that the network needs") {
+  const TinyScenario tiny;
+  for (const std::vector<std::string>& overrides :
+       {std::vector<std::string>{}, {"chip=loihi1", "prices=loihi1_published"}}) {
+    const auto [prepared, result] = run_tiny(tiny, overrides);
+    std::map<LayerId, std::uint64_t> done;
+    for (const auto& [key, count] : result.chip->actions.entries()) {
+      if (key.action == Action::synaptic_operation) done[key.layer] += count;
+    }
+    std::uint64_t active_layers = 0;
+    for (const Population& population : prepared.populations) {
+      const StepCounts needed = result.chip->activity.layers[population.lead.index].total();
+      CHECK(done[population.lead] == needed.synaptic_events());
+      if (needed.synaptic_events() > 0) ++active_layers;
+    }
+    CHECK(active_layers > 10);  // the random network is not silent
+  }
+}
+
+TEST_CASE("another chip changes hops and latency, not what the network did") {
+  const TinyScenario tiny;
+  const auto mesh = run_tiny(tiny);
+  const auto loihi = run_tiny(tiny, {"chip=loihi1", "prices=loihi1_published"});
+  CHECK(mesh.result.predictions == loihi.result.predictions);
+  CHECK(mesh.result.activity == loihi.result.activity);
+  const RunCounts a = run_counts(mesh.result);
+  const RunCounts b = run_counts(loihi.result);
+  CHECK(a.spikes == b.spikes);
+  CHECK(a.synaptic_events == b.synaptic_events);
+  CHECK(a.hops != b.hops);
+  CHECK(mean_latency(*mesh.result.chip) != mean_latency(*loihi.result.chip));
+}
+
+TEST_CASE("result.json holds what was promised, and its sums close") {
+  const TinyScenario tiny;
+  const auto [prepared, result] = run_tiny(tiny);
+  const auto json = nlohmann::json::parse(result_json(prepared, result));
+  CHECK(json["samples"] == 12);
+  CHECK(json["chip_samples"] == 3);
+  CHECK(json["accuracy"] == result.accuracy());
+  CHECK(json["scenario_hash"] == prepared.hash);
+  CHECK(json["latency_ps"].get<std::int64_t>() > 0);
+  double rows = 0;
+  for (const LedgerRow& row : result.chip->ledger.rows) {
+    CHECK(row.energy_pj == static_cast<double>(row.count) * row.unit_price_pj);
+    rows += row.energy_pj;
+  }
+  CHECK(json["energy_pj"]["total"] == rows);
+  double categories = 0;
+  for (const auto& [name, value] : json["energy_pj"].items()) {
+    if (name != "total") categories += value.get<double>();
+  }
+  CHECK(categories == doctest::Approx(rows).epsilon(1e-12));
+
+  // What is not in a layer is leakage and barriers.
+  double layers = 0;
+  std::uint64_t events = 0;
+  std::uint64_t packets = 0;
+  for (const auto& layer : json["layers"]) {
+    layers += layer["energy_pj"]["total"].get<double>();
+    events += layer["counts"]["synaptic_events"].get<std::uint64_t>();
+    packets += layer["counts"]["packets"].get<std::uint64_t>();
+  }
+  const double overhead =
+      json["energy_pj"]["static"].get<double>() + json["energy_pj"]["control"].get<double>();
+  CHECK(layers + overhead == doctest::Approx(rows).epsilon(1e-12));
+  CHECK(json["counts"]["synaptic_events"] == events);
+  CHECK(json["counts"]["packets"] == packets);
+  CHECK(json["counts"]["packets"] == result.chip->packets);
+  CHECK(json["counts"]["hops"] == result.chip->hops);
+  CHECK(json["counts"]["spikes"].get<std::uint64_t>() > 0);
+}
+
+TEST_CASE("fewer weight bits fill fewer words, and only where rows are long enough to pack") {
+  const TinyScenario tiny;
+  // Words of 128 bits. fc1 has 32 output channels: two words at 8 bits, one at 4. q has 16: one word
+  // either way, so that 4 bits save storage there, and no energy.
+  const auto words_per_event = [&](const std::vector<std::string>& overrides, const char* layer) {
+    const auto [prepared, result] = run_tiny(tiny, overrides);
+    const LayerId id = *prepared.network.network().find(layer);
+    std::uint64_t words = 0;
+    std::uint64_t events = 0;
+    for (const auto& [key, count] : result.chip->actions.entries()) {
+      if (key.layer != id) continue;
+      if (key.component == "neuron.synapse_memory") words += count;
+      if (key.action == Action::synaptic_operation) events += count;
+    }
+    return static_cast<double>(words) / static_cast<double>(events);
+  };
+  const std::vector<std::string> four = {"quantization.default.bits=4"};
+  CHECK(words_per_event({}, "block.0.mlp.fc1_conv") == 2.0 / 32);
+  CHECK(words_per_event(four, "block.0.mlp.fc1_conv") == 1.0 / 32);
+  CHECK(words_per_event({}, "block.0.attn.q_conv") == 1.0 / 16);
+  CHECK(words_per_event(four, "block.0.attn.q_conv") == 1.0 / 16);
+}
+
+TEST_CASE("a scenario without a chip gives accuracy and counts, and no energy") {
+  const TinyScenario tiny;
+  std::string text = TinyScenario::text();
+  tiny.write(text.substr(0, text.find("chip:")));
+  const auto [prepared, result] = run_tiny(tiny);
+  const auto json = nlohmann::json::parse(result_json(prepared, result));
+  CHECK_FALSE(json.contains("energy_pj"));
+  CHECK(json["samples"] == 12);
+  CHECK(terminal_table(prepared, result).find("names no chip") != std::string::npos);
+}
+
+TEST_CASE("a run's folder is whole, and its resolved scenario runs again to the same bytes") {
+  const TinyScenario tiny;
+  const auto [prepared, result] =
+      run_tiny(tiny, {"outputs.spikes=true", "outputs.predictions=true"});
+  const std::filesystem::path first = tiny.folder() / "first";
+  write_results(prepared, result, first);
+  const PreparedRun again =
+      prepare(read_batch(first / "scenario.resolved.yaml", {}).points[0].scenario);
+  const std::filesystem::path second = tiny.folder() / "second";
+  write_results(again, run(again, {}), second);
+  for (const char* name : {"result.json", "layers.csv", "ledger.csv", "predictions.csv",
+                           "scenario.resolved.yaml", "spikes.h5"}) {
+    CAPTURE(name);
+    CHECK(text_of(first / name) == text_of(second / name));
+  }
+  const Hdf5Reader spikes(first / "spikes.h5");
+  CHECK(spikes.members("/samples").size() == 3);
+  const auto words =
+      spikes.read<std::uint64_t>("/samples/0/patch_embed.proj_lif", std::uint64_t{1} << 20);
+  std::uint64_t bits = 0;
+  for (const std::uint64_t word : words) bits += static_cast<unsigned>(std::popcount(word));
+  const RunResult one =
+      run(prepare(read_batch(tiny.file(), {"simulation.samples=1"}).points.front().scenario), {});
+  const Network& network = prepared.network.network();
+  const LayerId lif = *network.find("patch_embed.proj_lif");
+  CHECK(bits == one.chip->activity.layers[lif.index].total().spikes);
+
+  std::size_t lines = 0;
+  for (const char c : text_of(first / "predictions.csv")) lines += c == '\n' ? 1 : 0;
+  CHECK(lines == 13);
+}
+
+TEST_CASE("files of an earlier run do not survive a later one") {
+  const TinyScenario tiny;
+  const auto with = run_tiny(tiny, {"outputs.predictions=true"});
+  write_results(with.prepared, with.result, tiny.folder() / "out");
+  const auto without = run_tiny(tiny);
+  write_results(without.prepared, without.result, tiny.folder() / "out");
+  CHECK_FALSE(std::filesystem::exists(tiny.folder() / "out" / "predictions.csv"));
+}

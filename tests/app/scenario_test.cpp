@@ -1,0 +1,153 @@
+#include <doctest/doctest.h>
+
+#include <neurojoule/app/data_files.hpp>
+#include <neurojoule/app/run.hpp>
+#include <neurojoule/app/scenario.hpp>
+
+#include "support/tiny_scenario.hpp"
+
+using namespace nj;
+using nj::testing::message_of;
+using nj::testing::TinyScenario;
+
+namespace {
+
+/// What reading and preparing the scenario with one line of it replaced prints, without its folder.
+std::string refusal(const std::string& line, const std::string& by,
+                    const std::vector<std::string>& overrides = {}) {
+  const TinyScenario tiny;
+  std::string text = TinyScenario::text();
+  const std::size_t at = text.find(line);
+  REQUIRE(at != std::string::npos);
+  tiny.write(text.replace(at, line.size(), by));
+  std::string message = message_of([&] {
+    for (const BatchPoint& point : read_batch(tiny.file(), overrides).points)
+      prepare(point.scenario);
+  });
+  const std::string folder = tiny.folder().path().string() + "/";
+  for (std::size_t i = message.find(folder); i != std::string::npos; i = message.find(folder)) {
+    message.erase(i, folder.size());
+  }
+  return message;
+}
+
+}  // namespace
+
+TEST_CASE("a scenario is read with its defaults resolved") {
+  const TinyScenario tiny;
+  const Batch batch = read_batch(tiny.file(), {"quantization.default.bits=4", "seed=9"});
+  REQUIRE(batch.points.size() == 1);
+  const Scenario& scenario = batch.points.front().scenario;
+  CHECK_FALSE(batch.is_batch);
+  CHECK(scenario.name == "tiny");
+  CHECK(scenario.seed == 9);
+  CHECK(scenario.quantization.default_rule.format.bits == 4);
+  CHECK(scenario.model.timesteps == 4);
+  CHECK(scenario.chip->samples == 3);
+}
+
+TEST_CASE("the resolved scenario reads back to itself and to the same hash") {
+  const TinyScenario tiny;
+  const Scenario scenario = read_batch(tiny.file(), {}).points.front().scenario;
+  const std::string resolved = to_yaml(scenario);
+  tiny.write(resolved);
+  const Scenario again = read_batch(tiny.file(), {}).points.front().scenario;
+  CHECK(to_yaml(again) == resolved);
+  CHECK(prepare(again).hash == prepare(scenario).hash);
+}
+
+TEST_CASE("the hash changes with whatever changes the results, and with nothing else") {
+  const TinyScenario tiny;
+  const auto hash_with = [&](const std::vector<std::string>& overrides) {
+    return prepare(read_batch(tiny.file(), overrides).points.front().scenario).hash;
+  };
+  const std::string hash = hash_with({});
+  CHECK(hash.size() == 64);
+  for (const char* change :
+       {"seed=2", "quantization.default.bits=7", "dataset.samples=11", "chip=loihi1",
+        "simulation.samples=2", "dataset.camera.threshold=0.3"}) {
+    CAPTURE(change);
+    std::vector<std::string> overrides = {change};
+    if (overrides[0] == "chip=loihi1") overrides.emplace_back("prices=loihi1_published");
+    CHECK(hash_with(overrides) != hash);
+  }
+  std::filesystem::copy(tiny.folder() / "model.safetensors", tiny.folder() / "same.safetensors");
+  CHECK(hash_with({"model.checkpoint=same.safetensors"}) == hash);
+  auto tensors = TinyScenario::random_checkpoint(TinyScenario::parameters());
+  tensors.at("head.bias").values[0] = 0.25F;
+  write_safetensors(tiny.folder() / "other.safetensors", tensors);
+  CHECK(hash_with({"model.checkpoint=other.safetensors"}) != hash);
+}
+
+TEST_CASE("a sweep is the product of its axes, the last one fastest") {
+  const TinyScenario tiny;
+  tiny.write(
+      TinyScenario::text() +
+      "sweep:\n"
+      "  quantization.default: [{scheme: uniform, bits: 4}, {scheme: power-of-two, bits: 3}]\n"
+      "  seed: [5, 6]\n");
+  const Batch batch = read_batch(tiny.file(), {});
+  REQUIRE(batch.points.size() == 4);
+  CHECK(batch.is_batch);
+  CHECK(batch.points[1].description == "quantization.default={scheme: uniform, bits: 4}, seed=6");
+  CHECK(batch.points[1].label == "001-quantization.default-scheme-uniform-bits-4-seed-6");
+  CHECK(batch.points[1].scenario.seed == 6);
+  CHECK(batch.points[2].scenario.seed == 5);
+  CHECK(batch.points[2].scenario.quantization.default_rule.format ==
+        NumberFormat{Scheme::power_of_two, 3, Granularity::per_channel});
+}
+
+TEST_CASE("a list runs its scenarios in order") {
+  const TinyScenario tiny;
+  write_file_atomically(tiny.folder() / "list.yaml", "scenarios: [scenario.yaml, scenario.yaml]\n");
+  const Batch batch = read_batch(tiny.folder() / "list.yaml", {"seed=4"});
+  REQUIRE(batch.points.size() == 2);
+  CHECK(batch.points[1].label == "001-tiny");
+  CHECK(batch.points[1].scenario.seed == 4);
+}
+
+TEST_CASE("what is wrong with a scenario is said with its place") {
+  CHECK(refusal("name: tiny", "name: a/b") ==
+        "scenario.yaml:1:1: name: expected up to 60 letters, digits, '.', '-' or '_'");
+  CHECK(refusal("chip: mesh45", "chipp: mesh45") ==
+        "scenario.yaml:17:1: prices: prices need a chip");
+  CHECK(refusal("chip: mesh45", "chip: mesh54")
+            .starts_with("scenario.yaml:16:1: chip: no shipped chip is named 'mesh54'"));
+  CHECK(refusal("prices: horowitz45", "prices: none.yaml") == "none.yaml: no such file");
+  CHECK(refusal("simulation: {samples: 3}", "simulation: {samples: 0}") ==
+        "scenario.yaml:18:14: simulation.samples: expected 1..1000000, got 0");
+  CHECK(refusal("  samples: all", "  samples: 0").find("dataset.samples") != std::string::npos);
+  CHECK(refusal("  samples: all", "  samples: 13") ==
+        "dataset.samples: 13 samples from 0 on wanted, the test split has 12");
+  CHECK(refusal("model.safetensors", "none.safetensors") == "none.safetensors: no such file");
+  CHECK(refusal("  max_input: 15", "  max_input: 3") ==
+        "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (model.max_input)");
+  CHECK(refusal("  path: .", "  path: .\n  framing: {timesteps: 5}") ==
+        "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 "
+        "(model.timesteps)");
+  CHECK(refusal("quantization:", "quantization:\n  layers: {\"block.9.*\": {bits: 4}}")
+            .starts_with("scenario.yaml:15:"));
+  CHECK(refusal("  embed_dims: 16", "  embed_dims: 32").find("model.safetensors: ") == 0);
+  CHECK(refusal("", "", {"quantisation.default.bits=4"}) ==
+        "--set quantisation.default.bits=4: quantisation: unknown key, did you mean "
+        "'quantization'?");
+  CHECK(refusal("", "", {"seed"}) == "--set seed: expected key=value");
+  CHECK(refusal("", "", {"sweep.seed=[]"}) ==
+        "--set sweep.seed=[]: sweep.seed: expected at least one value");
+}
+
+TEST_CASE("a network that does not fit its chip is refused with what is missing") {
+  const TinyScenario tiny;
+  std::string chip = read_file(find_data_file(DataKind::chip, "mesh45", "."), 1 << 20);
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    REQUIRE(chip.find(from) != std::string::npos);
+    chip.replace(chip.find(from), from.size(), to);
+  };
+  replace("  width: 8", "  width: 1");
+  replace("  height: 4", "  height: 1");
+  write_file_atomically(tiny.folder() / "small.yaml", chip);
+  const std::string message = message_of(
+      [&] { prepare(read_batch(tiny.file(), {"chip=small.yaml"}).points.front().scenario); });
+  CHECK(message.starts_with("--set chip=small.yaml: chip: the network does not fit the chip:\n"));
+  CHECK(message.find("cores") != std::string::npos);
+}
