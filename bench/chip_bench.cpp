@@ -1,0 +1,74 @@
+#include <cstdint>
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/small_spikformer.hpp"
+
+// Question: how many packets per second does one thread simulate? A 96-channel Spikformer (34 x 34
+// input, 2 blocks, T = 4) with random spikes; its plan is made anew for each sample, as in a run.
+
+namespace nj {
+namespace {
+
+struct Case {
+  Network network = testing::small_spikformer();
+  std::vector<Population> pops = populations(network);
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  Chip chip;
+  Mapping mapping;
+
+  explicit Case(const std::string& name)
+      : chip(load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name)),
+        mapping(map_network(network, pops, widths, chip).mapping) {}
+
+  [[nodiscard]] SimulationResult run(const SpikeTrace& trace) const {
+    return simulate(network, pops, widths, trace, chip, mapping);
+  }
+};
+
+/// Spikes at `range(0)` percent density on one chip.
+void chip_packets(benchmark::State& state, const std::string& name) {
+  const Case c(name);
+  const SpikeTrace trace =
+      testing::random_trace(c.network, 4, static_cast<std::uint32_t>(state.range(0)), 1);
+  const SimulationResult once = c.run(trace);
+  if (once.actions.total(Action::packet_inject) != once.packets ||
+      once.actions.total(Action::packet_deliver) != once.packets) {
+    state.SkipWithError("packets were lost");
+    return;
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(c.run(trace));
+  const auto rate = [&](std::uint64_t count) {
+    return benchmark::Counter(static_cast<double>(count),
+                              benchmark::Counter::kIsIterationInvariantRate);
+  };
+  state.counters["packets"] = static_cast<double>(once.packets);
+  state.counters["packets/s"] = rate(once.packets);
+  state.counters["hops/s"] = rate(once.hops);
+}
+
+BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml")
+    ->Arg(0)
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(chip_packets, loihi1, "loihi1.yaml")
+    ->Arg(0)
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+
+/// Mapping alone: the search meets it constantly.
+void map_spikformer(benchmark::State& state) {
+  const Case c("loihi1.yaml");
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(map_network(c.network, c.pops, c.widths, c.chip));
+  }
+}
+BENCHMARK(map_spikformer)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace nj
