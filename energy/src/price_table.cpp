@@ -186,6 +186,7 @@ std::vector<PriceEntry> read_entry(const YamlNode& node) {
     for (const YamlNode& name : one_or_list(*list)) components.push_back(read_component(name));
   }
   std::vector<std::pair<std::string_view, Category>> categories;
+  categories.reserve(all_categories.size());
   for (const Category category : all_categories) {
     categories.emplace_back(to_string(category), category);
   }

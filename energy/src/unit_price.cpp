@@ -133,7 +133,7 @@ Picojoules of_leakage(const LeakagePrice& price, const PriceEntry& entry, const 
 Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word) {
   const double c =
       static_cast<double>(capacity.value()) / static_cast<double>(price.reference.value());
-  const double w = static_cast<double>(word.value());
+  const auto w = static_cast<double>(word.value());
   return Picojoules{price.base_pj * std::pow(c, price.base_exponent) + price.base_offset_pj +
                     w * (price.bit_pj * std::pow(c, price.bit_exponent) + price.bit_offset_pj)};
 }
