@@ -114,7 +114,7 @@ TEST_CASE("attention: the neuron unit takes the sum of its words, operations and
   CHECK(result.busy[core.index].synapse_unit == Picoseconds{33'000});
 }
 
-TEST_CASE("attention: split by heads or by query rows, the work is the same but for rows read") {
+TEST_CASE("attention: split by heads, packets and work stay the same") {
   Attention s = scenario();
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[1].memories[3]->capacity = Bits{24};  // one head: half of the bits

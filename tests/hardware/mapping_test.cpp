@@ -182,7 +182,7 @@ TEST_CASE("mapping: absurd widths are refused, and huge layers do not overflow")
   CHECK(!result.feasible());
 }
 
-TEST_CASE("mapping: pooling inside a population cannot be tapped") {
+TEST_CASE("mapping: synapses that drive no neurons are refused by name") {
   const MicroScenario s = micro_scenario();
   const Network network = Network::build({{"input", Input{{1, 4, 4}, 1}, {}},
                                           {"a", Conv2d{1, 2}, {{"input"}}},
