@@ -29,11 +29,10 @@ include_flags() {
   tr ':' '\n' <<<"${line#* }" | sed -n 's/^..*/-I&/p'
 }
 
-# a_header ROOM: one public header of the room, as an include names it.
+# a_header ROOM: one public header of the room, as an include names it; the shortest, to be quick.
 a_header() {
-  local include="$source_dir/$1/include" header
-  header=$(find "$include" -name '*.hpp' 2>/dev/null | sort | head -n 1)
-  printf '%s' "${header#"$include"/}"
+  find "$source_dir/$1/include" -name '*.hpp' -printf '%s %P\n' 2>/dev/null | sort -n |
+    sed -n '1s/^[0-9]* //p'
 }
 
 allowed=0 refused=0
@@ -42,7 +41,7 @@ for room in core models datasets hardware energy app; do
   for other in core models datasets hardware energy app; do
     header=$(a_header "$other")
     if [[ -z $header ]]; then
-      [[ $other == app ]] || complain "$other has no public header"
+      complain "$other has no public header"
       continue
     fi
     status=0
