@@ -13,11 +13,11 @@ from model import Spikformer
 def load_model(path):
     """The model of a checkpoint that train.py or round_checkpoint.py wrote, ready to evaluate."""
     with safe_open(path, "pt") as file:
-        notes = file.metadata() or {}
+        notes = file.metadata()
     weights = load_file(path)
     dim = weights["patch_embed.rpe_conv.weight"].shape[0]
     folded = "patch_embed.proj_bn.weight" not in weights
-    model = Spikformer(dim=dim, heads=int(notes.get("heads", 4)), folded=folded)
+    model = Spikformer(dim=dim, heads=int(notes["heads"]), folded=folded)
     missing, unknown = model.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unknown:

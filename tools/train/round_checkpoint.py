@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--fraction-bits", type=int, default=8)
     args = parser.parse_args()
     with safe_open(args.checkpoint, "pt") as file:
-        notes = file.metadata() or {}
+        notes = file.metadata()
     notes.pop("test_accuracy", None)
     notes |= {"folded": "true", "fraction_bits": str(args.fraction_bits)}
     step = 2.0**args.fraction_bits
