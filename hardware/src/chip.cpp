@@ -105,7 +105,7 @@ std::uint32_t WeightFormats::max_bits(Scheme scheme) const {
     case Scheme::float32:
       break;
   }
-  return float32 ? 32 : 0;
+  return 0;
 }
 
 bool WeightFormats::supports(const NumberFormat& format) const {

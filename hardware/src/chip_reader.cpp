@@ -66,9 +66,8 @@ WeightFormats read_formats(const YamlNode& node) {
   if (const auto uniform = node.find("uniform")) formats.uniform_bits = read_width(*uniform, 16);
   if (const auto power = node.find("power_of_two"))
     formats.power_of_two_bits = read_width(*power, 5);
-  if (const auto real = node.find("float32")) formats.float32 = real->boolean();
-  if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0 && !formats.float32) {
-    throw node.error("a neuron core needs a weight format: uniform, power_of_two, float32");
+  if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0) {
+    throw node.error("a neuron core needs a weight format: uniform, power_of_two");
   }
   return formats;
 }
