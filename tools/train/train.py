@@ -119,7 +119,7 @@ def main():
     parser.add_argument("--train", required=True, help="frames of the training split (HDF5)")
     parser.add_argument("--test", required=True, help="frames of the test split (HDF5)")
     parser.add_argument("--out", required=True, help="directory of last.pt and model.safetensors")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--decay-epochs", type=float, default=5, help="length of the last fall")
     parser.add_argument("--batch", type=int, default=64, help="over all workers")
     parser.add_argument("--lr", type=float, default=2e-3)
