@@ -16,8 +16,7 @@
 #include "bit_writer.hpp"
 
 HWY_BEFORE_NAMESPACE();
-namespace nj {
-namespace HWY_NAMESPACE {
+namespace nj::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 #if HWY_TARGET != HWY_SCALAR
@@ -219,8 +218,7 @@ void lif_float(const FloatLif& lif, const NeuronRows& rows, const float* sums, f
   writer.finish();
 }
 
-}  // namespace HWY_NAMESPACE
-}  // namespace nj
+}  // namespace nj::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE

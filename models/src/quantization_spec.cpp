@@ -162,6 +162,7 @@ std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& net
     }
     if (matched) continue;
     std::vector<std::string> names;
+    names.reserve(layers.size());
     for (const LayerId id : layers) names.push_back(network.layer(id).name);
     const auto near = did_you_mean(entry.pattern, names);
     Location location = entry.location;

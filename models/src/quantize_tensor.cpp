@@ -29,7 +29,9 @@ class Levels {
 
  private:
   [[nodiscard]] int nearest_integer(double x) const {
-    return x >= largest_ ? largest_ : static_cast<int>(x + 0.5);
+    if (x >= largest_) return largest_;
+    const int below = static_cast<int>(x);
+    return x - below >= 0.5 ? below + 1 : below;
   }
   /// Levels are 0, 1, 2, 4, .., largest; between 2^k and 2^(k+1) the border is 1.5 * 2^k.
   [[nodiscard]] int nearest_power(double x) const {

@@ -70,7 +70,8 @@ class Builder {
       const std::uint32_t out = p_.embed_dims >> (3 - stage);
       stream = conv_lif("patch_embed.proj", suffix, stream, Conv2d{channels, out, 3, 1, 1});
       if (p_.pool[stage]) {
-        stream = add("patch_embed.maxpool" + suffix, MaxPool2d{}, {{stream, Port::input}});
+        stream =
+            add(fmt::format("patch_embed.maxpool{}", suffix), MaxPool2d{}, {{stream, Port::input}});
       }
       channels = out;
     }
@@ -99,10 +100,11 @@ class Builder {
     return residual(name + "mlp.add", middle, fc2);
   }
 
-  std::vector<Network::Draft> drafts_;
+  Network build() { return Network::build(std::move(drafts_)); }
 
  private:
   const SpikformerParameters& p_;
+  std::vector<Network::Draft> drafts_;
 };
 
 std::uint32_t read_u32(const YamlNode& node, std::string_view key, std::uint32_t fallback,
@@ -139,7 +141,7 @@ Network build_spikformer(const SpikformerParameters& parameters) {
   for (std::uint32_t i = 0; i < parameters.depth; ++i) stream = builder.block(i, stream);
   builder.add("head", ClassifierHead{parameters.embed_dims, parameters.classes},
               {{stream, Port::input}});
-  return Network::build(std::move(builder.drafts_));
+  return builder.build();
 }
 
 SpikformerSpec read_spikformer(const YamlNode& node) {

@@ -29,7 +29,7 @@ class StateDict {
   [[nodiscard]] bool has(const std::string& name) const { return by_name_.contains(name); }
 
   /// A tensor of exactly this shape; for 1 x 1 kernels trailing extents of 1 may be missing.
-  const std::vector<float>& take(const std::string& name, std::vector<std::uint64_t> shape) {
+  const std::vector<float>& take(const std::string& name, const std::vector<std::uint64_t>& shape) {
     expected_.insert(name);
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) {

@@ -142,11 +142,11 @@ void check_exact(const QuantizedNetwork& network) {
                                                            {"block.0.mlp.add", "block.0.res_mlp"},
                                                            {"block.1.attn.add", "block.1.res_attn"},
                                                            {"block.1.mlp.add", "block.1.res_mlp"}};
-    for (const auto& [layer, name] : streams) {
-      CAPTURE(layer);
+    for (const auto& names : streams) {
+      CAPTURE(names.first);
       const auto& stream =
-          std::get<GradedTensor>(*(*run.trace)[network.network().find(layer)->index]);
-      CHECK(golden.residual_mismatches(stream, name, sample) == 0);
+          std::get<GradedTensor>(*(*run.trace)[network.network().find(names.first)->index]);
+      CHECK(golden.residual_mismatches(stream, names.second, sample) == 0);
     }
     const std::vector<float> logits = golden.logits(sample);
     REQUIRE(run.logits.size() == logits.size());
