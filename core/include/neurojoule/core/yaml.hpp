@@ -46,6 +46,7 @@ class YamlNode {
   template <class E>
   [[nodiscard]] E one_of(const std::vector<std::pair<std::string_view, E>>& words) const {
     std::vector<std::string_view> names;
+    names.reserve(words.size());
     for (const auto& [name, value] : words) names.push_back(name);
     return words[index_of(names)].second;
   }
