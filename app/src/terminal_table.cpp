@@ -60,6 +60,7 @@ std::string energy_lines(const RunResult& result) {
   std::string text = fmt::format("energy     {} per inference (mean of {} simulated samples)\n",
                                  to_string(energy_per_inference(chip)), chip.samples);
   for (const auto& [category, value] : energy_by_category(chip.ledger)) {
+    if (value == Picojoules{}) continue;
     text += fmt::format("           {:<14} {:>8}  {:>7}\n", to_string(category),
                         to_string(Picojoules(value.value() / static_cast<double>(chip.samples))),
                         percent(value.value(), total));

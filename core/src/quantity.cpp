@@ -72,10 +72,12 @@ NumberAndUnit split(std::string_view text, std::span<const Unit> units) {
   return parts;
 }
 
-/// `value` as text with three significant digits in the largest unit that keeps it >= 1.
+/// `value` as text with three significant digits in the largest unit that keeps it >= 1; zero in
+/// the base unit, whose size is 1.
 std::string with_prefix(double value, std::span<const std::pair<double, std::string_view>> steps) {
   for (const auto& [size, unit] : steps) {
-    if (std::abs(value) >= size * 0.9995) return fmt::format("{:.3g} {}", value / size, unit);
+    const bool fits = value == 0 ? size == 1.0 : std::abs(value) >= size * 0.9995;
+    if (fits) return fmt::format("{:.3g} {}", value / size, unit);
   }
   const auto& [size, unit] = steps.back();
   return fmt::format("{:.3g} {}", value / size, unit);

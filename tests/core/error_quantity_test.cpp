@@ -64,7 +64,7 @@ TEST_CASE("a quantity without a unit, or with another dimension's, is refused") 
 TEST_CASE("quantities print in a readable unit, and exactly when asked") {
   CHECK(to_string(Picojoules(12400)) == "12.4 nJ");
   CHECK(to_string(Picojoules(999.9)) == "1 nJ");
-  CHECK(to_string(Picojoules(0)) == "0 fJ");
+  CHECK(to_string(Picojoules(0)) == "0 pJ");
   CHECK(to_string(Picoseconds(18938180000)) == "18.9 ms");
   CHECK(to_string(Bits(1049000)) == "128 KiB");
   for (const double value : {0.03, 4.1, 1.0 / 3.0, 12345.678}) {

@@ -98,7 +98,7 @@ def work(rank, args, train, test):
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first = state["epoch"]
-    for epoch in range(first, args.epochs):
+    for epoch in range(first, min(args.epochs, args.stop_after or args.epochs)):
         started = time.time()
         loss = train_epoch(rank, args, model, optimizer, train, epoch)
         average([b for b in model.buffers() if b.is_floating_point()], args.workers)
@@ -134,6 +134,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--train-samples", type=int, help="only the first ones (a quick trial)")
     parser.add_argument("--test-samples", type=int, help="only the first ones (a quick trial)")
+    parser.add_argument("--stop-after", type=int, help="end after this epoch; see --resume")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     args = parser.parse_args()
     if args.batch % args.workers:
