@@ -102,8 +102,8 @@ TEST_CASE("result.json holds what was promised, and its sums close") {
 
 TEST_CASE("fewer weight bits fill fewer words, and only where rows are long enough to pack") {
   const TinyScenario tiny;
-  // Words of 128 bits. fc1 has 32 output channels: two words at 8 bits, one at 4. q has 16: one word
-  // either way, so that 4 bits save storage there, and no energy.
+  // Words of 128 bits. fc1 has 32 output channels: two words at 8 bits, one at 4. q has 16: one
+  // word either way, so that 4 bits save storage there, and no energy.
   const auto words_per_event = [&](const std::vector<std::string>& overrides, const char* layer) {
     const auto [prepared, result] = run_tiny(tiny, overrides);
     const LayerId id = *prepared.network.network().find(layer);

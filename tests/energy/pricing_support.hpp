@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "neurojoule/energy/ledger.hpp"
+
 #include "support/thrown.hpp"
 
 namespace nj::testing {
