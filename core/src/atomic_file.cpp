@@ -1,8 +1,8 @@
 #include "neurojoule/core/atomic_file.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
+#include <system_error>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ namespace nj {
 namespace {
 
 [[noreturn]] void fail(const std::filesystem::path& file, std::string_view what, int code) {
-  throw Error(ErrorKind::io, fmt::format("{}: {}", what, std::strerror(code)),
+  throw Error(ErrorKind::io, fmt::format("{}: {}", what, std::generic_category().message(code)),
               {.file = file.string()});
 }
 

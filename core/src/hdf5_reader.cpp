@@ -86,12 +86,13 @@ struct Hdf5Reader::Impl {
   }
 
   [[nodiscard]] Hdf5Handle open_attribute(const std::string& object,
-                                          const std::string& name_) const {
+                                          const std::string& attribute_name) const {
     if (!has(object)) fail(ErrorKind::format, "no such object", object);
-    Hdf5Handle attribute(
-        H5Aopen_by_name(file.id(), object.c_str(), name_.c_str(), H5P_DEFAULT, H5P_DEFAULT),
-        H5Aclose);
-    if (!attribute.valid()) fail(ErrorKind::format, "no such attribute", object + "@" + name_);
+    Hdf5Handle attribute(H5Aopen_by_name(file.id(), object.c_str(), attribute_name.c_str(),
+                                         H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
+    if (!attribute.valid())
+      fail(ErrorKind::format, "no such attribute", object + "@" + attribute_name);
     return attribute;
   }
 
