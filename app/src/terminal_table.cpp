@@ -72,7 +72,8 @@ std::string energy_lines(const RunResult& result) {
 
 std::string terminal_table(const PreparedRun& prepared, const RunResult& result) {
   const Scenario& scenario = prepared.scenario;
-  std::string text = fmt::format("\n{}: counts and energy per inference\n\n", scenario.name);
+  std::string text = fmt::format("\n{}: counts {}per inference\n\n", scenario.name,
+                                 result.chip ? "and energy " : "");
   text += layer_table(prepared, result);
   text += fmt::format("\naccuracy   {:.2f} % ({} of {} samples)\n", 100 * result.accuracy(),
                       result.correct, result.samples);

@@ -1,0 +1,47 @@
+// Question: do the shipped examples still compute what they did, on any machine?
+// Result: the trained network on real images, in exact integers. A change of these numbers is a
+// change of results: it belongs into CHANGELOG.md.
+#include <filesystem>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/app/report.hpp>
+#include <neurojoule/app/run.hpp>
+
+using namespace nj;
+
+namespace {
+
+const std::filesystem::path examples = std::filesystem::path(NJ_SOURCE_DIR) / "examples";
+
+bool images_available() {
+  if (std::filesystem::exists(DatasetSpec{}.path)) return true;
+  MESSAGE("skipped: Debian's dataset-fashion-mnist is not installed");
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("the quickstart network on the first 200 test images") {
+  if (!images_available()) return;
+  const Batch batch = read_batch(examples / "quickstart.yaml", {"dataset.samples=200"});
+  const PreparedRun prepared = prepare(batch.points.front().scenario);
+  const RunResult result = run(prepared, {});
+  const RunCounts counts = run_counts(result);
+  CHECK(result.correct == 171);
+  CHECK(counts.spikes == 217206);
+  CHECK(counts.synaptic_events == 56921584);
+  CHECK(counts.packets == 530102);
+  CHECK(counts.hops == 387326);
+  CHECK(counts.memory_bits_read == 1629797952);
+  CHECK(mean_latency(*result.chip).value() == 594891610);
+}
+
+TEST_CASE("every point of the sweep is valid and fits its chip") {
+  if (!images_available()) return;
+  const Batch batch = read_batch(examples / "bits_sweep.yaml", {"dataset.samples=1"});
+  CHECK(batch.points.size() == 5);
+  for (const BatchPoint& point : batch.points) {
+    CHECK(prepare(point.scenario).chip->mapping.slices.size() > 20);
+  }
+}
