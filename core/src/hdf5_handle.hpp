@@ -70,3 +70,15 @@ hid_t file_type() {
 }
 
 }  // namespace nj
+
+/// Applies a macro to every element type of Hdf5Element: the one list for explicit instantiation.
+#define NJ_FOR_EACH_HDF5_ELEMENT(APPLY) \
+  APPLY(std::uint8_t)                   \
+  APPLY(std::int16_t)                   \
+  APPLY(std::uint16_t)                  \
+  APPLY(std::int32_t)                   \
+  APPLY(std::uint32_t)                  \
+  APPLY(std::int64_t)                   \
+  APPLY(std::uint64_t)                  \
+  APPLY(float)                          \
+  APPLY(double)

@@ -241,15 +241,7 @@ bool Hdf5Reader::has_attribute(const std::string& object, const std::string& nam
   template std::vector<T> Hdf5Reader::read<T>(const std::string&, std::uint64_t) const; \
   template std::vector<T> Hdf5Reader::read_rows<T>(const std::string&, std::uint64_t,   \
                                                    std::uint64_t, std::uint64_t) const;
-NJ_INSTANTIATE(std::uint8_t)
-NJ_INSTANTIATE(std::int16_t)
-NJ_INSTANTIATE(std::uint16_t)
-NJ_INSTANTIATE(std::int32_t)
-NJ_INSTANTIATE(std::uint32_t)
-NJ_INSTANTIATE(std::int64_t)
-NJ_INSTANTIATE(std::uint64_t)
-NJ_INSTANTIATE(float)
-NJ_INSTANTIATE(double)
+NJ_FOR_EACH_HDF5_ELEMENT(NJ_INSTANTIATE)
 #undef NJ_INSTANTIATE
 
 }  // namespace nj

@@ -214,15 +214,7 @@ void Hdf5Writer::commit() {
   template void Hdf5Writer::create_rows<T>(const std::string&, const std::vector<std::uint64_t>&, \
                                            std::uint64_t);                                        \
   template void Hdf5Writer::append_rows<T>(const std::string&, std::span<const T>);
-NJ_INSTANTIATE(std::uint8_t)
-NJ_INSTANTIATE(std::int16_t)
-NJ_INSTANTIATE(std::uint16_t)
-NJ_INSTANTIATE(std::int32_t)
-NJ_INSTANTIATE(std::uint32_t)
-NJ_INSTANTIATE(std::int64_t)
-NJ_INSTANTIATE(std::uint64_t)
-NJ_INSTANTIATE(float)
-NJ_INSTANTIATE(double)
+NJ_FOR_EACH_HDF5_ELEMENT(NJ_INSTANTIATE)
 #undef NJ_INSTANTIATE
 
 }  // namespace nj

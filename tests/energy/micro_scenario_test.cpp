@@ -27,8 +27,8 @@
 // * Input frame: 2 neurons x 1 bit x 3 steps = 6 bits read. Levels input, a, b: 3 + 3 - 1 = 5
 //   barriers.
 namespace nj {
+using testing::MappedNetwork;
 using testing::micro_scenario;
-using testing::MicroScenario;
 using testing::shipped;
 using testing::table_of;
 
@@ -72,13 +72,13 @@ const char* const round_prices = R"(
   - {action: leak_cycle, category: static, leakage: {per_kib: 8.192 uW}, source: s}
 )";
 
-SimulationResult run(const MicroScenario& scenario) {
+SimulationResult run(const MappedNetwork& scenario) {
   return simulate(scenario.network, scenario.populations, scenario.widths, scenario.trace,
                   scenario.chip, scenario.mapping);
 }
 
 /// The chip's memories, in the process of the table.
-MachineDescription machine_for(const MicroScenario& scenario, const PriceTable& table) {
+MachineDescription machine_for(const MappedNetwork& scenario, const PriceTable& table) {
   MachineDescription machine = machine_description(scenario.chip);
   machine.process = table.process;
   return machine;
@@ -87,7 +87,7 @@ MachineDescription machine_for(const MicroScenario& scenario, const PriceTable& 
 }  // namespace
 
 TEST_CASE("micro-scenario: every category and layer by hand") {
-  const MicroScenario scenario = micro_scenario();
+  const MappedNetwork scenario = micro_scenario();
   const SimulationResult result = run(scenario);
   const PriceTable table = table_of(round_prices);
   const Ledger ledger = price(result.actions, machine_for(scenario, table), table);
@@ -129,7 +129,7 @@ TEST_CASE("micro-scenario: every category and layer by hand") {
 }
 
 TEST_CASE("micro-scenario at Loihi's published prices") {
-  const MicroScenario scenario = micro_scenario();
+  const MappedNetwork scenario = micro_scenario();
   const PriceTable table = shipped("loihi1_published");
   const Ledger ledger = price(run(scenario).actions, machine_for(scenario, table), table);
   // 28 x 23.6 = 660.8;  17 x 81 = 1377;  7 x 52 = 364;  3 x 1.7 = 5.1;  8 x 3 = 24;  7 x 4 = 28

@@ -2,6 +2,7 @@
 
 #include <neurojoule/hardware/simulate.hpp>
 
+#include "support/mapped_network.hpp"
 #include "support/micro_scenario.hpp"
 
 namespace nj {
@@ -23,16 +24,7 @@ namespace {
 // Channels reached by scores: token 0: 0, 1 (head 0), none in head 1 (v row empty). So of the 8
 //   neurons 2 are active; the one that fires (token 1, channel 3) makes 3.
 
-struct Attention {
-  Network network;
-  std::vector<Population> populations;
-  std::vector<LayerWidths> widths;
-  Chip chip;
-  Mapping mapping;
-  SpikeTrace trace;
-};
-
-Attention scenario() {
+testing::MappedNetwork scenario() {
   Network network =
       Network::build({{"input", Input{{1, 1, 2}, 1}, {}},
                       {"q", Conv2d{1, 4}, {{"input"}}},
@@ -45,7 +37,7 @@ Attention scenario() {
                        SpikingSelfAttention{2, 0.25},
                        {{"q.lif", Port::query}, {"k.lif", Port::key}, {"v.lif", Port::value}}},
                       {"att.lif", Lif{}, {{"att"}}}});
-  const testing::MicroScenario micro = testing::micro_scenario();
+  const testing::MappedNetwork micro = testing::micro_scenario();
   ChipSpec spec = micro.chip.spec();
   CoreKindSpec& neuron = spec.core_kinds[0];
   neuron.max_neurons = 8;
@@ -61,12 +53,12 @@ Attention scenario() {
   attention.times.synaptic_operation = Picoseconds{1'000'000};
   spec.core_kinds.push_back(attention);
   spec.topology.tile = {"neuron", "attention"};
-  Attention s{network,
-              populations(network),
-              std::vector<LayerWidths>(network.size(), micro.widths[0]),
-              Chip(spec),
-              {},
-              SpikeTrace(network.size())};
+  testing::MappedNetwork s{network,
+                           populations(network),
+                           std::vector<LayerWidths>(network.size(), micro.widths[0]),
+                           Chip(spec),
+                           {},
+                           SpikeTrace(network.size())};
   s.mapping = map_network(s.network, s.populations, s.widths, s.chip).mapping;
   const FeatureShape shape{4, 1, 2};
   const auto layer = [&](const char* name) -> auto& { return s.trace[network.find(name)->index]; };
@@ -79,7 +71,7 @@ Attention scenario() {
 }
 
 TEST_CASE("attention: every count of (Q K^T) V is the one worked out by hand") {
-  const Attention s = scenario();
+  const testing::MappedNetwork s = scenario();
   REQUIRE(s.mapping.slices.size() == 4);
   const SimulationResult result =
       simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
@@ -102,7 +94,7 @@ TEST_CASE("attention: every count of (Q K^T) V is the one worked out by hand") {
 }
 
 TEST_CASE("attention: the neuron unit takes the sum of its words, operations and updates") {
-  const Attention s = scenario();
+  const testing::MappedNetwork s = scenario();
   const SimulationResult result =
       simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
   const CoreId core = s.mapping.slices.back().core;
@@ -115,7 +107,7 @@ TEST_CASE("attention: the neuron unit takes the sum of its words, operations and
 }
 
 TEST_CASE("attention: split by heads, packets and work stay the same") {
-  Attention s = scenario();
+  testing::MappedNetwork s = scenario();
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[1].memories[3]->capacity = Bits{24};  // one head: half of the bits
   s.chip = Chip(spec);

@@ -6,6 +6,7 @@
 
 #include <neurojoule/hardware/simulate.hpp>
 
+#include "support/mapped_network.hpp"
 #include "support/micro_scenario.hpp"
 #include "support/small_spikformer.hpp"
 
@@ -14,24 +15,15 @@ namespace {
 
 const std::string chips = std::string(NJ_SOURCE_DIR) + "/hardware/chips/";
 
-struct Mapped {
-  Network network;
-  std::vector<Population> populations;
-  std::vector<LayerWidths> widths;
-  Chip chip;
-  Mapping mapping;
-  SpikeTrace trace;
-};
-
-Mapped spikformer_on(const std::string& chip_file, std::uint32_t channels = 32) {
+testing::MappedNetwork spikformer_on(const std::string& chip_file, std::uint32_t channels = 32) {
   Network network =
       testing::small_spikformer({.channels = channels, .pixels = 18, .blocks = 1, .heads = 4});
-  Mapped m{network,
-           populations(network),
-           testing::small_widths(network),
-           load_chip(chips + chip_file),
-           {},
-           testing::random_trace(network, 2, 15, 5)};
+  testing::MappedNetwork m{network,
+                           populations(network),
+                           testing::small_widths(network),
+                           load_chip(chips + chip_file),
+                           {},
+                           testing::random_trace(network, 2, 15, 5)};
   const MappingResult result = map_network(m.network, m.populations, m.widths, m.chip);
   for (const Violation& violation : result.violations) MESSAGE(violation.message);
   REQUIRE(result.feasible());
@@ -39,7 +31,7 @@ Mapped spikformer_on(const std::string& chip_file, std::uint32_t channels = 32) 
   return m;
 }
 
-SimulationResult run(const Mapped& m, SimulationOptions options = {}) {
+SimulationResult run(const testing::MappedNetwork& m, SimulationOptions options = {}) {
   return simulate(m.network, m.populations, m.widths, m.trace, m.chip, m.mapping, options);
 }
 
@@ -59,7 +51,7 @@ std::uint64_t fan_out(const Conv2d& conv, const FeatureShape& out, std::uint32_t
   return count;
 }
 
-std::uint64_t attention_events(const Mapped& m, LayerId lead) {
+std::uint64_t attention_events(const testing::MappedNetwork& m, LayerId lead) {
   const auto operands = m.network.operands(lead);
   const auto& q = std::get<SpikeTensor>(*m.trace[operands[0].source.index]);
   const auto& k = std::get<SpikeTensor>(*m.trace[operands[1].source.index]);
@@ -87,7 +79,7 @@ std::uint64_t attention_events(const Mapped& m, LayerId lead) {
 }
 
 /// Synaptic events of a lead layer as core/activity.hpp defines them, from the trains alone.
-std::uint64_t synaptic_events(const Mapped& m, LayerId lead) {
+std::uint64_t synaptic_events(const testing::MappedNetwork& m, LayerId lead) {
   const Operator& op = m.network.layer(lead).op;
   if (std::holds_alternative<SpikingSelfAttention>(op)) return attention_events(m, lead);
   std::uint64_t events = 0;
@@ -125,7 +117,7 @@ ActionCounts without_network(const ActionCounts& counts) {
 
 TEST_CASE("counts: synaptic operations of every layer equal its synaptic events") {
   for (const char* chip : {"mesh45.yaml", "loihi1.yaml"}) {
-    const Mapped m = spikformer_on(chip);
+    const testing::MappedNetwork m = spikformer_on(chip);
     const SimulationResult result = run(m);
     std::map<std::uint32_t, std::uint64_t> operations;
     for (const auto& [key, count] : result.actions.entries()) {
@@ -139,7 +131,7 @@ TEST_CASE("counts: synaptic operations of every layer equal its synaptic events"
 }
 
 TEST_CASE("counts: packets in equal packets out, and hops equal the routes' lengths") {
-  const Mapped m = spikformer_on("loihi1.yaml");
+  const testing::MappedNetwork m = spikformer_on("loihi1.yaml");
   const SimulationResult result = run(m, {.record_packets = true});
   CHECK(result.packets > 1000);
   CHECK(result.actions.total(Action::packet_inject) == result.packets);
@@ -165,7 +157,7 @@ TEST_CASE("counts: packets in equal packets out, and hops equal the routes' leng
 }
 
 TEST_CASE("counts: neurons are updated once per step, active or not") {
-  const Mapped m = spikformer_on("mesh45.yaml");
+  const testing::MappedNetwork m = spikformer_on("mesh45.yaml");
   const SimulationResult result = run(m);
   std::map<std::uint32_t, std::uint64_t> updates;
   for (const auto& [key, count] : result.actions.entries()) {
@@ -179,7 +171,7 @@ TEST_CASE("counts: neurons are updated once per step, active or not") {
 }
 
 TEST_CASE("counts: another placement changes hops and times only") {
-  Mapped m = spikformer_on("loihi1.yaml");
+  testing::MappedNetwork m = spikformer_on("loihi1.yaml");
   const SimulationResult near = run(m);
   // Mirror the chip: slice on core i -> core 127 - i; all cores are alike.
   for (LayerSlice& slice : m.mapping.slices) slice.core = CoreId{127 - slice.core.index};
@@ -191,7 +183,7 @@ TEST_CASE("counts: another placement changes hops and times only") {
 }
 
 TEST_CASE("counts: the order of slices in a mapping changes neither counts nor hops") {
-  Mapped m = spikformer_on("loihi1.yaml");
+  testing::MappedNetwork m = spikformer_on("loihi1.yaml");
   const SimulationResult forward = run(m);
   std::reverse(m.mapping.slices.begin(), m.mapping.slices.end());
   const SimulationResult backward = run(m);
@@ -208,13 +200,14 @@ TEST_CASE("counts: a pooled position sent by two slices does synaptic work once"
                                     {"a.pool", MaxPool2d{3, 2, 1}, {{"a.lif"}}},
                                     {"b", Conv2d{1, 1, 1, 1, 0}, {{"a.pool"}}},
                                     {"b.lif", Lif{}, {{"b"}}}});
-  testing::MicroScenario micro = testing::micro_scenario();
-  Mapped m{network,
-           populations(network),
-           std::vector<LayerWidths>(network.size(), micro.widths[0]),
-           micro.chip,
-           {{{1, 0, 1, 0, 2, CoreId{0}}, {1, 0, 1, 2, 4, CoreId{1}}, {2, 0, 1, 0, 2, CoreId{2}}}},
-           SpikeTrace(6)};
+  testing::MappedNetwork micro = testing::micro_scenario();
+  testing::MappedNetwork m{
+      network,
+      populations(network),
+      std::vector<LayerWidths>(network.size(), micro.widths[0]),
+      micro.chip,
+      {{{1, 0, 1, 0, 2, CoreId{0}}, {1, 0, 1, 2, 4, CoreId{1}}, {2, 0, 1, 0, 2, CoreId{2}}}},
+      SpikeTrace(6)};
   m.trace[0] = SpikeTensor(1, {1, 4, 1});
   m.trace[2] = testing::spikes_at(1, {1, 4, 1}, {{0, 1}, {0, 3}});
   m.trace[3] = testing::spikes_at(1, {1, 2, 1}, {{0, 0}, {0, 1}});
@@ -241,15 +234,16 @@ TEST_CASE("counts: graded inputs multiply, power-of-two weights shift instead") 
   Network network = Network::build({{"input", Input{{1, 3, 3}, 3}, {}},
                                     {"a", Conv2d{1, 4, 3, 1, 1}, {{"input"}}},
                                     {"a.lif", Lif{}, {{"a"}}}});
-  testing::MicroScenario micro = testing::micro_scenario();
+  testing::MappedNetwork micro = testing::micro_scenario();
   ChipSpec spec = micro.chip.spec();
   spec.core_kinds[0].max_neurons = 36;
   spec.core_kinds[0].weight_formats.power_of_two_bits = 5;
   for (const int memory : {1, 2}) {
     spec.core_kinds[0].memories[static_cast<std::size_t>(memory)]->capacity = Bits{4096};
   }
-  Mapped m{network,    populations(network),           std::vector<LayerWidths>(3, micro.widths[0]),
-           Chip(spec), {{{1, 0, 4, 0, 3, CoreId{0}}}}, SpikeTrace(3)};
+  testing::MappedNetwork m{
+      network,    populations(network),           std::vector<LayerWidths>(3, micro.widths[0]),
+      Chip(spec), {{{1, 0, 4, 0, 3, CoreId{0}}}}, SpikeTrace(3)};
   GradedTensor frame(1, {1, 3, 3});
   frame.step(0)[0] = 3;
   m.trace[0] = frame;
@@ -275,7 +269,7 @@ TEST_CASE("counts: graded inputs multiply, power-of-two weights shift instead") 
 }
 
 TEST_CASE("counts: trains that are missing or do not fit are refused by layer") {
-  testing::MicroScenario s = testing::micro_scenario();
+  testing::MappedNetwork s = testing::micro_scenario();
   const auto message = [&](const SpikeTrace& trace) -> std::string {
     try {
       simulate(s.network, s.populations, s.widths, trace, s.chip, s.mapping);

@@ -13,12 +13,12 @@
 namespace nj {
 namespace {
 
+using testing::MappedNetwork;
 using testing::micro_scenario;
-using testing::MicroScenario;
 
 /// Maps the micro network on a changed micro chip.
 MappingResult map_on(const std::function<void(ChipSpec&)>& change) {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   ChipSpec spec = s.chip.spec();
   change(spec);
   return map_network(s.network, s.populations, s.widths, Chip(spec));
@@ -30,7 +30,7 @@ Violation only(const MappingResult& result) {
 }
 
 TEST_CASE("mapping: what a slice occupies, by hand") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const auto use = footprints(s.network, s.populations, s.widths, s.mapping);
   REQUIRE(use.size() == 4);
   CHECK(use[0].neurons == 2);
@@ -57,7 +57,7 @@ TEST_CASE("mapping: a limit met exactly fits, one bit less does not") {
 }
 
 TEST_CASE("mapping: the fewest slices, rows cut before channels") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const Network network = Network::build({{"input", Input{{1, 4, 1}, 1}, {}},
                                           {"a", Conv2d{1, 4}, {{"input"}}},
                                           {"a.lif", Lif{}, {{"a"}}}});
@@ -104,7 +104,7 @@ TEST_CASE("mapping: a weight format that the cores do not take is a violation") 
 }
 
 TEST_CASE("mapping: no core of the right role is a violation") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const Network network =
       Network::build({{"input", Input{{4, 1, 2}, 1}, {}},
                       {"att",
@@ -126,7 +126,7 @@ TEST_CASE("mapping: a frame larger than the off-chip memory is a violation") {
 }
 
 TEST_CASE("mapping: every kind of mistake in a given mapping is found") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const auto problems = [&](const std::function<void(Mapping&)>& change) {
     Mapping mapping = s.mapping;
     change(mapping);
@@ -155,7 +155,7 @@ TEST_CASE("mapping: every kind of mistake in a given mapping is found") {
 }
 
 TEST_CASE("mapping: the simulation refuses an infeasible mapping") {
-  MicroScenario s = micro_scenario();
+  MappedNetwork s = micro_scenario();
   s.mapping.slices.pop_back();
   const auto error = testing::thrown(
       [&] { simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping); });
@@ -165,7 +165,7 @@ TEST_CASE("mapping: the simulation refuses an infeasible mapping") {
 }
 
 TEST_CASE("mapping: absurd widths are refused, and huge layers do not overflow") {
-  MicroScenario s = micro_scenario();
+  MappedNetwork s = micro_scenario();
   s.widths[1].accumulator_bits = 0;
   CHECK(testing::message_of([&] {
           map_network(s.network, s.populations, s.widths, s.chip);
@@ -183,7 +183,7 @@ TEST_CASE("mapping: absurd widths are refused, and huge layers do not overflow")
 }
 
 TEST_CASE("mapping: synapses that drive no neurons are refused by name") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const Network network = Network::build({{"input", Input{{1, 4, 4}, 1}, {}},
                                           {"a", Conv2d{1, 2}, {{"input"}}},
                                           {"head", ClassifierHead{2, 3}, {{"a.lif"}}},

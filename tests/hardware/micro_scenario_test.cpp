@@ -41,10 +41,10 @@
 namespace nj {
 namespace {
 
+using testing::MappedNetwork;
 using testing::micro_scenario;
-using testing::MicroScenario;
 
-SimulationResult run(const MicroScenario& s) {
+SimulationResult run(const MappedNetwork& s) {
   return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
                   {.record_packets = true});
 }
@@ -52,7 +52,7 @@ SimulationResult run(const MicroScenario& s) {
 constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
 
 TEST_CASE("micro scenario: the mapper finds the placement of the picture") {
-  const MicroScenario s = micro_scenario();
+  const MappedNetwork s = micro_scenario();
   const MappingResult result = map_network(s.network, s.populations, s.widths, s.chip);
   CHECK(result.feasible());
   // a.0 on tile 0 (the I/O port), a.1 on tile 1 (1 hop, as tile 2, lower id); for b tiles 2 and 3
@@ -179,7 +179,7 @@ TEST_CASE("micro scenario: busy times are the sums worked out by hand") {
 }
 
 TEST_CASE("micro scenario: silence costs neuron phases, frames, barriers and leakage only") {
-  MicroScenario s = micro_scenario();
+  MappedNetwork s = micro_scenario();
   for (auto& train : s.trace) {
     if (train) train = testing::spikes_at(3, shape_of(*train), {});
   }

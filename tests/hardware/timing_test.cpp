@@ -10,19 +10,19 @@
 namespace nj {
 namespace {
 
+using testing::MappedNetwork;
 using testing::micro_scenario;
-using testing::MicroScenario;
 
 constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
 
-SimulationResult run(const MicroScenario& s) {
+SimulationResult run(const MappedNetwork& s) {
   return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
                   {.record_packets = true});
 }
 
 /// The micro scenario with other chip times.
-MicroScenario with(const std::function<void(ChipSpec&)>& change) {
-  MicroScenario s = micro_scenario();
+MappedNetwork with(const std::function<void(ChipSpec&)>& change) {
+  MappedNetwork s = micro_scenario();
   ChipSpec spec = s.chip.spec();
   change(spec);
   s.chip = Chip(spec);
@@ -105,7 +105,7 @@ TEST_CASE("timing: the input waits for the off-chip word that holds it") {
 TEST_CASE("timing: a shared link serialises a burst exactly") {
   // 1 x 2 mesh: I/O at tile 0, four neurons on the core of tile 1. 40 inputs of one frame leave one
   // per 1 ns, the link takes one per 6 ns: packet i departs at 1 + 6 i.
-  MicroScenario s = with([](ChipSpec& spec) {
+  MappedNetwork s = with([](ChipSpec& spec) {
     spec.topology.width = 1;
     spec.off_chip.word_time = Picoseconds{0};
     spec.core_kinds[0].max_neurons = 4;
@@ -137,7 +137,7 @@ TEST_CASE("timing: a shared link serialises a burst exactly") {
 TEST_CASE("timing: a skip connection waits in a slot until its consumer's time step") {
   // input -> a -> b, add(b.lif, a.lif): a is at depth 1, the add at depth 3. A spike of a at t = 0
   // reaches the add in step 1 and makes it send in step 3.
-  MicroScenario s = with([](ChipSpec& spec) {
+  MappedNetwork s = with([](ChipSpec& spec) {
     spec.topology.tile = {"neuron", "neuron"};
     spec.core_kinds[0].memories[1]->capacity = Bits{1024};
   });

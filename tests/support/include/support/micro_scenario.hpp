@@ -3,23 +3,11 @@
 #include <utility>
 #include <vector>
 
-#include <neurojoule/core/activity.hpp>
-#include <neurojoule/core/network.hpp>
-#include <neurojoule/hardware/chip.hpp>
-#include <neurojoule/hardware/mapping.hpp>
+#include "support/mapped_network.hpp"
 
 // A scenario small enough to work out by hand: 2 binary inputs, 2 layers of 4 neurons, 3 time
 // steps, 4 cores. tests/hardware/micro_scenario_test.cpp does the arithmetic.
 namespace nj::testing {
-
-struct MicroScenario {
-  Network network;
-  std::vector<Population> populations;
-  std::vector<LayerWidths> widths;
-  Chip chip;
-  Mapping mapping;
-  SpikeTrace trace;
-};
 
 /// A 2 x 2 mesh with one `neuron` core of two neurons in each tile:
 ///
@@ -80,7 +68,7 @@ inline SpikeTrace micro_trace() {
 }
 
 /// Weights of 5 bits, accumulators of 10, membranes of 12; a on cores 0 and 1, b on 2 and 3.
-inline MicroScenario micro_scenario() {
+inline MappedNetwork micro_scenario() {
   Network network = micro_network();
   LayerWidths widths;
   widths.weights = {Scheme::uniform, 5, Granularity::per_channel};
