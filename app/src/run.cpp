@@ -42,7 +42,7 @@ std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
 [[noreturn]] void refuse_mapping(const std::vector<Violation>& violations, const ChipRun& run) {
   std::string text = "the network does not fit the chip:";
   for (std::size_t i = 0; i < violations.size() && i < listed_violations; ++i) {
-    text += fmt::format("\n  {}: {}", violations[i].layer, violations[i].message);
+    text += "\n  " + violations[i].message;
   }
   if (violations.size() > listed_violations) {
     text += fmt::format("\n  and {} more", violations.size() - listed_violations);

@@ -140,10 +140,12 @@ class Mapper {
            fmt::format("layer \"{}\" needs a core with role {}, the chip has none", name(p),
                        to_string(role))});
     } else if (usable.empty()) {
+      const std::string taken =
+          widest == 0 ? "none of that scheme" : fmt::format("at most {} bits of it", widest);
       result_.violations.push_back(
           {name(p), "weight_format", format.bits, widest,
-           fmt::format("layer \"{}\" has {} weights, the chip's cores take {} of at most {} bit",
-                       name(p), to_string(format), to_string(format.scheme), widest)});
+           fmt::format("layer \"{}\" has {} weights, the chip's cores take {}", name(p),
+                       to_string(format), taken)});
     }
     return usable;
   }
