@@ -1,5 +1,7 @@
 #include "neurojoule/core/number_format.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
@@ -44,10 +46,8 @@ void validate(const NumberFormat& format) {
     case Scheme::float32:
       return require_bits(32, 32);
     case Scheme::uniform:
-      return require_bits(2, 16);
-    // 5 bits reach 2^-14: the largest whole level is 2^14 and fits 16 bits.
     case Scheme::power_of_two:
-      return require_bits(2, 5);
+      return require_bits(2, 16);
   }
 }
 
@@ -75,6 +75,21 @@ void validate(const FixedPointFormat& format) {
   }
 }
 
+namespace {
+
+/// Exponent of the largest power-of-two level when the smallest is 1; 2^14 fits 16 bits.
+int deepest_exponent(const NumberFormat& format) {
+  constexpr int most = 14;
+  return format.bits > 5 ? most : std::min((1 << (format.bits - 1)) - 2, most);
+}
+
+}  // namespace
+
+std::int32_t largest_integer(const NumberFormat& format) {
+  return format.scheme == Scheme::power_of_two ? 1 << deepest_exponent(format)
+                                               : (1 << (format.bits - 1)) - 1;
+}
+
 std::uint32_t integer_bits(const NumberFormat& format) {
   switch (format.scheme) {
     case Scheme::float32:
@@ -82,7 +97,7 @@ std::uint32_t integer_bits(const NumberFormat& format) {
     case Scheme::uniform:
       return format.bits;
     case Scheme::power_of_two:
-      return std::uint32_t{1} << (format.bits - 1);
+      return static_cast<std::uint32_t>(deepest_exponent(format)) + 2;
   }
   return 0;
 }

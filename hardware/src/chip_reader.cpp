@@ -65,7 +65,7 @@ WeightFormats read_formats(const YamlNode& node) {
   WeightFormats formats;
   if (const auto uniform = node.find("uniform")) formats.uniform_bits = read_width(*uniform, 16);
   if (const auto power = node.find("power_of_two"))
-    formats.power_of_two_bits = read_width(*power, 5);
+    formats.power_of_two_bits = read_width(*power, 16);
   if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0) {
     throw node.error("a neuron core needs a weight format: uniform, power_of_two");
   }

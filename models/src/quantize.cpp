@@ -31,12 +31,6 @@ std::uint32_t word_bits(double bound) {
   return bits;
 }
 
-/// Largest integer that a format's weights can take.
-std::int64_t largest_integer(const NumberFormat& format) {
-  return format.scheme == Scheme::power_of_two ? std::int64_t{1} << ((1 << (format.bits - 1)) - 2)
-                                               : (std::int64_t{1} << (format.bits - 1)) - 1;
-}
-
 template <class T>
 WeightRows<T> make_rows(std::span<const T> weight, const WeightShape& shape) {
   WeightRows<T> rows{shape.out, padded(shape.out), {}};

@@ -14,9 +14,7 @@ constexpr double scale_of_zeros = 1.0 / 128.0;
 class Levels {
  public:
   explicit Levels(const NumberFormat& format)
-      : power_of_two_(format.scheme == Scheme::power_of_two),
-        largest_(power_of_two_ ? 1 << ((1 << (format.bits - 1)) - 2)
-                               : (1 << (format.bits - 1)) - 1) {}
+      : power_of_two_(format.scheme == Scheme::power_of_two), largest_(largest_integer(format)) {}
 
   [[nodiscard]] int largest() const { return largest_; }
 

@@ -54,6 +54,14 @@ TEST_CASE("formats print, and refuse widths that they do not have") {
   CHECK(to_string(NumberFormat{Scheme::uniform, 8, Granularity::per_channel}) == "uniform8");
   CHECK(to_string(NumberFormat{Scheme::power_of_two, 4, Granularity::per_tensor}) == "pot4/tensor");
   CHECK(integer_bits({Scheme::power_of_two, 4, Granularity::per_channel}) == 8);
+  CHECK(largest_integer({Scheme::power_of_two, 4, Granularity::per_channel}) == 64);
+  for (const std::uint8_t bits : {std::uint8_t{5}, std::uint8_t{6}, std::uint8_t{16}}) {
+    CHECK(integer_bits({Scheme::power_of_two, bits, Granularity::per_channel}) == 16);
+    CHECK(largest_integer({Scheme::power_of_two, bits, Granularity::per_channel}) == 16384);
+  }
+  CHECK(message_of([] {
+          validate(NumberFormat{Scheme::power_of_two, 17, Granularity::per_channel});
+        }) == "power_of_two takes 2..16 bits, got 17");
   CHECK(message_of([] {
           validate(NumberFormat{Scheme::uniform, 1, Granularity::per_channel});
         }) == "uniform takes 2..16 bits, got 1");

@@ -57,6 +57,13 @@ TEST_CASE("power of two: nearest level in linear distance, ties to the larger ma
   CHECK(quantize_tensor(std::vector<float>{1.0F, 0x1p-14F, 0x1p-16F}, 1,
                         rule(Scheme::power_of_two, 5, ScaleRule::fixed, 1.0))
             .integers == Integers{16384, 1, 0});
+  // More bits have no deeper level to code.
+  for (const int bits : {6, 16}) {
+    auto wide = rule(Scheme::power_of_two, bits, ScaleRule::fixed, 1.0);
+    CHECK(quantize_tensor(weights, 1, wide).integers ==
+          quantize_tensor(weights, 1, rule(Scheme::power_of_two, 5, ScaleRule::fixed, 1.0))
+              .integers);
+  }
 }
 
 double squared_error(const std::vector<float>& weights, const QuantizedTensor& tensor) {
@@ -262,7 +269,7 @@ TEST_CASE("specification errors stand at their line and say what is valid") {
   check_contains(error_of("layers:\n  stem.cnv: {bits: 4}\n"), "did you mean 'stem.conv'?");
   check_contains(error_of("layers: {stem.lif: {bits: 4}}"), "matches no layer with weights");
   check_contains(error_of("default: {bits: 17}"), "scenario.yaml:1:");
-  check_contains(error_of("default: {scheme: power-of-two}"), "2..5 bits, got 8");
+  check_contains(error_of("default: {scheme: power-of-two, bits: 17}"), "expected 2..16, got 17");
   check_contains(error_of("default: {scheme: ternary}"), "power-of-two");
   check_contains(error_of("default: {scale: tiny}"), "expected mse, max or a number");
   check_contains(error_of("default: {scale: -1}"), "scenario.yaml:1:");

@@ -12,7 +12,7 @@ namespace nj {
 enum class Scheme : std::uint8_t {
   float32,      ///< not quantized
   uniform,      ///< symmetric: code in [-(2^(b-1)-1), 2^(b-1)-1], weight = scale * code
-  power_of_two  ///< weight = scale * {0, +-2^-k}, k = 0 .. 2^(b-1)-2: 2^b - 1 levels
+  power_of_two  ///< weight = scale * {0, +-2^-k}, k = 0 .. min(2^(b-1)-2, 14)
 };
 std::string_view to_string(Scheme scheme);
 
@@ -23,7 +23,7 @@ std::string_view to_string(Granularity granularity);
 /// The format of one layer's weights.
 struct NumberFormat {
   Scheme scheme = Scheme::float32;
-  std::uint8_t bits = 32;  ///< bits of one code, 2..16 (power_of_two: 2..5); 32 for float32
+  std::uint8_t bits = 32;  ///< bits of one code, 2..16; 32 for float32
   Granularity granularity = Granularity::per_channel;
   friend bool operator==(const NumberFormat&, const NumberFormat&) = default;
 };
@@ -63,8 +63,8 @@ void validate(const FixedPointFormat& format);
 /// The integer weights of one layer.
 ///
 /// `integers` are what the accumulator adds, in the tensor's order: uniform codes, or for
-/// power_of_two the level times 2^(2^(b-1)-2), so that all are whole. The represented weight is
-/// `integers[i] * scales[channel]`.
+/// power_of_two the level divided by the smallest one, so that all are whole. The represented weight
+/// is `integers[i] * scales[channel]`.
 struct QuantizedTensor {
   NumberFormat format;
   std::vector<std::int16_t> integers;  ///< |value| <= 2^15 - 1
@@ -72,8 +72,12 @@ struct QuantizedTensor {
   friend bool operator==(const QuantizedTensor&, const QuantizedTensor&) = default;
 };
 
+/// The largest of `QuantizedTensor::integers` that a format can take: 2^(b-1) - 1 for uniform, and
+/// 2^min(2^(b-1) - 2, 14) for power_of_two, whose 5 bits already reach the deepest level: codes of
+/// 6..16 bits occupy their bits and mean the same. The format is not float32.
+std::int32_t largest_integer(const NumberFormat& format);
 /// Bits that hold every value of `QuantizedTensor::integers` for a format: the adder's weight
-/// operand (uniform b: b; power_of_two b: 2^(b-1)).
+/// operand (uniform b: b; power_of_two b: min(2^(b-1), 16)).
 std::uint32_t integer_bits(const NumberFormat& format);
 
 }  // namespace nj
