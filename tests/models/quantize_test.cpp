@@ -60,9 +60,9 @@ TEST_CASE("power of two: nearest level in linear distance, ties to the larger ma
   // More bits have no deeper level to code.
   for (const int bits : {6, 16}) {
     auto wide = rule(Scheme::power_of_two, bits, ScaleRule::fixed, 1.0);
-    CHECK(quantize_tensor(weights, 1, wide).integers ==
-          quantize_tensor(weights, 1, rule(Scheme::power_of_two, 5, ScaleRule::fixed, 1.0))
-              .integers);
+    CHECK(
+        quantize_tensor(weights, 1, wide).integers ==
+        quantize_tensor(weights, 1, rule(Scheme::power_of_two, 5, ScaleRule::fixed, 1.0)).integers);
   }
 }
 

@@ -63,8 +63,8 @@ void validate(const FixedPointFormat& format);
 /// The integer weights of one layer.
 ///
 /// `integers` are what the accumulator adds, in the tensor's order: uniform codes, or for
-/// power_of_two the level divided by the smallest one, so that all are whole. The represented weight
-/// is `integers[i] * scales[channel]`.
+/// power_of_two the level divided by the smallest one, so that all are whole. The represented
+/// weight is `integers[i] * scales[channel]`.
 struct QuantizedTensor {
   NumberFormat format;
   std::vector<std::int16_t> integers;  ///< |value| <= 2^15 - 1
