@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,50 @@ namespace nj {
 namespace {
 
 constexpr std::uint64_t max_attribute_bytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t max_members = std::uint64_t{1} << 20;
 constexpr int max_rank = 8;
+
+/// Owns the texts of variable length that HDF5 reads, up to a number of bytes.
+class TextArena {
+ public:
+  explicit TextArena(std::uint64_t max_bytes) : left_(max_bytes) {}
+  /// For H5Pset_vlen_mem_manager; null when the bytes are used up.
+  static void* allocate(std::size_t size, void* arena) {
+    auto& self = *static_cast<TextArena*>(arena);
+    self.full_ = self.full_ || size > self.left_;
+    if (self.full_) return nullptr;
+    try {
+      self.left_ -= size;
+      return self.blocks_.emplace_back(std::make_unique<char[]>(size)).get();
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
+  }
+  static void release(void*, void*) {}
+  [[nodiscard]] bool full() const { return full_; }
+
+ private:
+  std::uint64_t left_;
+  bool full_ = false;
+  std::vector<std::unique_ptr<char[]>> blocks_;
+};
+
+/// True for the enumeration {FALSE = 0, TRUE = 1} in one byte.
+bool is_boolean(hid_t type) {
+  if (H5Tget_class(type) != H5T_ENUM || H5Tget_size(type) != 1) return false;
+  if (H5Tget_nmembers(type) != 2) return false;
+  std::array<std::uint8_t, 2> values{};
+  return H5Tget_member_value(type, 0, &values[0]) >= 0 &&
+         H5Tget_member_value(type, 1, &values[1]) >= 0 && values[0] + values[1] == 1;
+}
+
+/// The memory type of texts of variable length, in the character set of the stored type.
+Hdf5Handle variable_text(hid_t stored) {
+  Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.id(), H5T_VARIABLE);
+  H5Tset_cset(type.id(), H5Tget_cset(stored));
+  return type;
+}
 
 template <class T>
 bool converts_without_loss(hid_t stored) {
@@ -38,20 +82,43 @@ struct Hdf5Reader::Impl {
     throw Error(kind, message, {.file = name, .key = key});
   }
 
+  [[nodiscard]] bool has_link(const std::string& path) const {
+    if (H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) <= 0) return false;
+    H5L_info_t info{};
+    if (H5Lget_info(file.id(), path.c_str(), &info, H5P_DEFAULT) < 0) return false;
+    if (info.type != H5L_TYPE_HARD) fail(ErrorKind::format, "is a link to elsewhere", path);
+    return true;
+  }
+
   [[nodiscard]] bool has(const std::string& path) const {
     // H5Lexists wants every intermediate group to exist.
     for (std::size_t slash = path.find('/', 1); slash != std::string::npos;
          slash = path.find('/', slash + 1)) {
-      if (H5Lexists(file.id(), path.substr(0, slash).c_str(), H5P_DEFAULT) <= 0) return false;
+      if (!has_link(path.substr(0, slash))) return false;
     }
-    return path == "/" || H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0;
+    return path == "/" || has_link(path);
   }
 
   [[nodiscard]] Hdf5Handle open_dataset(const std::string& path) const {
     if (!has(path)) fail(ErrorKind::format, "no such dataset", path);
     Hdf5Handle dataset(H5Dopen2(file.id(), path.c_str(), H5P_DEFAULT), H5Dclose);
     if (!dataset.valid()) fail(ErrorKind::format, "not a dataset", path);
+    const Hdf5Handle properties(H5Dget_create_plist(dataset.id()), H5Pclose);
+    if (H5Pget_layout(properties.id()) == H5D_VIRTUAL ||
+        H5Pget_external_count(properties.id()) != 0) {
+      fail(ErrorKind::format, "its values lie in another file", path);
+    }
     return dataset;
+  }
+
+  /// The number of elements to read, known to be bounded and stored.
+  [[nodiscard]] std::uint64_t stored_elements(const Hdf5Handle& dataset, const std::string& path,
+                                              std::uint64_t max_elements) const {
+    const std::uint64_t elements = bounded_product(shape(dataset, path), max_elements, path);
+    if (elements != 0 && H5Dget_storage_size(dataset.id()) == 0) {
+      fail(ErrorKind::format, "its values were never written", path);
+    }
+    return elements;
   }
 
   [[nodiscard]] std::vector<std::uint64_t> shape(const Hdf5Handle& dataset,
@@ -132,6 +199,20 @@ Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
 
 bool Hdf5Reader::has(const std::string& path) const { return impl_->has(path); }
 
+Hdf5Kind Hdf5Reader::kind(const std::string& path) const {
+  if (!impl_->has(path)) impl_->fail(ErrorKind::format, "no such object", path);
+  const Hdf5Handle object(H5Oopen(impl_->file.id(), path.c_str(), H5P_DEFAULT), H5Oclose);
+  if (!object.valid()) impl_->fail(ErrorKind::format, "cannot be opened", path);
+  switch (H5Iget_type(object.id())) {
+    case H5I_GROUP:
+      return Hdf5Kind::group;
+    case H5I_DATASET:
+      return Hdf5Kind::dataset;
+    default:
+      return Hdf5Kind::other;
+  }
+}
+
 std::vector<std::string> Hdf5Reader::members(const std::string& group) const {
   if (!impl_->has(group)) impl_->fail(ErrorKind::format, "no such group", group);
   const Hdf5Handle id(H5Gopen2(impl_->file.id(), group.c_str(), H5P_DEFAULT), H5Gclose);
@@ -141,6 +222,11 @@ std::vector<std::string> Hdf5Reader::members(const std::string& group) const {
     static_cast<std::vector<std::string>*>(data)->emplace_back(name);
     return 0;
   };
+  H5G_info_t info{};
+  if (H5Gget_info(id.id(), &info) < 0) impl_->fail(ErrorKind::format, "cannot be listed", group);
+  if (info.nlinks > max_members) {
+    impl_->fail(ErrorKind::capacity, fmt::format("has more than {} members", max_members), group);
+  }
   if (H5Literate(id.id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &names) < 0) {
     impl_->fail(ErrorKind::format, "cannot be listed", group);
   }
@@ -152,12 +238,23 @@ std::vector<std::uint64_t> Hdf5Reader::shape(const std::string& dataset) const {
   return impl_->shape(impl_->open_dataset(dataset), dataset);
 }
 
+Hdf5ElementType Hdf5Reader::element_type(const std::string& dataset) const {
+  const Hdf5Handle id = impl_->open_dataset(dataset);
+  const Hdf5Handle type(H5Dget_type(id.id()), H5Tclose);
+  Hdf5ElementType result{Hdf5Class::other, H5Tget_size(type.id())};
+  const H5T_class_t type_class = H5Tget_class(type.id());
+  if (type_class == H5T_INTEGER) result.element = Hdf5Class::integer;
+  if (type_class == H5T_FLOAT) result.element = Hdf5Class::real;
+  if (type_class == H5T_STRING) result.element = Hdf5Class::text;
+  if (is_boolean(type.id())) result.element = Hdf5Class::boolean;
+  return result;
+}
+
 template <Hdf5Element T>
 std::vector<T> Hdf5Reader::read(const std::string& dataset, std::uint64_t max_elements) const {
   const Hdf5Handle id = impl_->open_dataset(dataset);
   impl_->require_type<T>(id, dataset);
-  const std::uint64_t elements =
-      impl_->bounded_product(impl_->shape(id, dataset), max_elements, dataset);
+  const std::uint64_t elements = impl_->stored_elements(id, dataset, max_elements);
   std::vector<T> values(elements);
   if (elements != 0 &&
       H5Dread(id.id(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
@@ -196,6 +293,73 @@ std::vector<T> Hdf5Reader::read_rows(const std::string& dataset, std::uint64_t f
   return values;
 }
 
+std::vector<std::string> Hdf5Reader::read_texts(const std::string& dataset,
+                                                std::uint64_t max_elements,
+                                                std::uint64_t max_bytes) const {
+  const Hdf5Handle id = impl_->open_dataset(dataset);
+  const Hdf5Handle type(H5Dget_type(id.id()), H5Tclose);
+  if (H5Tget_class(type.id()) != H5T_STRING) {
+    impl_->fail(ErrorKind::format, "expected text", dataset);
+  }
+  std::vector<std::string> texts(impl_->stored_elements(id, dataset, max_elements));
+  if (texts.empty()) return texts;
+  if (H5Tis_variable_str(type.id()) > 0) {
+    TextArena arena(max_bytes);
+    const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+    H5Pset_vlen_mem_manager(transfer.id(), TextArena::allocate, &arena, TextArena::release,
+                            nullptr);
+    std::vector<const char*> pointers(texts.size(), nullptr);
+    const Hdf5Handle memory_type = variable_text(type.id());
+    const herr_t status =
+        H5Dread(id.id(), memory_type.id(), H5S_ALL, H5S_ALL, transfer.id(), pointers.data());
+    if (arena.full()) {
+      impl_->fail(ErrorKind::capacity, fmt::format("has more than {} bytes of text", max_bytes),
+                  dataset);
+    }
+    if (status < 0) impl_->fail(ErrorKind::format, "cannot be read", dataset);
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      if (pointers[i] != nullptr) texts[i] = pointers[i];
+    }
+    return texts;
+  }
+  const std::size_t width = H5Tget_size(type.id());
+  if (width > max_bytes / texts.size()) {
+    impl_->fail(ErrorKind::capacity, fmt::format("has more than {} bytes of text", max_bytes),
+                dataset);
+  }
+  std::string all(width * texts.size(), '\0');
+  if (H5Dread(id.id(), type.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, all.data()) < 0) {
+    impl_->fail(ErrorKind::format, "cannot be read (truncated or damaged)", dataset);
+  }
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    texts[i] = all.substr(i * width, width);
+    texts[i].resize(std::min(width, texts[i].find('\0')));
+  }
+  return texts;
+}
+
+std::string Hdf5Reader::read_text(const std::string& dataset, std::uint64_t max_bytes) const {
+  std::vector<std::string> texts = read_texts(dataset, 1, max_bytes);
+  if (texts.empty()) impl_->fail(ErrorKind::format, "expected one text", dataset);
+  return std::move(texts.front());
+}
+
+std::vector<std::uint8_t> Hdf5Reader::read_booleans(const std::string& dataset,
+                                                    std::uint64_t max_elements) const {
+  const Hdf5Handle id = impl_->open_dataset(dataset);
+  const Hdf5Handle type(H5Dget_type(id.id()), H5Tclose);
+  if (!is_boolean(type.id())) impl_->fail(ErrorKind::format, "expected booleans", dataset);
+  std::vector<std::uint8_t> values(impl_->stored_elements(id, dataset, max_elements));
+  if (!values.empty() &&
+      H5Dread(id.id(), type.id(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
+    impl_->fail(ErrorKind::format, "cannot be read (truncated or damaged)", dataset);
+  }
+  if (std::any_of(values.begin(), values.end(), [](std::uint8_t value) { return value > 1; })) {
+    impl_->fail(ErrorKind::format, "holds a boolean that is neither 0 nor 1", dataset);
+  }
+  return values;
+}
+
 std::string Hdf5Reader::attribute_text(const std::string& object, const std::string& name) const {
   const std::string key = object + "@" + name;
   const Hdf5Handle attribute = impl_->open_attribute(object, name);
@@ -203,9 +367,7 @@ std::string Hdf5Reader::attribute_text(const std::string& object, const std::str
   if (H5Tget_class(type.id()) != H5T_STRING) impl_->fail(ErrorKind::format, "expected text", key);
   if (H5Tis_variable_str(type.id()) > 0) {
     char* text = nullptr;
-    const Hdf5Handle memory_type(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory_type.id(), H5T_VARIABLE);
-    H5Tset_cset(memory_type.id(), H5Tget_cset(type.id()));
+    const Hdf5Handle memory_type = variable_text(type.id());
     if (H5Aread(attribute.id(), memory_type.id(), &text) < 0 || text == nullptr) {
       impl_->fail(ErrorKind::format, "cannot be read", key);
     }

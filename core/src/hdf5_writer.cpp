@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -77,17 +78,43 @@ struct Hdf5Writer::Impl {
     return dataset;
   }
 
+  /// Makes a group unless something of that name is there.
+  void create_group(const std::string& path) const {
+    if (path == "/" || H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0) return;
+    const Hdf5Handle link = link_properties();
+    const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+    H5Pset_obj_track_times(properties.id(), false);
+    const Hdf5Handle group(
+        H5Gcreate2(file.id(), path.c_str(), link.id(), properties.id(), H5P_DEFAULT), H5Gclose);
+    if (!group.valid()) fail("cannot create the group", path);
+  }
+
+  /// Creates a dataset of any type and writes all of it.
+  void write_whole(const std::string& path, hid_t type, hid_t memory_type, std::uint64_t elements,
+                   const std::vector<std::uint64_t>& shape, const void* values) const {
+    const std::vector<hsize_t> sizes(shape.begin(), shape.end());
+    std::uint64_t expected = 1;
+    for (const std::uint64_t size : shape) expected *= size;
+    if (elements != expected) {
+      throw Error(ErrorKind::shape, fmt::format("{} values for {} elements", elements, expected),
+                  {.file = target.string(), .key = path});
+    }
+    const Hdf5Handle space(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
+                           H5Sclose);
+    const bool compress = elements > contiguous_limit;
+    const std::vector<hsize_t> chunk = compress ? chunk_of(sizes) : std::vector<hsize_t>{};
+    const Hdf5Handle properties = dataset_properties(compress ? &chunk : nullptr);
+    const Hdf5Handle id = create(path, type, space, properties);
+    if (elements != 0 &&
+        H5Dwrite(id.id(), memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+      fail("cannot be written", path);
+    }
+  }
+
   void write_attribute(const std::string& object, const std::string& name, hid_t type,
                        hid_t memory_type, const void* value) const {
     const std::string key = object + "@" + name;
-    if (object != "/" && H5Lexists(file.id(), object.c_str(), H5P_DEFAULT) <= 0) {
-      const Hdf5Handle link = link_properties();
-      const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-      H5Pset_obj_track_times(properties.id(), false);
-      const Hdf5Handle group(
-          H5Gcreate2(file.id(), object.c_str(), link.id(), properties.id(), H5P_DEFAULT), H5Gclose);
-      if (!group.valid()) fail("cannot create the group", object);
-    }
+    create_group(object);
     const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
     const Hdf5Handle attribute(H5Acreate_by_name(file.id(), object.c_str(), name.c_str(), type,
                                                  space.id(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
@@ -113,24 +140,41 @@ Hdf5Writer& Hdf5Writer::operator=(Hdf5Writer&&) noexcept = default;
 template <Hdf5Element T>
 void Hdf5Writer::write(const std::string& dataset, std::span<const T> values,
                        const std::vector<std::uint64_t>& shape) {
-  const std::vector<hsize_t> sizes(shape.begin(), shape.end());
-  std::uint64_t elements = 1;
-  for (const std::uint64_t size : shape) elements *= size;
-  if (elements != values.size()) {
-    throw Error(ErrorKind::shape, fmt::format("{} values for {} elements", values.size(), elements),
-                {.file = impl_->target.string(), .key = dataset});
-  }
-  const Hdf5Handle space(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
-                         H5Sclose);
-  const bool compress = elements > contiguous_limit;
-  const std::vector<hsize_t> chunk = compress ? chunk_of(sizes) : std::vector<hsize_t>{};
-  const Hdf5Handle properties = Impl::dataset_properties(compress ? &chunk : nullptr);
-  const Hdf5Handle id = impl_->create(dataset, file_type<T>(), space, properties);
-  if (elements != 0 &&
-      H5Dwrite(id.id(), native_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
-    impl_->fail("cannot be written", dataset);
-  }
+  impl_->write_whole(dataset, file_type<T>(), native_type<T>(), values.size(), shape,
+                     values.data());
 }
+
+void Hdf5Writer::write_texts(const std::string& dataset, std::span<const std::string> texts,
+                             const std::vector<std::uint64_t>& shape) {
+  std::vector<const char*> pointers;
+  for (const std::string& text : texts) {
+    if (text.find('\0') != std::string::npos) {
+      throw Error(ErrorKind::format, "a text holds a zero byte",
+                  {.file = impl_->target.string(), .key = dataset});
+    }
+    pointers.push_back(text.c_str());
+  }
+  const Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type.id(), H5T_VARIABLE);
+  H5Tset_cset(type.id(), H5T_CSET_UTF8);
+  impl_->write_whole(dataset, type.id(), type.id(), texts.size(), shape, pointers.data());
+}
+
+void Hdf5Writer::write_text(const std::string& dataset, const std::string& text) {
+  write_texts(dataset, std::span(&text, 1), {});
+}
+
+void Hdf5Writer::write_booleans(const std::string& dataset, std::span<const std::uint8_t> values,
+                                const std::vector<std::uint64_t>& shape) {
+  const Hdf5Handle type(H5Tenum_create(H5T_STD_I8LE), H5Tclose);
+  for (const auto& [name, value] : {std::pair{"FALSE", 0}, std::pair{"TRUE", 1}}) {
+    const auto stored = static_cast<std::int8_t>(value);
+    H5Tenum_insert(type.id(), name, &stored);
+  }
+  impl_->write_whole(dataset, type.id(), type.id(), values.size(), shape, values.data());
+}
+
+void Hdf5Writer::create_group(const std::string& path) { impl_->create_group(path); }
 
 template <Hdf5Element T>
 void Hdf5Writer::create_rows(const std::string& dataset,

@@ -1,0 +1,157 @@
+// Question: does the HDF5 reader give back what NIR files need (texts, booleans, scalars, empty
+// groups), and does it refuse what lies outside the file or was never stored?
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <hdf5.h>
+
+#include <neurojoule/core/atomic_file.hpp>
+#include <neurojoule/core/hdf5_file.hpp>
+
+#include "support/thrown.hpp"
+
+using namespace nj;
+using nj::testing::message_of;
+using nj::testing::TemporaryFolder;
+using nj::testing::thrown;
+
+namespace {
+
+void write_example(const std::filesystem::path& file) {
+  Hdf5Writer writer(file);
+  writer.write_text("/version", "1.0 \u03b1");
+  writer.write_texts("/edges", std::vector<std::string>{"a", "", "long name", "b"}, {2, 2});
+  writer.write_texts("/none", std::vector<std::string>{}, {0, 2});
+  writer.write_booleans("/flags", std::vector<std::uint8_t>{1, 0, 1}, {3});
+  writer.write<double>("/scalar", std::vector<double>{0.5}, {});
+  writer.write<float>("/list", std::vector<float>{1.0F, 2.0F}, {2});
+  writer.create_group("/empty/inner");
+  writer.create_group("/empty");
+  writer.commit();
+}
+
+/// A file that HDF5 itself writes, for what our writer cannot say.
+hid_t create(const std::filesystem::path& file) {
+  return H5Fcreate(file.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+}
+
+}  // namespace
+
+TEST_CASE("texts, booleans, scalars and empty groups are read back") {
+  const TemporaryFolder folder;
+  write_example(folder / "a.h5");
+  const Hdf5Reader reader(folder / "a.h5");
+  CHECK(reader.read_text("/version", 100) == "1.0 \u03b1");
+  CHECK(reader.shape("/version").empty());
+  CHECK(reader.read_texts("/edges", 4, 100) == std::vector<std::string>{"a", "", "long name", "b"});
+  CHECK(reader.shape("/edges") == std::vector<std::uint64_t>{2, 2});
+  CHECK(reader.read_texts("/none", 4, 100).empty());
+  CHECK(reader.read_booleans("/flags", 3) == std::vector<std::uint8_t>{1, 0, 1});
+  CHECK(reader.shape("/scalar").empty());
+  CHECK(reader.read<double>("/scalar", 1) == std::vector<double>{0.5});
+  CHECK(reader.kind("/") == Hdf5Kind::group);
+  CHECK(reader.kind("/empty") == Hdf5Kind::group);
+  CHECK(reader.kind("/edges") == Hdf5Kind::dataset);
+  CHECK(reader.members("/empty") == std::vector<std::string>{"inner"});
+  CHECK(reader.members("/empty/inner").empty());
+  CHECK(reader.element_type("/version").element == Hdf5Class::text);
+  CHECK(reader.element_type("/flags").element == Hdf5Class::boolean);
+  CHECK(reader.element_type("/list").element == Hdf5Class::real);
+  CHECK(reader.element_type("/list").bytes == 4);
+  CHECK(reader.element_type("/scalar").bytes == 8);
+}
+
+TEST_CASE("over a thousand texts are compressed, and equal content gives equal bytes") {
+  const TemporaryFolder folder;
+  std::vector<std::string> texts(3000);
+  for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = "node" + std::to_string(i % 7);
+  for (const char* name : {"a.h5", "b.h5"}) {
+    Hdf5Writer writer(folder / name);
+    writer.write_texts("/t", texts, {1500, 2});
+    writer.commit();
+  }
+  CHECK(Hdf5Reader(folder / "a.h5").read_texts("/t", 3000, 1 << 20) == texts);
+  CHECK(read_file(folder / "a.h5", 1 << 24) == read_file(folder / "b.h5", 1 << 24));
+}
+
+TEST_CASE("texts of fixed length end at their first zero") {
+  const TemporaryFolder folder;
+  const hid_t file = create(folder / "a.h5");
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, 4);
+  const hsize_t two = 2;
+  const hid_t space = H5Screate_simple(1, &two, nullptr);
+  const hid_t dataset = H5Dcreate2(file, "/t", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, "ab\0\0abcd");
+  H5Dclose(dataset);
+  H5Sclose(space);
+  H5Tclose(type);
+  H5Fclose(file);
+  const Hdf5Reader reader(folder / "a.h5");
+  CHECK(reader.read_texts("/t", 2, 8) == std::vector<std::string>{"ab", "abcd"});
+  CHECK(thrown([&] { (void)reader.read_texts("/t", 2, 7); })->kind() == ErrorKind::capacity);
+}
+
+TEST_CASE("texts and booleans are bounded and checked before they are used") {
+  const TemporaryFolder folder;
+  write_example(folder / "a.h5");
+  const std::string name = (folder / "a.h5").string();
+  const Hdf5Reader reader(folder / "a.h5");
+  CHECK(message_of([&] { (void)reader.read_texts("/edges", 3, 100); }) ==
+        name + ": /edges: has more than 3 elements");
+  // "a", "", "long name", "b" with their final zeros are 2 + 1 + 10 + 2 bytes; HDF5 does not ask
+  // for the empty one.
+  CHECK(message_of([&] { (void)reader.read_texts("/edges", 4, 13); }) ==
+        name + ": /edges: has more than 13 bytes of text");
+  CHECK(message_of([&] { (void)reader.read_text("/list", 9); }) == name + ": /list: expected text");
+  CHECK(message_of([&] { (void)reader.read_text("/none", 9); }) ==
+        name + ": /none: expected one text");
+  CHECK(message_of([&] { (void)reader.read_booleans("/list", 9); }) ==
+        name + ": /list: expected booleans");
+  CHECK(message_of([&] { (void)reader.kind("/no/such"); }) == name + ": /no/such: no such object");
+  Hdf5Writer writer(folder / "b.h5");
+  CHECK(message_of([&] { writer.write_text("/t", std::string("a\0b", 3)); }) ==
+        (folder / "b.h5").string() + ": /t: a text holds a zero byte");
+  CHECK(thrown([&] { writer.write_texts("/t", std::vector<std::string>{"a"}, {2}); })->kind() ==
+        ErrorKind::shape);
+}
+
+TEST_CASE("what lies outside the file is not followed") {
+  const TemporaryFolder folder;
+  write_example(folder / "other.h5");
+  const hid_t file = create(folder / "a.h5");
+  H5Lcreate_external((folder / "other.h5").c_str(), "/", file, "/far", H5P_DEFAULT, H5P_DEFAULT);
+  H5Lcreate_soft("/", file, "/soft", H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_external(properties, (folder / "other.h5").c_str(), 0, 8);
+  const hsize_t eight = 8;
+  const hid_t space = H5Screate_simple(1, &eight, nullptr);
+  H5Dclose(H5Dcreate2(file, "/outside", H5T_STD_U8LE, space, H5P_DEFAULT, properties, H5P_DEFAULT));
+  H5Sclose(space);
+  H5Pclose(properties);
+  H5Fclose(file);
+  const std::string name = (folder / "a.h5").string();
+  const Hdf5Reader reader(folder / "a.h5");
+  CHECK(message_of([&] { (void)reader.read_text("/far/version", 9); }) ==
+        name + ": /far: is a link to elsewhere");
+  CHECK(message_of([&] { (void)reader.members("/soft"); }) ==
+        name + ": /soft: is a link to elsewhere");
+  CHECK(message_of([&] { (void)reader.read<std::uint8_t>("/outside", 8); }) ==
+        name + ": /outside: its values lie in another file");
+}
+
+TEST_CASE("a dataset that claims values which were never written is refused") {
+  const TemporaryFolder folder;
+  const hid_t file = create(folder / "a.h5");
+  const hsize_t many = hsize_t{1} << 30;
+  const hid_t space = H5Screate_simple(1, &many, nullptr);
+  H5Dclose(H5Dcreate2(file, "/x", H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  H5Sclose(space);
+  H5Fclose(file);
+  CHECK(message_of([&] {
+          (void)Hdf5Reader(folder / "a.h5").read<double>("/x", std::uint64_t{1} << 40);
+        }) == (folder / "a.h5").string() + ": /x: its values were never written");
+}
