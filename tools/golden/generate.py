@@ -60,7 +60,7 @@ def flat(result):
 
 def save_golden(path, codes, scale, logits, lifs, sums):
     packing = dict(compression="gzip", compression_opts=9, shuffle=True)
-    with h5py.File(path, "w", libver="latest") as file:
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:  # Debian 12 reads HDF5 1.10
         file.create_dataset("input", data=codes, **packing).attrs["scale"] = scale
         file["logits"] = logits.numpy()
         for name, spikes in lifs.items():
