@@ -1,0 +1,200 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/core/spike_tensor.hpp"
+#include "neurojoule/models/kernels.hpp"
+
+// Sums of a convolution for a block of output positions and all time steps of one sample.
+//
+// Blocks are independent, so they may run in parallel; their size changes no bit of any result.
+namespace nj {
+
+/// A convolution and the maps it connects. A linear layer on tokens is the 1 x 1 case.
+struct ConvolutionGeometry {
+  std::uint32_t in_channels = 0;
+  std::uint32_t out_channels = 0;
+  std::uint32_t groups = 1;
+  std::uint32_t kernel_y = 1;
+  std::uint32_t kernel_x = 1;
+  std::uint32_t stride_y = 1;
+  std::uint32_t stride_x = 1;
+  std::uint32_t padding_y = 0;
+  std::uint32_t padding_x = 0;
+  std::uint32_t dilation_y = 1;
+  std::uint32_t dilation_x = 1;
+  std::uint32_t in_height = 1;
+  std::uint32_t in_width = 1;
+  std::uint32_t out_height = 1;
+  std::uint32_t out_width = 1;
+
+  /// Input channels that one output channel sees, and output channels that see one input channel.
+  [[nodiscard]] std::uint32_t group_inputs() const { return in_channels / groups; }
+  [[nodiscard]] std::uint32_t group_outputs() const { return out_channels / groups; }
+  /// Weight rows of one group: kernel_y * kernel_x * group_inputs().
+  [[nodiscard]] std::uint64_t group_rows() const {
+    return std::uint64_t{kernel_y} * kernel_x * group_inputs();
+  }
+  [[nodiscard]] std::uint64_t out_positions() const {
+    return std::uint64_t{out_height} * out_width;
+  }
+};
+
+/// Bytes of a line: what one weight row holds of one tile of output channels.
+inline constexpr std::uint32_t line_bytes = 64;
+
+/// The events of all time steps of a train, sorted by step, group of channels and position.
+class InputEvents {
+ public:
+  /// Consecutive events of one step, group and map row.
+  struct Run {
+    const std::uint32_t* offsets = nullptr;  ///< (x * group channels + channel) * line_bytes
+    const std::int16_t* values = nullptr;    ///< nullptr for binary trains
+    std::size_t count = 0;
+  };
+
+  /// `groups` divides the train's channels; see `event_groups`.
+  /// Throws: Error(capacity) when there are 2^32 events or more, or a map row is too long.
+  InputEvents(const SpikeTrain& train, std::uint32_t groups);
+
+  [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
+  [[nodiscard]] std::uint32_t groups() const { return groups_; }
+  [[nodiscard]] bool graded() const { return graded_; }
+  /// The smallest and the largest value, with 0 between: 0 and 1 for binary trains.
+  [[nodiscard]] std::int32_t min_value() const { return min_value_; }
+  [[nodiscard]] std::int32_t max_value() const { return max_value_; }
+  [[nodiscard]] std::uint64_t count() const { return offsets_.size(); }
+
+  /// The events at x_begin <= x < x_end of map row `y`.
+  [[nodiscard]] Run run(std::uint32_t t, std::uint32_t group, std::uint32_t y,
+                        std::uint32_t x_begin, std::uint32_t x_end) const {
+    const std::size_t row = ((std::size_t{t} * groups_ + group) * height_ + y) * width_;
+    const std::uint32_t begin = first_[row + x_begin];
+    return {offsets_.data() + begin, graded_ ? values_.data() + begin : nullptr,
+            first_[row + x_end] - begin};
+  }
+
+ private:
+  void note(std::int16_t value);
+  void fill_in_order(const SpikeTrain& train);
+  void fill_by_group(const SpikeTrain& train);
+
+  std::uint32_t timesteps_ = 0;
+  std::uint32_t groups_ = 1;
+  std::uint32_t height_ = 1;
+  std::uint32_t width_ = 1;
+  std::uint32_t group_channels_ = 1;
+  bool graded_ = false;
+  std::int32_t min_value_ = 0;
+  std::int32_t max_value_ = 0;
+  std::vector<std::uint32_t> offsets_;
+  std::vector<std::int16_t> values_;
+  std::vector<std::uint32_t> first_;  ///< [t, group, y, x] and the end
+};
+
+/// Weights of one layer, laid out for the kernels.
+///
+/// Tiles of output channels, each a line per weight row: 64 channels of 8 bits where every |weight|
+/// is at most 127, 32 channels of 16 bits, or 16 channels of float32. Byte 2 k of an 8-bit line is
+/// channel k and byte 2 k + 1 channel 32 + k, so that the two halves of 16-bit lanes are runs of
+/// channels. Layers with few channels per group (depthwise) keep plain rows instead.
+class ConvolutionWeights {
+ public:
+  enum class Kind : std::uint8_t { byte_lines, word_lines, float_lines, plain, plain_float };
+
+  /// `weights`: [out, in / groups, ky, kx], |value| <= 32767.
+  /// Throws: Error(shape) when the number of weights is wrong, Error(capacity) when a tile exceeds
+  /// 4 GiB.
+  ConvolutionWeights(const ConvolutionGeometry& geometry, std::span<const std::int16_t> weights);
+  ConvolutionWeights(const ConvolutionGeometry& geometry, std::span<const float> weights);
+
+  [[nodiscard]] const ConvolutionGeometry& geometry() const { return geometry_; }
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] bool is_float() const {
+    return kind_ == Kind::float_lines || kind_ == Kind::plain_float;
+  }
+  /// Largest |weight|.
+  [[nodiscard]] std::int32_t max_weight() const { return max_weight_; }
+  /// No sum, whole or partial, of inputs in [min_value, max_value] exceeds this magnitude.
+  [[nodiscard]] std::int64_t bound(std::int32_t min_value, std::int32_t max_value) const;
+  /// Whether `convolve` may write 16-bit sums for these events.
+  [[nodiscard]] bool fits_int16(const InputEvents& events) const;
+
+  /// Tiles of one group, and bytes between two tiles.
+  [[nodiscard]] std::size_t tiles() const { return tiles_; }
+  [[nodiscard]] std::size_t tile_channels() const;
+  [[nodiscard]] const std::byte* tile(std::uint32_t group, std::size_t tile) const {
+    return lines_.data() + (group * tiles_ + tile) * tile_bytes_;
+  }
+  /// Whether the bytes of channels k < 32 are stored with 128 added.
+  [[nodiscard]] bool biased() const { return kind_ == Kind::byte_lines && byte_block() < 2; }
+  /// How many weights are sure to fit an 8-bit sum.
+  [[nodiscard]] std::uint32_t byte_block() const {
+    return max_weight_ == 0 ? 127 : 127 / static_cast<std::uint32_t>(max_weight_);
+  }
+  /// Plain rows: [ky, kx, in_channels, group_outputs].
+  [[nodiscard]] const std::vector<std::int16_t>& plain() const { return plain_; }
+  [[nodiscard]] const std::vector<float>& plain_float() const { return plain_float_; }
+
+ private:
+  void measure(std::span<const std::int16_t> weights);
+
+  ConvolutionGeometry geometry_;
+  Kind kind_ = Kind::byte_lines;
+  std::int32_t max_weight_ = 0;
+  std::int64_t positive_ = 0;  ///< largest sum over an output channel of its positive weights
+  std::int64_t negative_ = 0;  ///< the same of the magnitudes of its negative weights
+  std::size_t tiles_ = 0;
+  std::size_t tile_bytes_ = 0;
+  AlignedVector<std::byte> lines_;
+  std::vector<std::int16_t> plain_;
+  std::vector<float> plain_float_;
+};
+
+/// The groups that `InputEvents` must be sorted by for a layer: its own, or 1 where groups are so
+/// narrow that channels stay together.
+std::uint32_t event_groups(const ConvolutionGeometry& geometry);
+
+/// The events that one output position sees in one step, as a piece of a list of row offsets.
+struct Window {
+  std::uint32_t begin = 0;
+  std::uint32_t count = 0;
+  std::uint32_t row = 0;  ///< of the sums
+};
+
+/// Buffers of `convolve`; one per thread, reused from call to call.
+struct ConvolutionScratch {
+  std::vector<Window> windows;
+  std::vector<Window> sorted;
+  std::vector<std::uint32_t> counts;
+  std::vector<std::uint32_t> offsets;
+  std::vector<std::int16_t> values;
+};
+
+/// Sums of the output positions [begin, end) (row-major) in all time steps:
+/// sums[(t * (end - begin) + p - begin) * padded(out_channels) + c]. Adds to `rows[t]` how many
+/// weight rows step t added; each stands for group_outputs() synaptic events. Padding is
+/// unspecified. 16-bit sums need `weights.fits_int16(events)`; 32-bit sums must fit as proven by
+/// `bound`. Float sums are added in the order of (ky, kx, input channel).
+void convolve(const ConvolutionWeights& weights, const InputEvents& events, std::size_t begin,
+              std::size_t end, ConvolutionScratch& scratch, std::int16_t* sums,
+              std::span<std::uint64_t> rows);
+void convolve(const ConvolutionWeights& weights, const InputEvents& events, std::size_t begin,
+              std::size_t end, ConvolutionScratch& scratch, std::int32_t* sums,
+              std::span<std::uint64_t> rows);
+void convolve(const ConvolutionWeights& weights, const InputEvents& events, std::size_t begin,
+              std::size_t end, ConvolutionScratch& scratch, float* sums,
+              std::span<std::uint64_t> rows);
+
+/// The same from the plain tensor, one input at a time.
+void convolve_ref(const ConvolutionGeometry& geometry, std::span<const std::int16_t> weights,
+                  const SpikeTrain& input, std::size_t begin, std::size_t end, std::int32_t* sums,
+                  std::span<std::uint64_t> rows);
+void convolve_ref(const ConvolutionGeometry& geometry, std::span<const float> weights,
+                  const SpikeTrain& input, std::size_t begin, std::size_t end, float* sums,
+                  std::span<std::uint64_t> rows);
+
+}  // namespace nj
