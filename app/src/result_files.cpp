@@ -83,11 +83,11 @@ void write_spikes(const PreparedRun& prepared, const ChipResult& chip,
         writer.write<std::uint64_t>(path, words, {steps, spikes->words_per_step()});
       } else {
         const auto& graded = std::get<GradedTensor>(*train);
-        std::vector<std::uint8_t> values;
+        std::vector<std::int16_t> values;
         for (std::uint32_t t = 0; t < steps; ++t) {
           values.insert(values.end(), graded.step(t).begin(), graded.step(t).end());
         }
-        writer.write<std::uint8_t>(path, values,
+        writer.write<std::int16_t>(path, values,
                                    {steps, shape.height, shape.width, shape.channels});
       }
       writer.attribute(path, "shape", to_string(shape));

@@ -12,6 +12,7 @@ StepCounts& StepCounts::operator+=(const StepCounts& other) {
   attention_coincidences += other.attention_coincidences;
   attention_accumulates += other.attention_accumulates;
   neuron_updates += other.neuron_updates;
+  stream_additions += other.stream_additions;
   saturations += other.saturations;
   return *this;
 }

@@ -11,6 +11,8 @@
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/yaml.hpp"
 
+#include "layer_rules.hpp"
+
 namespace nj {
 
 struct Network::Graph {
@@ -21,9 +23,11 @@ struct Network::Graph {
   std::vector<LayerSpec> layers;
   std::vector<std::vector<Operand>> operands;   ///< in port order
   std::vector<std::vector<LayerId>> consumers;  ///< ascending
-  std::vector<FeatureShape> shapes;
-  std::vector<std::optional<std::uint32_t>> max_outputs;
+  std::vector<LayerOutput> outputs;
+  std::vector<bool> streams;
   std::map<std::string, LayerId, std::less<>> by_name;
+
+  void mark_streams();
 };
 
 namespace {
@@ -36,18 +40,9 @@ using Draft = Network::Draft;
   throw Error(kind, message, {.key = layer});
 }
 
-std::vector<Port> ports_of(const Operator& op) {
-  if (std::holds_alternative<Input>(op)) return {};
-  if (std::holds_alternative<ResidualAdd>(op)) return {Port::input, Port::residual};
-  if (std::holds_alternative<SpikingSelfAttention>(op)) {
-    return {Port::query, Port::key, Port::value};
-  }
-  return {Port::input};
-}
-
 /// Puts a draft's operands into port order. Throws when ports are missing, double or foreign.
 void sort_operands(Draft& draft) {
-  const std::vector<Port> ports = ports_of(draft.op);
+  const std::vector<Port> ports = operand_ports(draft.op);
   if (draft.operands.size() != ports.size()) {
     fail(ErrorKind::shape, draft.name,
          fmt::format("{} takes {} operands, got {}", kind_name(draft.op), ports.size(),
@@ -103,131 +98,38 @@ std::vector<std::size_t> topological_order(const std::vector<std::vector<std::si
   return order;
 }
 
-/// Output shape and largest value of one layer from those of its operands.
-class ShapeRule {
- public:
-  struct Source {
-    std::string name;
-    FeatureShape shape;
-    std::optional<std::uint32_t> max_output;
-  };
-  struct Result {
-    FeatureShape shape;
-    std::optional<std::uint32_t> max_output;
-  };
-  ShapeRule(const std::string& name, const std::vector<Source>& sources)
-      : name_(name), sources_(sources) {}
-
-  Result operator()(const Input& input) const {
-    const FeatureShape& s = input.shape;
-    if (s.channels == 0 || s.height == 0 || s.width == 0) refuse("has an empty shape");
-    if (input.max_value == 0) refuse("its largest value must be at least 1");
-    return {s, input.max_value};
-  }
-  Result operator()(const Conv2d& conv) const {
-    require_spikes(0);
-    const FeatureShape& s = sources_[0].shape;
-    if (conv.kernel == 0 || conv.stride == 0 || conv.out_channels == 0) {
-      refuse("kernel, stride and channels must be at least 1");
-    }
-    if (conv.padding >= conv.kernel) refuse("padding must be smaller than the kernel");
-    require_channels(conv.in_channels);
-    return {{conv.out_channels, window(s.height, conv.kernel, conv.stride, conv.padding),
-             window(s.width, conv.kernel, conv.stride, conv.padding)},
-            std::nullopt};
-  }
-  Result operator()(const Lif& lif) const {
-    if (sources_[0].max_output) {
-      refuse(fmt::format("needs a current, '{}' sends spikes", sources_[0].name));
-    }
-    if (!(lif.tau >= 1.0) || !(lif.v_threshold > 0.0)) {
-      refuse("needs tau >= 1 and a threshold above 0");
-    }
-    return {sources_[0].shape, 1};
-  }
-  Result operator()(const MaxPool2d& pool) const {
-    require_binary(0);
-    if (pool.kernel == 0 || pool.stride == 0 || pool.padding >= pool.kernel) {
-      refuse("needs kernel and stride of at least 1 and padding below the kernel");
-    }
-    const FeatureShape& s = sources_[0].shape;
-    return {{s.channels, window(s.height, pool.kernel, pool.stride, pool.padding),
-             window(s.width, pool.kernel, pool.stride, pool.padding)},
-            1};
-  }
-  Result operator()(const ResidualAdd&) const {
-    require_spikes(0);
-    require_spikes(1);
-    require_equal(0, 1);
-    const std::uint32_t sum = *sources_[0].max_output + *sources_[1].max_output;
-    if (sum > 255) refuse(fmt::format("its sum can reach {}, above 255", sum));
-    return {sources_[0].shape, sum};
-  }
-  Result operator()(const SpikingSelfAttention& attention) const {
-    for (std::size_t i = 0; i < 3; ++i) require_binary(i);
-    require_equal(0, 1);
-    require_equal(0, 2);
-    const std::uint32_t channels = sources_[0].shape.channels;
-    if (attention.heads == 0 || channels % attention.heads != 0) {
-      refuse(fmt::format("{} channels do not divide into {} heads", channels, attention.heads));
-    }
-    if (!(attention.scale > 0.0)) refuse("its scale must be above 0");
-    return {sources_[0].shape, std::nullopt};
-  }
-  Result operator()(const ClassifierHead& head) const {
-    require_spikes(0);
-    require_channels(head.in_channels);
-    if (head.classes == 0) refuse("needs at least one class");
-    return {{head.classes, 1, 1}, std::nullopt};
-  }
-
- private:
-  [[noreturn]] void refuse(const std::string& message) const {
-    fail(ErrorKind::shape, name_, message);
-  }
-  [[nodiscard]] std::uint32_t window(std::uint32_t size, std::uint32_t kernel, std::uint32_t stride,
-                                     std::uint32_t padding) const {
-    const std::uint64_t padded = std::uint64_t{size} + 2 * std::uint64_t{padding};
-    if (padded < kernel) {
-      refuse(fmt::format("a window of {} does not fit {} with padding {}", kernel, size, padding));
-    }
-    return static_cast<std::uint32_t>((padded - kernel) / stride + 1);
-  }
-  void require_channels(std::uint32_t expected) const {
-    if (sources_[0].shape.channels != expected) {
-      refuse(fmt::format("expects {} channels, '{}' sends {}", expected, sources_[0].name,
-                         to_string(sources_[0].shape)));
-    }
-  }
-  void require_spikes(std::size_t i) const {
-    if (!sources_[i].max_output) {
-      refuse(fmt::format("needs spikes, '{}' gives a current", sources_[i].name));
-    }
-  }
-  void require_binary(std::size_t i) const {
-    if (sources_[i].max_output != 1U) {
-      refuse(fmt::format("needs binary spikes, which '{}' does not send", sources_[i].name));
-    }
-  }
-  void require_equal(std::size_t a, std::size_t b) const {
-    if (sources_[a].shape != sources_[b].shape) {
-      refuse(fmt::format("operands differ in shape: '{}' {} and '{}' {}", sources_[a].name,
-                         to_string(sources_[a].shape), sources_[b].name,
-                         to_string(sources_[b].shape)));
-    }
-  }
-
-  const std::string& name_;
-  const std::vector<Source>& sources_;
-};
-
 }  // namespace
 
 std::string_view to_string(Port port) {
-  static constexpr std::array names = {std::string_view{"input"}, std::string_view{"query"},
-                                       std::string_view{"key"}, std::string_view{"value"},
-                                       std::string_view{"residual"}};
+  static constexpr std::array<std::string_view, 6> names = {"input", "query",    "key",
+                                                            "value", "residual", "gate"};
   return names.at(static_cast<std::size_t>(port));
+}
+
+/// A current is a stream from the layer that makes it on: marks what reaches a summing layer, from
+/// the last layer to the first, then what comes out of one.
+void Network::Graph::mark_streams() {
+  streams.assign(layers.size(), false);
+  const auto sums = [&](std::size_t i) {
+    return std::holds_alternative<ResidualAdd>(layers[i].op) ||
+           std::holds_alternative<AveragePool2d>(layers[i].op);
+  };
+  for (std::size_t i = layers.size(); i-- > 0;) {
+    if (!outputs[i].is_current || std::holds_alternative<ClassifierHead>(layers[i].op)) continue;
+    streams[i] = sums(i);
+    for (const LayerId consumer : consumers[i]) {
+      const Operator& op = layers[consumer.index].op;
+      const bool passes = std::holds_alternative<MaxPool2d>(op) && streams[consumer.index];
+      if (passes || sums(consumer.index) || std::holds_alternative<ClassifierHead>(op)) {
+        streams[i] = true;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (std::holds_alternative<MaxPool2d>(layers[i].op) && outputs[i].is_current) {
+      streams[i] = streams[operands[i][0].source.index];
+    }
+  }
 }
 
 Network Network::build(std::vector<Draft> drafts) {
@@ -256,24 +158,23 @@ Network Network::build(std::vector<Draft> drafts) {
     Draft& draft = drafts[draft_index];
     const LayerId id{static_cast<std::uint32_t>(boost::add_vertex(graph->topology))};
     id_of[draft_index] = id;
-    std::vector<ShapeRule::Source> inputs;
+    std::vector<LayerSource> inputs;
     std::vector<Operand> operands;
     for (std::size_t k = 0; k < draft.operands.size(); ++k) {
       const LayerId source = id_of[sources[draft_index][k]];
       boost::add_edge(source.index, id.index, draft.operands[k].port, graph->topology);
       operands.push_back({source, draft.operands[k].port});
-      inputs.push_back({graph->layers[source.index].name, graph->shapes[source.index],
-                        graph->max_outputs[source.index]});
+      inputs.push_back({graph->layers[source.index].name, graph->outputs[source.index]});
     }
-    const auto [shape, max_output] = std::visit(ShapeRule(draft.name, inputs), draft.op);
+    const LayerOutput output = output_of(draft.name, draft.op, inputs);
+    const FeatureShape& shape = output.shape;
     if (shape.positions() > max_neurons || shape.neurons() > max_neurons) {
       fail(ErrorKind::capacity, draft.name, fmt::format("has more than {} neurons", max_neurons));
     }
     graph->by_name.emplace(draft.name, id);
     graph->layers.push_back({std::move(draft.name), draft.op});
     graph->operands.push_back(std::move(operands));
-    graph->shapes.push_back(shape);
-    graph->max_outputs.push_back(max_output);
+    graph->outputs.push_back(output);
   }
   graph->consumers.resize(graph->layers.size());
   for (std::uint32_t i = 0; i < graph->layers.size(); ++i) {
@@ -283,6 +184,7 @@ Network Network::build(std::vector<Draft> drafts) {
     }
     std::sort(graph->consumers[i].begin(), graph->consumers[i].end());
   }
+  graph->mark_streams();
   Network network;
   network.graph_ = std::move(graph);
   return network;
@@ -299,10 +201,17 @@ std::span<const Operand> Network::operands(LayerId id) const {
 std::span<const LayerId> Network::consumers(LayerId id) const {
   return graph_->consumers.at(id.index);
 }
-const FeatureShape& Network::output_shape(LayerId id) const { return graph_->shapes.at(id.index); }
-std::optional<std::uint32_t> Network::max_output(LayerId id) const {
-  return graph_->max_outputs.at(id.index);
+const FeatureShape& Network::output_shape(LayerId id) const {
+  return graph_->outputs.at(id.index).shape;
 }
+std::optional<std::uint32_t> Network::max_output(LayerId id) const {
+  const LayerOutput& output = graph_->outputs.at(id.index);
+  if (output.is_current) return std::nullopt;
+  return output.magnitude();
+}
+bool Network::is_binary(LayerId id) const { return graph_->outputs.at(id.index).is_binary(); }
+double Network::value_scale(LayerId id) const { return graph_->outputs.at(id.index).scale; }
+bool Network::is_stream(LayerId id) const { return graph_->streams.at(id.index); }
 
 std::optional<LayerId> Network::find(std::string_view name) const {
   if (!graph_) return std::nullopt;

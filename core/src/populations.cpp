@@ -1,45 +1,32 @@
-#include <fmt/format.h>
-
-#include "neurojoule/core/error.hpp"
 #include "neurojoule/core/network.hpp"
 
 namespace nj {
 namespace {
 
-/// The only consumer of `id` when it is a `Kind`. Throws when such a consumer is not the only one.
+/// The only consumer of `id`, when there is just one and it is a `Kind`.
 template <class Kind>
 std::optional<LayerId> sole_follower(const Network& network, LayerId id) {
-  for (const LayerId consumer : network.consumers(id)) {
-    if (!std::holds_alternative<Kind>(network.layer(consumer).op)) continue;
-    if (network.consumers(id).size() > 1) {
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("'{}' must be the only consumer of '{}'",
-                              network.layer(consumer).name, network.layer(id).name),
-                  {.key = network.layer(consumer).name});
-    }
-    return consumer;
-  }
-  return std::nullopt;
+  const auto consumers = network.consumers(id);
+  if (consumers.size() != 1) return std::nullopt;
+  if (!std::holds_alternative<Kind>(network.layer(consumers[0]).op)) return std::nullopt;
+  return consumers[0];
 }
 
 }  // namespace
 
 std::vector<Population> populations(const Network& network) {
   std::vector<Population> result;
+  std::vector<bool> placed(network.size(), false);
   for (std::uint32_t i = 0; i < network.size(); ++i) {
+    if (placed[i]) continue;
     const LayerId id{i};
-    const Operator& op = network.layer(id).op;
-    if (std::holds_alternative<Lif>(op)) continue;
-    if (std::holds_alternative<MaxPool2d>(op)) {
-      const LayerId source = network.operands(id)[0].source;
-      if (!std::holds_alternative<Lif>(network.layer(source).op)) {
-        throw Error(ErrorKind::unsupported, "pooling must follow its neurons",
-                    {.key = network.layer(id).name});
-      }
-      continue;
-    }
-    Population population{.lead = id, .lif = sole_follower<Lif>(network, id), .pool = std::nullopt};
+    Population population{.lead = id, .lif = std::nullopt, .pool = std::nullopt};
+    population.lif =
+        std::holds_alternative<Lif>(network.layer(id).op) ? id : sole_follower<Lif>(network, id);
     if (population.lif) population.pool = sole_follower<MaxPool2d>(network, *population.lif);
+    placed[i] = true;
+    if (population.lif) placed[population.lif->index] = true;
+    if (population.pool) placed[population.pool->index] = true;
     result.push_back(population);
   }
   return result;

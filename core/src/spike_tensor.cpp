@@ -43,7 +43,7 @@ GradedTensor::GradedTensor(std::uint32_t timesteps, FeatureShape shape)
 std::uint64_t GradedTensor::count(std::uint32_t t) const {
   const auto values = step(t);
   return static_cast<std::uint64_t>(
-      std::count_if(values.begin(), values.end(), [](std::uint8_t v) { return v != 0; }));
+      std::count_if(values.begin(), values.end(), [](std::int16_t v) { return v != 0; }));
 }
 
 std::uint64_t GradedTensor::count() const {
@@ -54,8 +54,11 @@ std::uint64_t GradedTensor::count() const {
 
 double GradedTensor::density() const { return ratio(count(), shape_.neurons() * timesteps_); }
 
-std::uint8_t GradedTensor::max() const {
-  return values_.empty() ? std::uint8_t{0} : *std::max_element(values_.begin(), values_.end());
+std::int16_t GradedTensor::min() const {
+  return values_.empty() ? std::int16_t{0} : *std::min_element(values_.begin(), values_.end());
+}
+std::int16_t GradedTensor::max() const {
+  return values_.empty() ? std::int16_t{0} : *std::max_element(values_.begin(), values_.end());
 }
 
 std::uint64_t count(const SpikeTrain& train, std::uint32_t t) {

@@ -13,14 +13,16 @@ namespace {
 constexpr std::uint64_t block_samples = 512;
 constexpr std::uint64_t chunk_samples = 64;
 
-/// Reorders `[T, H, W, C]` to `[T, C, H, W]`.
+/// Reorders `[T, H, W, C]` to `[T, C, H, W]`; frame values are 0..255.
 void copy_channels_first(const GradedTensor& frames, std::span<std::uint8_t> out) {
   const FeatureShape& shape = frames.shape();
   std::size_t at = 0;
   for (std::uint32_t t = 0; t < frames.timesteps(); ++t) {
     const auto values = frames.step(t);
     for (std::uint32_t c = 0; c < shape.channels; ++c) {
-      for (std::uint64_t i = c; i < values.size(); i += shape.channels) out[at++] = values[i];
+      for (std::uint64_t i = c; i < values.size(); i += shape.channels) {
+        out[at++] = static_cast<std::uint8_t>(values[i]);
+      }
     }
   }
 }

@@ -27,14 +27,14 @@ Frames frame_events(const EventStream& stream, const Framing& framing, std::int6
   const FeatureShape shape = frames.values.shape();
   const std::uint64_t steps = framing.timesteps;
   const auto duration = static_cast<std::uint64_t>(duration_us);
-  const auto limit = static_cast<std::uint8_t>(framing.max_value);
+  const auto limit = static_cast<std::int16_t>(framing.max_value);
   for (std::size_t i = 0; i < stream.events.size(); ++i) {
     const Event& event = stream.events[i];
     const auto t = std::min(static_cast<std::uint64_t>(event.t_us), duration);
     const std::uint64_t bin = framing.by == FrameBins::time
                                   ? std::min(steps * t / duration, steps - 1)
                                   : steps * i / stream.events.size();
-    std::uint8_t& value = frames.values.step(
+    std::int16_t& value = frames.values.step(
         static_cast<std::uint32_t>(bin))[shape.address(event.polarity, event.y, event.x)];
     if (framing.values == FrameValues::binary) {
       value = 1;

@@ -25,7 +25,7 @@ std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors) {
 /// Weights per output channel; 0 for layers without weights.
 std::uint64_t weights_per_channel(const Operator& op) {
   if (const auto* conv = std::get_if<Conv2d>(&op)) {
-    return saturating_product({conv->in_channels, conv->kernel, conv->kernel});
+    return saturating_product({conv->in_channels, conv->kernel.y, conv->kernel.x});
   }
   const auto* head = std::get_if<ClassifierHead>(&op);
   return head != nullptr ? head->in_channels : 0;

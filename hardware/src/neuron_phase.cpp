@@ -19,7 +19,7 @@ namespace {
   throw Error(ErrorKind::shape, message, where);
 }
 
-std::uint8_t value_at(const SpikeTrain& train, std::uint32_t t, std::uint64_t address) {
+std::int16_t value_at(const SpikeTrain& train, std::uint32_t t, std::uint64_t address) {
   if (const auto* spikes = std::get_if<SpikeTensor>(&train))
     return spikes->test(t, address) ? 1 : 0;
   return std::get<GradedTensor>(train).step(t)[address];
@@ -167,7 +167,7 @@ Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Unit& un
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
     for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
       for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
-        const std::uint8_t value = value_at(sums, t, plan.shape.address(c, y, x));
+        const std::int16_t value = value_at(sums, t, plan.shape.address(c, y, x));
         ++(value != 0 ? tally.active : tally.inactive);
         unit.clock += value != 0 ? plan.kind->times.neuron_update_active
                                  : plan.kind->times.neuron_update_inactive;
@@ -197,7 +197,7 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Pi
     return start + times(off_chip.word_time, words_read);
   };
   Unit unit{population, start, off_chip.axon_out, 0, packets};
-  for_each(*trace_[lead.index], t, [&](std::uint64_t address, std::uint8_t value) {
+  for_each(*trace_[lead.index], t, [&](std::uint64_t address, std::int16_t value) {
     const std::uint64_t position = address / shape.channels;
     unit.clock = std::max(unit.clock, read_until(address + 1));
     send(unit,
@@ -212,7 +212,7 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Pi
 }
 
 /// One packet to every slice that the spike reaches.
-void NeuronPhase::send(Unit& unit, Place place, std::uint8_t value) const {
+void NeuronPhase::send(Unit& unit, Place place, std::int16_t value) const {
   const Fan& fan = plan_.fans[unit.population];
   for (const std::uint32_t r : fan.at(std::uint64_t{place.y} * fan.shape.width + place.x)) {
     const auto& ports = plan_.receivers[r].ports;
@@ -232,9 +232,9 @@ void NeuronPhase::pool(Unit& unit, std::uint32_t slice, Place place) {
   const auto& window = std::get<MaxPool2d>(plan_.network.layer(layer).op);
   const FeatureShape& shape = plan_.fans[unit.population].shape;
   const Range rows =
-      reached(place.y, window.kernel, window.stride, window.padding, {0, shape.height});
+      reached(place.y, window.kernel.y, window.stride.y, window.padding.y, {0, shape.height});
   const Range columns =
-      reached(place.x, window.kernel, window.stride, window.padding, {0, shape.width});
+      reached(place.x, window.kernel.x, window.stride.x, window.padding.x, {0, shape.width});
   for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
     for (std::uint32_t x = columns.begin; x < columns.end; ++x) {
       ++tally_.slices[slice].pooled;

@@ -47,7 +47,7 @@ class NeuronPhase {
   Picoseconds run_neurons(std::uint32_t slice, std::uint32_t t, Unit& unit);
   Picoseconds run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit);
   Picoseconds run_head(std::uint32_t slice, std::uint32_t t, Unit& unit);
-  void send(Unit& unit, Place place, std::uint8_t value) const;
+  void send(Unit& unit, Place place, std::int16_t value) const;
   void pool(Unit& unit, std::uint32_t slice, Place place);
 
   const Plan& plan_;

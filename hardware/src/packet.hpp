@@ -14,7 +14,7 @@ struct Packet {
   std::uint32_t channel = 0;
   std::uint32_t y = 0;
   std::uint32_t x = 0;
-  std::uint8_t value = 1;
+  std::int16_t value = 1;
 };
 
 /// The packets that one core (or the I/O port) sends in one step: [first, last) of the step's list,

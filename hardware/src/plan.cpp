@@ -12,11 +12,11 @@ PortReach spread(const SlicePlan& slice, const FeatureShape& from, const Conv2d&
   PortReach reach;
   const Range rows{slice.place.row_begin, slice.place.row_end};
   for (std::uint32_t y = 0; y < from.height; ++y) {
-    reach.rows.push_back(reached(y, conv.kernel, conv.stride, conv.padding, rows));
+    reach.rows.push_back(reached(y, conv.kernel.y, conv.stride.y, conv.padding.y, rows));
   }
   for (std::uint32_t x = 0; x < from.width; ++x) {
     reach.columns.push_back(
-        reached(x, conv.kernel, conv.stride, conv.padding, {0, slice.shape.width}));
+        reached(x, conv.kernel.x, conv.stride.x, conv.padding.x, {0, slice.shape.width}));
   }
   reach.channels = {0, from.channels};
   return reach;

@@ -17,20 +17,44 @@ namespace {
   throw Error(ErrorKind::unsupported, message, where);
 }
 
+/// Throws for what no core can run.
+void require_supported(const Network& network, const Population& population) {
+  const Operator& op = network.layer(population.lead).op;
+  const bool drives =
+      std::holds_alternative<Conv2d>(op) || std::holds_alternative<SpikingSelfAttention>(op);
+  const bool known = drives || std::holds_alternative<Input>(op) ||
+                     std::holds_alternative<ResidualAdd>(op) ||
+                     std::holds_alternative<ClassifierHead>(op);
+  if (!known || network.is_stream(population.lead)) {
+    refuse(network, population.lead,
+           fmt::format("no core runs a layer of kind {}{}", kind_name(op),
+                       network.is_stream(population.lead) ? " on membrane streams" : ""));
+  }
+  if (drives && !population.lif) {
+    refuse(network, population.lead,
+           "drives no lif layer of its own, so no core can send its output");
+  }
+  if (std::holds_alternative<ClassifierHead>(op) && population.lif) {
+    refuse(network, *population.lif, "neurons driven by a head have no core");
+  }
+  const auto* conv = std::get_if<Conv2d>(&op);
+  if (conv && (conv->groups != 1 || conv->dilation != Extent(1))) {
+    refuse(network, population.lead, "no core runs a convolution with groups or dilation");
+  }
+  if (population.lif) {
+    const auto& lif = std::get<Lif>(network.layer(*population.lif).op);
+    if (lif.tau_synapse != 1.0 || lif.refractory != 0) {
+      refuse(network, *population.lif, "no core keeps a synaptic current or a refractory count");
+    }
+  }
+}
+
 /// The population that sends the spikes of each layer, where one does.
 std::vector<std::optional<std::uint32_t>> senders(const Network& network,
                                                   std::span<const Population> populations) {
   std::vector<std::optional<std::uint32_t>> sender(network.size());
   for (std::uint32_t p = 0; p < populations.size(); ++p) {
-    const Operator& op = network.layer(populations[p].lead).op;
-    const bool currents =
-        std::holds_alternative<Conv2d>(op) || std::holds_alternative<SpikingSelfAttention>(op);
-    if (currents && !populations[p].lif) {
-      refuse(network, populations[p].lead, "drives no lif layer, so no core can send its output");
-    }
-    if (std::holds_alternative<ClassifierHead>(op) && populations[p].lif) {
-      refuse(network, *populations[p].lif, "neurons driven by a head have no core");
-    }
+    require_supported(network, populations[p]);
     sender[populations[p].output().index] = p;
   }
   return sender;
@@ -55,7 +79,7 @@ PopulationGraph population_graph(const Network& network, std::span<const Populat
                fmt::format("layer \"{}\" reads it inside its population, before its pooling",
                            network.layer(populations[p].lead).name));
       }
-      const bool graded = network.max_output(operand.source).value_or(1) > 1;
+      const bool graded = !network.is_binary(operand.source);
       graph.edges.push_back({*producer, p, operand.port, graded});
       graph.depth[p] = std::max(graph.depth[p], graph.depth[*producer] + 1);
     }

@@ -187,8 +187,8 @@ std::uint64_t lif_narrow(const NarrowLif& lif, const NeuronRows& rows, const std
       const auto h = hn::Min(hn::Max(exact, min), max);
       const auto fires = hn::Not(hn::Lt(h, hn::LoadU(d, lif.threshold.data() + c)));
       hn::StoreU(hn::IfThenZeroElse(fires, h), d, membranes + i);
-      saturations += hn::CountTrue(d, hn::Ne(h, exact));
       const std::size_t count = std::min(lanes, rows.channels - c);
+      saturations += hwy::PopCount(mask_bits(d, hn::Ne(h, exact), count));
       writer.append(mask_bits(d, fires, count), static_cast<unsigned>(count));
     }
   }

@@ -30,7 +30,7 @@ void check_values(const std::vector<float>& values, std::uint64_t expected, cons
 
 std::optional<WeightShape> weight_shape(const Operator& op) {
   if (const auto* conv = std::get_if<Conv2d>(&op)) {
-    return WeightShape{conv->out_channels, conv->in_channels, conv->kernel};
+    return WeightShape{conv->out_channels, conv->in_channels / conv->groups, conv->kernel};
   }
   if (const auto* head = std::get_if<ClassifierHead>(&op)) {
     return WeightShape{head->classes, head->in_channels, 1};

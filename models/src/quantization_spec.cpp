@@ -73,15 +73,16 @@ WeightRule read_rule(const YamlNode& node, const WeightRule& base) {
   return rule;
 }
 
-FixedPointFormat read_membrane(const YamlNode& node) {
-  FixedPointFormat format;
+FixedPointFormat read_word(const YamlNode& node, FixedPointFormat format, bool choose_rounding) {
   if (const auto bits = node.find("bits")) {
     format.bits = static_cast<std::uint8_t>(bits->integer(4, 32));
   }
   if (const auto fraction = node.find("fraction_bits")) {
     format.fraction_bits = static_cast<std::uint8_t>(fraction->integer(0, 30));
   }
-  if (const auto rounding = node.find("rounding")) format.rounding = rounding->one_of(roundings);
+  if (choose_rounding) {
+    if (const auto rounding = node.find("rounding")) format.rounding = rounding->one_of(roundings);
+  }
   at_node(node, [&] { validate(format); });
   return format;
 }
@@ -133,7 +134,10 @@ QuantizationSpec read_quantization_spec(const YamlNode& node) {
       spec.layers.push_back({pattern, read_rule(rule, spec.default_rule), rule.location()});
     }
   }
-  if (const auto membrane = node.find("membrane")) spec.membrane = read_membrane(*membrane);
+  if (const auto membrane = node.find("membrane")) {
+    spec.membrane = read_word(*membrane, spec.membrane, true);
+  }
+  if (const auto stream = node.find("stream")) spec.stream = read_word(*stream, spec.stream, false);
   return spec;
 }
 
@@ -147,6 +151,8 @@ std::string to_yaml(const QuantizationSpec& spec, std::size_t indent) {
   text += fmt::format("{}membrane: {{bits: {}, fraction_bits: {}, rounding: {}}}\n", blanks,
                       spec.membrane.bits, spec.membrane.fraction_bits,
                       word_of(roundings, spec.membrane.rounding));
+  text += fmt::format("{}stream: {{bits: {}, fraction_bits: {}}}\n", blanks, spec.stream.bits,
+                      spec.stream.fraction_bits);
   return text;
 }
 

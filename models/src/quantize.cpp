@@ -1,11 +1,15 @@
 #include "neurojoule/models/quantize.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <memory>
+#include <span>
 #include <utility>
 
 #include <fmt/core.h>
+
+#include "convolution.hpp"
+#include "quantize_current.hpp"
 
 namespace nj {
 namespace {
@@ -13,44 +17,17 @@ namespace {
 using Layer = QuantizedNetwork::Layer;
 
 constexpr std::int64_t max_accumulator = (std::int64_t{1} << 31) - 1;
-constexpr std::int64_t max_wide_current = std::int64_t{1} << 46;  // times leak_q16 fits 64 bits
-constexpr std::int64_t max_narrow_current = (std::int64_t{1} << 30) - 1;
-constexpr int max_narrow_membrane_bits = 30;
 constexpr double max_head_sum = 4.0e18;
-
-Error layer_error(ErrorKind kind, const LayerSpec& layer, const std::string& message) {
-  return {kind, message, {.key = layer.name}};
-}
-
-double round_half_up(double x) { return std::floor(x + 0.5); }
-
-/// Bits of a two's-complement word that holds [-bound, bound].
-std::uint32_t word_bits(double bound) {
-  std::uint32_t bits = 1;
-  while (std::ldexp(1.0, static_cast<int>(bits) - 1) - 1.0 < bound) ++bits;
-  return bits;
-}
-
-template <class T>
-WeightRows<T> make_rows(std::span<const T> weight, const WeightShape& shape) {
-  WeightRows<T> rows{shape.out, padded(shape.out), {}};
-  const std::size_t window = std::size_t{shape.kernel} * shape.kernel;
-  rows.data.assign(window * shape.in * rows.stride, T{0});
-  for (std::size_t o = 0; o < shape.out; ++o) {
-    for (std::size_t i = 0; i < shape.in; ++i) {
-      for (std::size_t k = 0; k < window; ++k) {
-        rows.data[(k * shape.in + i) * rows.stride + o] = weight[(o * shape.in + i) * window + k];
-      }
-    }
-  }
-  return rows;
-}
 
 /// Quantizes one model layer by layer; `layers_` fills in topological order.
 class Quantizer {
  public:
   Quantizer(const Model& model, const QuantizationSpec& spec)
-      : model_(model), network_(model.network), spec_(spec), layers_(model.network.size()) {}
+      : model_(model),
+        network_(model.network),
+        spec_(spec),
+        layers_(model.network.size()),
+        float_default_(spec.default_rule.format.scheme == Scheme::float32) {}
 
   std::vector<Layer> run() {
     check_graph();
@@ -63,12 +40,10 @@ class Quantizer {
         add_convolution(id, rules[next_rule++]);
       } else if (const auto* head = std::get_if<ClassifierHead>(&op)) {
         add_head(id, *head, rules[next_rule++]);
-      } else if (const auto* attention = std::get_if<SpikingSelfAttention>(&op)) {
-        layers_[i].accumulator_bits = adder_bits(attention_bound(id, *attention));
-      } else if (std::holds_alternative<ResidualAdd>(op)) {
-        layers_[i].accumulator_bits = adder_bits(*network_.max_output(id));
-      } else if (const auto* lif = std::get_if<Lif>(&op)) {
-        add_neurons(id, *lif);
+      } else if (std::holds_alternative<Lif>(op)) {
+        add_neurons(id);
+      } else {
+        add_plain(id, op);
       }
     }
     return std::move(layers_);
@@ -80,14 +55,14 @@ class Quantizer {
     std::size_t heads = 0;
     for (std::uint32_t i = 0; i < network_.size(); ++i) {
       const LayerSpec& layer = network_.layer({i});
-      inputs += std::holds_alternative<Input>(layer.op) ? 1 : 0;
-      heads += std::holds_alternative<ClassifierHead>(layer.op) ? 1 : 0;
-      if (network_.max_output({i})) continue;
       const bool head = std::holds_alternative<ClassifierHead>(layer.op);
-      if (network_.consumers({i}).size() != (head ? 0U : 1U)) {
-        throw layer_error(
-            ErrorKind::unsupported, layer,
-            head ? "nothing may follow the head" : "its current must feed exactly one lif layer");
+      inputs += std::holds_alternative<Input>(layer.op) ? 1 : 0;
+      heads += head ? 1 : 0;
+      if (head && !network_.consumers({i}).empty()) {
+        throw layer_error(ErrorKind::unsupported, layer, "nothing may follow the head");
+      }
+      if (!head && !network_.max_output({i}) && network_.consumers({i}).empty()) {
+        throw layer_error(ErrorKind::unsupported, layer, "nothing reads its current");
       }
     }
     if (inputs != 1 || heads > 1) {
@@ -95,38 +70,106 @@ class Quantizer {
           ErrorKind::unsupported,
           fmt::format("expected one input and at most one head, got {} and {}", inputs, heads));
     }
-    populations(network_);
   }
 
   static std::uint32_t adder_bits(std::int64_t bound) {
     return std::min(32U, word_bits(static_cast<double>(bound)));
   }
 
-  [[nodiscard]] std::int64_t attention_bound(LayerId id, const SpikingSelfAttention& op) const {
-    const FeatureShape& shape = network_.output_shape(id);
-    return static_cast<std::int64_t>(shape.positions() * (shape.channels / op.heads));
+  /// Layers without weights and neurons.
+  void add_plain(LayerId id, const Operator& op) {
+    Layer& layer = layers_[id.index];
+    if (network_.max_output(id)) {
+      const bool adds =
+          std::holds_alternative<ResidualAdd>(op) || std::holds_alternative<AveragePool2d>(op);
+      if (adds) layer.accumulator_bits = adder_bits(*network_.max_output(id));
+      return;
+    }
+    if (!makes_current(op)) {
+      layer.is_float = layers_[network_.operands(id)[0].source.index].is_float;
+      if (!std::holds_alternative<MaxPool2d>(op)) {
+        layer.accumulator_bits = layer.is_float ? 32 : spec_.stream.bits;
+      }
+      return;
+    }
+    layer.is_float = float_default_;
+    layer.accumulator_bits = adder_bits(sum_bound(id));
+    finish_maker(id, units_of(id));
+  }
+
+  /// Largest accumulator of an attention or a sum of spikes.
+  [[nodiscard]] std::int64_t sum_bound(LayerId id) const {
+    const Operator& op = network_.layer(id).op;
+    const FeatureShape& shape = network_.output_shape(network_.operands(id)[0].source);
+    const auto tokens = static_cast<std::int64_t>(shape.positions());
+    if (const auto* attention = std::get_if<SpikingSelfAttention>(&op)) {
+      return tokens * (shape.channels / attention->heads);
+    }
+    const auto& sum = std::get<SpikeSum>(op);
+    return sum.axis == SumAxis::tokens ? tokens : shape.channels / sum.heads;
+  }
+
+  /// What the accumulators of a maker stand for.
+  [[nodiscard]] CurrentUnits units_of(LayerId maker) const {
+    const Operator& op = network_.layer(maker).op;
+    const std::size_t channels = network_.output_shape(maker).channels;
+    CurrentUnits units;
+    if (std::holds_alternative<Conv2d>(op)) {
+      const QuantizedTensor& tensor = layers_[maker.index].synapses->tensor;
+      units.scale = tensor.scales;
+      units.scale.resize(channels, tensor.scales[0]);
+      const double value = network_.value_scale(network_.operands(maker)[0].source);
+      for (double& scale : units.scale) scale *= value;
+      units.bias = model_.weights[maker.index]->bias;
+      units.bound.assign(channels, 0);
+      const std::size_t fan_in = tensor.integers.size() / channels;
+      for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
+        units.bound[i / fan_in] += std::abs(std::int64_t{tensor.integers[i]}) * max_input(maker);
+      }
+      return units;
+    }
+    const auto* attention = std::get_if<SpikingSelfAttention>(&op);
+    units.scale.assign(channels, attention ? attention->scale : std::get<SpikeSum>(op).scale);
+    units.bias.assign(channels, 0.0F);
+    units.bound.assign(channels, sum_bound(maker));
+    return units;
+  }
+
+  /// What the words of a stream stand for.
+  [[nodiscard]] CurrentUnits stream_units(std::size_t channels) const {
+    return {std::vector<double>(channels, std::ldexp(1.0, -spec_.stream.fraction_bits)),
+            std::vector<float>(channels, 0.0F),
+            std::vector<std::int64_t>(channels, spec_.stream.max() + 1)};
+  }
+
+  /// A stream, and a float32 current that is stored, is written in its final unit.
+  void finish_maker(LayerId id, const CurrentUnits& units) {
+    Layer& layer = layers_[id.index];
+    if (layer.is_float) {
+      if (own_neurons(network_, id)) return;
+      StreamWriter& writer = layer.writer.emplace();
+      writer.float_bias = units.bias;
+      writer.float_scale = static_cast<float>(units.scale.empty() ? 1.0 : units.scale[0]);
+    } else if (network_.is_stream(id)) {
+      layer.writer = stream_writer(network_.layer(id), spec_.stream, units);
+    }
   }
 
   [[nodiscard]] std::int64_t max_input(LayerId id) const {
     return *network_.max_output(network_.operands(id)[0].source);
   }
 
-  /// Threshold of a neuron in membrane units. Throws when it is below one.
-  [[nodiscard]] double threshold_units(const LayerSpec& layer, double v_threshold,
-                                       double scale) const {
-    const double units =
-        round_half_up(v_threshold / scale * std::ldexp(1.0, spec_.membrane.fraction_bits));
-    if (units < 1.0) {
-      throw layer_error(ErrorKind::numeric, layer,
-                        fmt::format("the threshold {} is below one membrane unit at scale {}; use "
-                                    "more fraction bits",
-                                    v_threshold, scale));
+  /// The neurons that read a maker's accumulators, directly or through MaxPool2d.
+  void collect_neurons(LayerId id, std::vector<LayerId>& neurons) const {
+    for (const LayerId consumer : network_.consumers(id)) {
+      const Operator& op = network_.layer(consumer).op;
+      if (std::holds_alternative<Lif>(op)) neurons.push_back(consumer);
+      if (std::holds_alternative<MaxPool2d>(op)) collect_neurons(consumer, neurons);
     }
-    return units;
   }
 
   void require_threshold_fits(const LayerSpec& layer, double v_threshold, double scale) const {
-    const double units = threshold_units(layer, v_threshold, scale);
+    const double units = threshold_units(layer, spec_.membrane, v_threshold, scale);
     if (units <= static_cast<double>(spec_.membrane.max())) return;
     throw layer_error(
         ErrorKind::capacity, layer,
@@ -136,21 +179,29 @@ class Quantizer {
   }
 
   /// Weights whose thresholds all fit the membrane word.
-  [[nodiscard]] QuantizedTensor fit_tensor(const LayerSpec& layer, const LayerWeights& weights,
-                                           std::size_t channels, const WeightRule& rule,
-                                           double v_threshold) const {
+  [[nodiscard]] QuantizedTensor fit_tensor(LayerId id, const LayerWeights& weights,
+                                           std::size_t channels, const WeightRule& rule) const {
+    const LayerSpec& layer = network_.layer(id);
     QuantizedTensor tensor = quantize_tensor(weights.weight, channels, rule);
+    std::vector<LayerId> neurons;
+    if (!network_.is_stream(id)) collect_neurons(id, neurons);
+    double v_threshold = 0.0;
+    for (const LayerId lif : neurons) {
+      v_threshold = std::max(v_threshold, std::get<Lif>(network_.layer(lif).op).v_threshold);
+    }
+    if (neurons.empty()) return tensor;
+    const double value = network_.value_scale(network_.operands(id)[0].source);
     const double least = v_threshold * std::ldexp(1.0, spec_.membrane.fraction_bits) /
-                         static_cast<double>(spec_.membrane.max());
+                         (static_cast<double>(spec_.membrane.max()) * value);
     const auto [smallest, largest] =
         std::minmax_element(tensor.scales.begin(), tensor.scales.end());
     const bool all_zero = std::all_of(weights.weight.begin(), weights.weight.end(),
                                       [](float w) { return w == 0.0F; });
     if (rule.scale_rule == ScaleRule::fixed) {
-      require_threshold_fits(layer, v_threshold, *smallest);
+      require_threshold_fits(layer, v_threshold, *smallest * value);
       return tensor;
     }
-    if (!all_zero) require_threshold_fits(layer, v_threshold, *largest);
+    if (!all_zero) require_threshold_fits(layer, v_threshold, *largest * value);
     if (*smallest >= least) return tensor;
     return quantize_tensor(weights.weight, channels, rule, least);
   }
@@ -162,32 +213,57 @@ class Quantizer {
     Layer& result = layers_[id.index];
     Synapses& synapses = result.synapses.emplace();
     synapses.format = rule.format;
-    if (rule.format.scheme == Scheme::float32) {
-      synapses.float_weight = weights.weight;
-      synapses.float_rows = make_rows<float>(weights.weight, shape);
-      result.accumulator_bits = 32;
-      return;
+    result.is_float = rule.format.scheme == Scheme::float32;
+    if (network_.is_stream(id) && result.is_float != float_default_) {
+      throw layer_error(ErrorKind::unsupported, layer,
+                        fmt::format("its stream is {}, so its weights must be too",
+                                    float_default_ ? "float32" : "made of integers"));
     }
-    const auto& lif = std::get<Lif>(network_.layer(network_.consumers(id)[0]).op);
-    synapses.tensor = fit_tensor(layer, weights, shape.out, rule, lif.v_threshold);
-    synapses.rows = make_rows<std::int16_t>(synapses.tensor.integers, shape);
-    synapses.max_weight = max_magnitude(synapses.tensor);
+    if (result.is_float) {
+      const auto value = static_cast<float>(network_.value_scale(network_.operands(id)[0].source));
+      synapses.float_weight = weights.weight;
+      for (float& w : synapses.float_weight) w *= value;
+      synapses.laid_out =
+          std::make_shared<ConvolutionWeights>(geometry(id), std::span(synapses.float_weight));
+      result.accumulator_bits = 32;
+      return finish_maker(id, {{1.0}, weights.bias, {}});
+    }
+    synapses.tensor = fit_tensor(id, weights, shape.out, rule);
+    synapses.laid_out =
+        std::make_shared<ConvolutionWeights>(geometry(id), std::span(synapses.tensor.integers));
+    const std::int32_t max_weight = synapses.laid_out->max_weight();
     const auto inputs = static_cast<std::int64_t>(shape.fan_in()) * max_input(id);
-    if (inputs > max_accumulator / std::max(1, synapses.max_weight)) {
+    if (inputs > max_accumulator / std::max(1, max_weight)) {
       throw layer_error(
           ErrorKind::capacity, layer,
           fmt::format("{} inputs of up to {} times weights of up to {} need an accumulator of {} "
                       "bits, over 32",
-                      shape.fan_in(), max_input(id), synapses.max_weight,
-                      word_bits(static_cast<double>(inputs) * synapses.max_weight)));
+                      shape.fan_in(), max_input(id), max_weight,
+                      word_bits(static_cast<double>(inputs) * max_weight)));
     }
     result.accumulator_bits = adder_bits(inputs * largest_integer(rule.format));
+    finish_maker(id, units_of(id));
   }
 
-  static std::int32_t max_magnitude(const QuantizedTensor& tensor) {
-    std::int32_t max = 0;
-    for (const std::int16_t w : tensor.integers) max = std::max(max, std::abs(std::int32_t{w}));
-    return max;
+  [[nodiscard]] ConvolutionGeometry geometry(LayerId id) const {
+    const auto& conv = std::get<Conv2d>(network_.layer(id).op);
+    const FeatureShape& in = network_.output_shape(network_.operands(id)[0].source);
+    const FeatureShape& out = network_.output_shape(id);
+    return {.in_channels = conv.in_channels,
+            .out_channels = conv.out_channels,
+            .groups = conv.groups,
+            .kernel_y = conv.kernel.y,
+            .kernel_x = conv.kernel.x,
+            .stride_y = conv.stride.y,
+            .stride_x = conv.stride.x,
+            .padding_y = conv.padding.y,
+            .padding_x = conv.padding.x,
+            .dilation_y = conv.dilation.y,
+            .dilation_x = conv.dilation.x,
+            .in_height = in.height,
+            .in_width = in.width,
+            .out_height = out.height,
+            .out_width = out.width};
   }
 
   void add_head(LayerId id, const ClassifierHead& op, const WeightRule& rule) {
@@ -197,19 +273,29 @@ class Quantizer {
     Synapses& synapses = result.synapses.emplace();
     HeadConstants& head = result.head.emplace();
     synapses.format = rule.format;
-    const FeatureShape& input = network_.output_shape(network_.operands(id)[0].source);
+    const LayerId source = network_.operands(id)[0].source;
+    const FeatureShape& input = network_.output_shape(source);
+    const bool stream = network_.is_stream(source);
     const double summands = static_cast<double>(input.positions()) * model_.timesteps;
-    if (rule.format.scheme == Scheme::float32) {
+    result.is_float = rule.format.scheme == Scheme::float32;
+    if (stream && result.is_float != float_default_) {
+      throw layer_error(ErrorKind::unsupported, layer,
+                        fmt::format("the stream that it reads is {}, so its weights must be too",
+                                    float_default_ ? "float32" : "made of integers"));
+    }
+    const double value =
+        stream ? std::ldexp(1.0, -spec_.stream.fraction_bits) : network_.value_scale(source);
+    if (result.is_float) {
       synapses.float_weight = weights.weight;
       head.float_bias = weights.bias;
-      head.unit = 1.0 / summands;
+      head.unit = (stream ? 1.0 : value) / summands;
       result.accumulator_bits = 32;
       return;
     }
     synapses.tensor = quantize_tensor(weights.weight, op.classes, rule);
-    synapses.max_weight = max_magnitude(synapses.tensor);
-    head.unit = synapses.tensor.scales[0] / summands;
-    const double bound = summands * op.in_channels * static_cast<double>(max_input(id)) *
+    head.unit = synapses.tensor.scales[0] * value / summands;
+    const double largest_input = static_cast<double>(stream ? spec_.stream.max() : max_input(id));
+    const double bound = summands * op.in_channels * largest_input *
                          static_cast<double>(largest_integer(rule.format));
     result.accumulator_bits = std::min(32U, word_bits(bound));
     double largest = bound;
@@ -224,100 +310,40 @@ class Quantizer {
     }
   }
 
-  void add_neurons(LayerId id, const Lif& lif) {
-    const LayerId lead = network_.operands(id)[0].source;
-    const Operator& source = network_.layer(lead).op;
-    Neurons& neurons = layers_[id.index].neurons.emplace();
-    const std::uint32_t channels = network_.output_shape(id).channels;
-    if (const auto* attention = std::get_if<SpikingSelfAttention>(&source)) {
-      neurons.is_float = spec_.default_rule.format.scheme == Scheme::float32;
-      neurons.current_scale = static_cast<float>(attention->scale);
-      if (neurons.is_float) return set_float(neurons, lif, std::vector<float>(channels, 0.0F));
-      require_threshold_fits(network_.layer(id), lif.v_threshold, attention->scale);
-      const std::vector<std::int64_t> bounds(channels, attention_bound(lead, *attention));
-      return set_integer(neurons, id, lif, std::vector<double>(channels, attention->scale),
-                         std::vector<float>(channels, 0.0F), bounds);
-    }
-    const Synapses& synapses = *layers_[lead.index].synapses;
-    const std::vector<float>& bias = model_.weights[lead.index]->bias;
-    neurons.is_float = synapses.format.scheme == Scheme::float32;
-    if (neurons.is_float) return set_float(neurons, lif, bias);
-    std::vector<double> scales = synapses.tensor.scales;
-    scales.resize(channels, scales[0]);
-    set_integer(neurons, id, lif, scales, bias, channel_bounds(lead, synapses.tensor, channels));
-  }
-
-  /// Largest |accumulator| of each channel: sum of |weight| times the largest input.
-  [[nodiscard]] std::vector<std::int64_t> channel_bounds(LayerId lead,
-                                                         const QuantizedTensor& tensor,
-                                                         std::size_t channels) const {
-    std::vector<std::int64_t> bounds(channels, 0);
-    const std::size_t fan_in = tensor.integers.size() / channels;
-    for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
-      bounds[i / fan_in] += std::abs(std::int64_t{tensor.integers[i]}) * max_input(lead);
-    }
-    return bounds;
-  }
-
-  static void set_float(Neurons& neurons, const Lif& lif, const std::vector<float>& bias) {
-    neurons.floating.tau = static_cast<float>(lif.tau);
-    neurons.floating.threshold = static_cast<float>(lif.v_threshold);
-    neurons.floating.bias.assign(bias.begin(), bias.end());
-    neurons.floating.bias.resize(padded(bias.size()), 0.0F);
-  }
-
-  void set_integer(Neurons& neurons, LayerId id, const Lif& lif, const std::vector<double>& scales,
-                   const std::vector<float>& bias, const std::vector<std::int64_t>& bounds) const {
+  void add_neurons(LayerId id) {
     const LayerSpec& layer = network_.layer(id);
-    const int fraction = spec_.membrane.fraction_bits;
-    WideLif& wide = neurons.wide;
-    wide.leak_q16 = static_cast<std::uint32_t>(round_half_up(65536.0 / lif.tau));
-    wide.membrane = spec_.membrane;
-    std::int64_t largest_current = 0;
-    for (std::size_t c = 0; c < scales.size(); ++c) {
-      const double units = round_half_up(double{bias[c]} / scales[c] * std::ldexp(1.0, fraction));
-      const double current =
-          std::ldexp(static_cast<double>(bounds[c]), fraction) + std::fabs(units);
-      if (current >= static_cast<double>(max_wide_current)) {
-        throw layer_error(
-            ErrorKind::capacity, layer,
-            fmt::format("channel {}: currents need {} bits, over 46", c, word_bits(current)));
+    const auto& lif = std::get<Lif>(layer.op);
+    const LayerId source = network_.operands(id)[0].source;
+    const LayerId maker = maker_of(network_, source);
+    const std::size_t channels = network_.output_shape(id).channels;
+    std::optional<Neurons>& neurons = layers_[id.index].neurons;
+    if (layers_[source.index].is_float) {
+      CurrentUnits units{{1.0}, std::vector<float>(channels, 0.0F), {}};
+      if (own_neurons(network_, source) == id) {
+        const bool conv = std::holds_alternative<Conv2d>(network_.layer(source).op);
+        units =
+            conv ? CurrentUnits{{1.0}, model_.weights[source.index]->bias, {}} : units_of(source);
       }
-      largest_current = std::max(largest_current, static_cast<std::int64_t>(current));
-      wide.bias.push_back(static_cast<std::int64_t>(units));
-      // A raised scale may round to one unit above the word's largest value.
-      const double threshold = std::min(threshold_units(layer, lif.v_threshold, scales[c]),
-                                        static_cast<double>(spec_.membrane.max()));
-      wide.threshold.push_back(static_cast<std::int64_t>(threshold));
+      neurons = float_neurons(lif, units.bias, static_cast<float>(units.scale[0]));
+      return;
     }
-    const bool power_of_two = std::has_single_bit(wide.leak_q16);
-    if (power_of_two && largest_current <= max_narrow_current &&
-        spec_.membrane.bits <= max_narrow_membrane_bits) {
-      neurons.narrow = make_narrow(wide);
+    if (network_.is_stream(source)) {
+      require_threshold_fits(layer, lif.v_threshold, std::ldexp(1.0, -spec_.stream.fraction_bits));
+      neurons = integer_neurons(layer, spec_.membrane, stream_units(channels));
+      return;
     }
-  }
-
-  static NarrowLif make_narrow(const WideLif& wide) {
-    NarrowLif narrow;
-    narrow.leak_shift = 16 - std::countr_zero(wide.leak_q16);
-    narrow.fraction_bits = wide.membrane.fraction_bits;
-    narrow.rounding = wide.membrane.rounding;
-    narrow.min = static_cast<std::int32_t>(wide.membrane.min());
-    narrow.max = static_cast<std::int32_t>(wide.membrane.max());
-    const std::size_t stride = padded(wide.bias.size());
-    narrow.bias.assign(stride, 0);
-    narrow.threshold.assign(stride, narrow.max);
-    for (std::size_t c = 0; c < wide.bias.size(); ++c) {
-      narrow.bias[c] = static_cast<std::int32_t>(wide.bias[c]);
-      narrow.threshold[c] = static_cast<std::int32_t>(wide.threshold[c]);
+    const CurrentUnits units = units_of(maker);
+    if (!std::holds_alternative<Conv2d>(network_.layer(maker).op)) {
+      require_threshold_fits(layer, lif.v_threshold, units.scale[0]);
     }
-    return narrow;
+    neurons = integer_neurons(layer, spec_.membrane, units);
   }
 
   const Model& model_;
   const Network& network_;
   const QuantizationSpec& spec_;
   std::vector<Layer> layers_;
+  bool float_default_;
 };
 
 }  // namespace
@@ -325,7 +351,8 @@ class Quantizer {
 QuantizedNetwork quantize(const Model& model, const QuantizationSpec& spec) {
   validate(model);
   validate(spec.membrane);
-  return {model.network, model.timesteps, spec.membrane, Quantizer(model, spec).run()};
+  validate(spec.stream);
+  return {model.network, model.timesteps, spec.membrane, spec.stream, Quantizer(model, spec).run()};
 }
 
 }  // namespace nj

@@ -10,10 +10,12 @@
 namespace nj {
 
 QuantizedNetwork::QuantizedNetwork(Network network, std::uint32_t timesteps,
-                                   FixedPointFormat membrane, std::vector<Layer> layers)
+                                   FixedPointFormat membrane, FixedPointFormat stream,
+                                   std::vector<Layer> layers)
     : network_(std::move(network)),
       timesteps_(timesteps),
       membrane_(membrane),
+      stream_(stream),
       layers_(std::move(layers)) {}
 
 const NumberFormat& QuantizedNetwork::weight_format(LayerId id) const {

@@ -134,7 +134,7 @@ LayerWeights import_layer(StateDict& state, const LayerSpec& spec, const WeightS
   const bool head = std::holds_alternative<ClassifierHead>(spec.op);
   const std::vector<std::uint64_t> extents =
       head ? std::vector<std::uint64_t>{shape.out, shape.in}
-           : std::vector<std::uint64_t>{shape.out, shape.in, shape.kernel, shape.kernel};
+           : std::vector<std::uint64_t>{shape.out, shape.in, shape.kernel.y, shape.kernel.x};
   layer.weight = state.take(spec.name + ".weight", extents);
   const std::string norm = batch_norm_name(spec.name);
   const bool fold = norm != spec.name && state.has(norm + ".weight");

@@ -73,7 +73,11 @@ TEST_CASE("populations hold synapses, their neurons and the pooling of their spi
   std::vector<Draft> shared = small_network();
   shared.push_back(lif("second", "conv"));
   const Network two = Network::build(shared);
-  CHECK(message_of([&] { populations(two); }) == "lif: 'lif' must be the only consumer of 'conv'");
+  const std::vector<Population> apart = populations(two);
+  REQUIRE(apart.size() == 7);  // both lif layers read the current of conv: each stands alone
+  CHECK_FALSE(apart[1].lif);
+  CHECK(apart[2].lead == *two.find("lif"));
+  CHECK(apart[2].lif == *two.find("lif"));
 }
 
 TEST_CASE("a graph that cannot be is refused with the layer's name") {
@@ -106,8 +110,8 @@ TEST_CASE("a graph that cannot be is refused with the layer's name") {
         "input: has more than 2147483648 neurons");
 }
 
-TEST_CASE("a sum of residuals that could leave eight bits is refused") {
-  std::vector<Draft> drafts = {{"input", Input{{1, 1, 1}, 200}, {}},
+TEST_CASE("a sum of residuals that could leave sixteen bits is refused") {
+  std::vector<Draft> drafts = {{"input", Input{{1, 1, 1}, 20000}, {}},
                                {"a", ResidualAdd{}, {{"input"}, {"input", Port::residual}}}};
-  CHECK(refusal(drafts) == "a: its sum can reach 400, above 255");
+  CHECK(refusal(drafts) == "a: its values can reach 40000, beyond 32767");
 }

@@ -23,7 +23,7 @@ TEST_CASE("spikes are packed per step, channels last, and visited in address ord
   CHECK(spikes.test(1, 64));
   CHECK_FALSE(spikes.test(0, 64));
   std::vector<std::uint64_t> seen;
-  spikes.for_each(1, [&](std::uint64_t address, std::uint8_t value) {
+  spikes.for_each(1, [&](std::uint64_t address, std::int16_t value) {
     CHECK(value == 1);
     seen.push_back(address);
   });
@@ -39,7 +39,7 @@ TEST_CASE("graded spikes count and visit their non-zero values") {
   const SpikeTrain train = frames;
   CHECK(count(train, 0) == 2);
   std::uint64_t sum = 0;
-  for_each(train, 0, [&](std::uint64_t, std::uint8_t value) { sum += value; });
+  for_each(train, 0, [&](std::uint64_t, std::int16_t value) { sum += value; });
   CHECK(sum == 258);
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 EventStream stream_of(std::vector<Event> events) { return {2, 2, std::move(events)}; }
 
-std::uint8_t at(const Frames& frames, std::uint32_t t, std::uint32_t c, std::uint32_t y,
+std::int16_t at(const Frames& frames, std::uint32_t t, std::uint32_t c, std::uint32_t y,
                 std::uint32_t x) {
   return frames.values.step(t)[frames.values.shape().address(c, y, x)];
 }

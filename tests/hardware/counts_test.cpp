@@ -41,9 +41,9 @@ std::uint64_t fan_out(const Conv2d& conv, const FeatureShape& out, std::uint32_t
   std::uint64_t count = 0;
   for (std::uint32_t oy = 0; oy < out.height; ++oy) {
     for (std::uint32_t ox = 0; ox < out.width; ++ox) {
-      for (std::uint32_t k = 0; k < conv.kernel * conv.kernel; ++k) {
-        const bool row = oy * conv.stride + k / conv.kernel == y + conv.padding;
-        const bool column = ox * conv.stride + k % conv.kernel == x + conv.padding;
+      for (std::uint32_t k = 0; k < conv.kernel.y * conv.kernel.x; ++k) {
+        const bool row = oy * conv.stride.y + k / conv.kernel.x == y + conv.padding.y;
+        const bool column = ox * conv.stride.x + k % conv.kernel.x == x + conv.padding.x;
         if (row && column) ++count;
       }
     }
@@ -87,7 +87,7 @@ std::uint64_t synaptic_events(const testing::MappedNetwork& m, LayerId lead) {
     const SpikeTrain& train = *m.trace[operand.source.index];
     const FeatureShape& in = shape_of(train);
     for (std::uint32_t t = 0; t < timesteps_of(train); ++t) {
-      for_each(train, t, [&](std::uint64_t address, std::uint8_t) {
+      for_each(train, t, [&](std::uint64_t address, std::int16_t) {
         const auto position = static_cast<std::uint32_t>(address / in.channels);
         if (const auto* conv = std::get_if<Conv2d>(&op)) {
           events += conv->out_channels * fan_out(*conv, m.network.output_shape(lead),

@@ -191,7 +191,7 @@ TEST_CASE("mapping: synapses that drive no neurons are refused by name") {
                                           {"b", Conv2d{2, 2}, {{"a.lif"}}}});
   const std::vector<LayerWidths> widths(5, s.widths[0]);
   CHECK(testing::message_of([&] { map_network(network, populations(network), widths, s.chip); }) ==
-        "b: drives no lif layer, so no core can send its output");
+        "b: drives no lif layer of its own, so no core can send its output");
 }
 
 }  // namespace

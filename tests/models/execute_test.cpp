@@ -36,7 +36,7 @@ Network random_network(std::uint64_t seed) {
   Random random(seed);
   Drafts drafts;
   const FeatureShape input{random.integer(1, 4), random.integer(3, 10), random.integer(3, 10)};
-  const auto max_value = random.pick<std::uint8_t>({1, 1, 3, 7, 255});
+  const auto max_value = random.pick<std::int16_t>({1, 1, 3, 7, 255});
   drafts.push_back({"input", Input{input, max_value}, {}});
   std::string stream = "input";
   std::uint32_t channels = input.channels;
@@ -49,14 +49,14 @@ Network random_network(std::uint64_t seed) {
     const std::uint32_t kernel = random.integer(1, std::min(least, 3U));
     const Conv2d conv{channels, out, kernel, random.integer(1, 2), random.integer(0, kernel - 1)};
     stream = add_neurons(drafts, random, stream, conv);
-    window(kernel, conv.stride, conv.padding);
+    window(kernel, conv.stride.y, conv.padding.y);
     channels = out;
     if (random.integer(0, 1) == 1) {
       const std::string name = "pool" + std::to_string(stage);
       const std::uint32_t size = random.integer(2, 3);
       const MaxPool2d pool{size, random.integer(1, 3), size - 1};
       drafts.push_back({name, pool, {{stream, Port::input}}});
-      window(size, pool.stride, pool.padding);
+      window(size, pool.stride.y, pool.padding.y);
       stream = name;
     }
   }
@@ -138,8 +138,9 @@ TEST_CASE("executor equals the dense reference: spikes, residuals, logits and co
     const auto quantized = try_quantize(model, random_spec(random, network));
     if (!quantized) continue;
     const auto& input = std::get<Input>(network.layer({0}).op);
-    const GradedTensor frames = nj::test::random_frames(
-        timesteps, input.shape, input.max_value, random.pick({0U, 5U, 20U, 60U, 100U}), seed);
+    const GradedTensor frames =
+        nj::test::random_frames(timesteps, input.shape, static_cast<std::uint32_t>(input.max_value),
+                                random.pick({0U, 5U, 20U, 60U, 100U}), seed);
     const Execution run = execute(*quantized, frames, {.keep_trace = true});
     const auto reference = nj::test::execute_dense(model, *quantized, frames);
     CHECK(run.activity == reference.activity);

@@ -45,7 +45,7 @@ WeightRows<T> random_rows(Random& random, std::size_t count, std::size_t width,
 
 struct Events {
   std::vector<std::uint32_t> addresses;
-  std::vector<std::uint8_t> values;
+  std::vector<std::int16_t> values;
   std::vector<RowSegment> segments;
 };
 
@@ -55,7 +55,7 @@ Events random_events(Random& random, std::size_t rows, std::uint32_t max_value) 
   constexpr std::uint32_t shift = 1000;
   for (std::size_t e = 0; e < 600; ++e) {
     events.addresses.push_back(shift + random.integer(0, static_cast<std::uint32_t>(rows) - 1));
-    events.values.push_back(static_cast<std::uint8_t>(random.integer(1, max_value)));
+    events.values.push_back(static_cast<std::int16_t>(random.integer(1, max_value)));
   }
   std::size_t begin = 0;
   for (std::uint32_t s = random.integer(0, 3); s > 0; --s) {

@@ -36,8 +36,8 @@ SafetensorsFile checkpoint(const SpikformerParameters& parameters, bool norm) {
   for (const LayerId id : network.weighted_layers()) {
     const std::string name = network.layer(id).name;
     const WeightShape shape = *weight_shape(network.layer(id).op);
-    if (shape.kernel > 1) {
-      add(name + ".weight", {shape.out, shape.in, shape.kernel, shape.kernel}, 0.5F);
+    if (shape.kernel != Extent(1)) {
+      add(name + ".weight", {shape.out, shape.in, shape.kernel.y, shape.kernel.x}, 0.5F);
     } else if (name == "head") {
       add(name + ".weight", {shape.out, shape.in}, 0.5F);
     } else {

@@ -1,10 +1,26 @@
 #include "dense_reference.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 namespace nj::test {
 namespace {
+
+/// A current, `[T, C, H, W]`: words in units of scale[c], to which bias[c] is still to be added, or
+/// whole float32 values.
+struct Current {
+  FeatureShape shape;
+  bool is_float = false;
+  std::vector<std::int64_t> words;
+  std::vector<float> floats;
+  std::vector<double> scale;
+  std::vector<float> bias;
+  [[nodiscard]] std::size_t at(std::uint32_t t, std::uint32_t c, std::uint32_t y,
+                               std::uint32_t x) const {
+    return ((std::size_t{t} * shape.channels + c) * shape.height + y) * shape.width + x;
+  }
+};
 
 class Reference {
  public:
@@ -14,7 +30,6 @@ class Reference {
     run_.activity.samples = 1;
     run_.outputs.resize(graph_.size());
     currents_.resize(graph_.size());
-    float_currents_.resize(graph_.size());
   }
 
   DenseExecution operator()() {
@@ -27,7 +42,7 @@ class Reference {
         StepCounts& step = counts(id, static_cast<std::uint32_t>(n / neurons));
         const std::int64_t value = run_.outputs[i].values[n];
         step.spikes += value != 0 ? 1 : 0;
-        step.spike_values += static_cast<std::uint64_t>(value);
+        step.spike_values += static_cast<std::uint64_t>(std::abs(value));
       }
     }
     return std::move(run_);
@@ -40,20 +55,39 @@ class Reference {
   const DenseTensor& operand(LayerId id, std::size_t k) const {
     return run_.outputs[graph_.operands(id)[k].source.index];
   }
+  LayerId source(LayerId id, std::size_t k) const { return graph_.operands(id)[k].source; }
   DenseTensor blank(const FeatureShape& shape) const {
     return {shape, std::vector<std::int64_t>(shape.neurons() * net_.timesteps(), 0)};
   }
   void count(LayerId id, std::uint32_t t, std::size_t k, std::uint64_t operations) {
-    const bool graded = graph_.max_output(graph_.operands(id)[k].source) != 1U;
+    const bool graded = !graph_.is_binary(source(id, k));
     (graded ? counts(id, t).graded_multiplies : counts(id, t).binary_accumulates) += operations;
   }
   template <class Visit>
-  void each(const FeatureShape& shape, Visit&& visit) const {
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  void each(const FeatureShape& shape, std::uint32_t steps, Visit&& visit) const {
+    for (std::uint32_t t = 0; t < steps; ++t) {
       for (std::uint32_t c = 0; c < shape.channels; ++c) {
         for (std::uint32_t y = 0; y < shape.height; ++y) {
           for (std::uint32_t x = 0; x < shape.width; ++x) visit(t, c, y, x);
         }
+      }
+    }
+  }
+  template <class Visit>
+  void each(const FeatureShape& shape, Visit&& visit) const {
+    each(shape, net_.timesteps(), visit);
+  }
+  /// Calls `visit(ky, kx, iy, ix)` for the inputs inside the map that a window sees.
+  template <class Visit>
+  static void for_window(const Extent& kernel, const Extent& stride, const Extent& padding,
+                         const Extent& dilation, const FeatureShape& in, std::uint32_t y,
+                         std::uint32_t x, Visit&& visit) {
+    for (std::uint32_t ky = 0; ky < kernel.y; ++ky) {
+      for (std::uint32_t kx = 0; kx < kernel.x; ++kx) {
+        const std::int64_t iy = std::int64_t{y} * stride.y + ky * dilation.y - padding.y;
+        const std::int64_t ix = std::int64_t{x} * stride.x + kx * dilation.x - padding.x;
+        if (iy < 0 || ix < 0 || iy >= in.height || ix >= in.width) continue;
+        visit(ky, kx, static_cast<std::uint32_t>(iy), static_cast<std::uint32_t>(ix));
       }
     }
   }
@@ -69,35 +103,38 @@ class Reference {
     const DenseTensor& in = operand(id, 0);
     const FeatureShape& shape = graph_.output_shape(id);
     const Synapses& synapses = *net_.layer(id).synapses;
-    const bool is_float = synapses.format.scheme == Scheme::float32;
-    DenseTensor& sums = currents_[id.index] = blank(shape);
-    auto& float_sums = float_currents_[id.index];
-    float_sums.assign(sums.values.size(), 0.0F);
+    const auto value_scale = graph_.value_scale(source(id, 0));
+    Current& out = make(id, shape, synapses.format.scheme == Scheme::float32);
+    const std::uint32_t group_in = op.in_channels / op.groups;
+    const std::uint32_t group_out = op.out_channels / op.groups;
     std::size_t n = 0;
     each(shape, [&](auto t, auto o, auto y, auto x) {
       std::uint64_t operations = 0;
-      for (std::uint32_t ky = 0; ky < op.kernel; ++ky) {
-        for (std::uint32_t kx = 0; kx < op.kernel; ++kx) {
-          const std::int64_t iy = std::int64_t{y} * op.stride + ky - op.padding;
-          const std::int64_t ix = std::int64_t{x} * op.stride + kx - op.padding;
-          if (iy < 0 || ix < 0 || iy >= in.shape.height || ix >= in.shape.width) continue;
-          for (std::uint32_t i = 0; i < op.in_channels; ++i) {
-            const std::int64_t value =
-                in.at(t, i, static_cast<std::uint32_t>(iy), static_cast<std::uint32_t>(ix));
-            const std::size_t w =
-                ((std::size_t{o} * op.in_channels + i) * op.kernel + ky) * op.kernel + kx;
-            operations += value != 0 ? 1 : 0;
-            if (is_float) {
-              float_sums[n] += model_.weights[id.index]->weight[w] * static_cast<float>(value);
-            } else {
-              sums.values[n] += synapses.tensor.integers[w] * value;
-            }
-          }
-        }
-      }
+      for_window(op.kernel, op.stride, op.padding, op.dilation, in.shape, y, x,
+                 [&](auto ky, auto kx, auto iy, auto ix) {
+                   for (std::uint32_t i = 0; i < group_in; ++i) {
+                     const std::int64_t value = in.at(t, o / group_out * group_in + i, iy, ix);
+                     const std::size_t w =
+                         ((std::size_t{o} * group_in + i) * op.kernel.y + ky) * op.kernel.x + kx;
+                     operations += value != 0 ? 1 : 0;
+                     if (out.is_float) {
+                       out.floats[n] += model_.weights[id.index]->weight[w] *
+                                        static_cast<float>(value_scale) * static_cast<float>(value);
+                     } else {
+                       out.words[n] += synapses.tensor.integers[w] * value;
+                     }
+                   }
+                 });
       count(id, t, 0, operations);
       ++n;
     });
+    for (std::uint32_t c = 0; c < shape.channels; ++c) {
+      const auto& scales = synapses.tensor.scales;
+      const double scale = out.is_float ? 1.0 : scales.at(scales.size() == 1 ? 0 : c) * value_scale;
+      out.scale.push_back(scale);
+      out.bias.push_back(model_.weights[id.index]->bias[c]);
+    }
+    finish(id);
   }
 
   void layer(LayerId id, const SpikingSelfAttention& op) {
@@ -107,7 +144,8 @@ class Reference {
     const FeatureShape& shape = q.shape;
     const auto size = static_cast<std::uint32_t>(shape.channels / op.heads);
     const auto tokens = static_cast<std::uint32_t>(shape.positions());
-    DenseTensor& sums = currents_[id.index] = blank(shape);
+    Current& out = make(id, shape, net_.layer(id).is_float);
+    DenseTensor sums = blank(shape);
     const auto token = [&](const DenseTensor& tensor, auto t, auto n, auto c) {
       return tensor.at(t, c, n / shape.width, n % shape.width);
     };
@@ -129,87 +167,57 @@ class Reference {
         }
       }
     }
-    auto& float_sums = float_currents_[id.index];
-    for (const std::int64_t sum : sums.values) {
-      float_sums.push_back(static_cast<float>(sum) * static_cast<float>(op.scale));
-    }
+    count_units(out, sums, op.scale);
+    finish(id);
   }
 
-  void layer(LayerId id, const Lif& op) {
-    const LayerId lead = graph_.operands(id)[0].source;
-    const bool attention = std::holds_alternative<SpikingSelfAttention>(graph_.layer(lead).op);
-    const FeatureShape& shape = graph_.output_shape(id);
-    DenseTensor& out = run_.outputs[id.index] = blank(shape);
-    const std::vector<float> bias =
-        attention ? std::vector<float>(shape.channels, 0.0F) : model_.weights[lead.index]->bias;
-    if (net_.has_float_neurons(id)) return float_neurons(id, op, bias, out);
-    const FixedPointFormat& word = net_.membrane();
-    const std::int64_t leak = std::llround(65536.0 / op.tau);
-    for (std::uint32_t c = 0; c < shape.channels; ++c) {
-      const double unit = scale_of(lead, c) / std::exp2(word.fraction_bits);
-      const auto threshold = std::min<std::int64_t>(
-          static_cast<std::int64_t>(std::floor(op.v_threshold / unit + 0.5)), word.max());
-      const auto offset = static_cast<std::int64_t>(std::floor(double{bias[c]} / unit + 0.5));
-      for (std::uint32_t y = 0; y < shape.height; ++y) {
-        for (std::uint32_t x = 0; x < shape.width; ++x) {
-          std::int64_t v = 0;
-          for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-            const std::int64_t current =
-                currents_[lead.index].at(t, c, y, x) * (std::int64_t{1} << word.fraction_bits) +
-                offset;
-            // floor((current - v) * leak / 2^16 [+ 1/2])
-            const std::int64_t product =
-                (current - v) * leak + (word.rounding == Rounding::nearest_half_up ? 32768 : 0);
-            std::int64_t h = v + product / 65536 - (product % 65536 < 0 ? 1 : 0);
-            ++counts(id, t).neuron_updates;
-            if (h > word.max() || h < word.min()) {
-              ++counts(id, t).saturations;
-              h = h > 0 ? word.max() : word.min();
-            }
-            out.at(t, c, y, x) = h >= threshold ? 1 : 0;
-            v = h >= threshold ? 0 : h;
-          }
-        }
-      }
-    }
-  }
-
-  double scale_of(LayerId lead, std::uint32_t c) const {
-    if (const auto* attention = std::get_if<SpikingSelfAttention>(&graph_.layer(lead).op)) {
-      return attention->scale;
-    }
-    const auto& scales = net_.layer(lead).synapses->tensor.scales;
-    return scales.size() == 1 ? scales[0] : scales[c];
-  }
-
-  void float_neurons(LayerId id, const Lif& op, const std::vector<float>& bias, DenseTensor& out) {
-    const auto& sums = float_currents_[graph_.operands(id)[0].source.index];
-    const std::size_t neurons = out.shape.neurons();
-    for (std::size_t n = 0; n < neurons; ++n) {
-      const float offset = bias[n / out.shape.positions()];
-      float v = 0.0F;
-      for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-        const float current = sums[t * neurons + n] + offset;
-        const float h = v + (current - v) / static_cast<float>(op.tau);
-        const bool fires = h >= static_cast<float>(op.v_threshold);
-        out.values[t * neurons + n] = fires ? 1 : 0;
-        v = fires ? 0.0F : h;
-        ++counts(id, t).neuron_updates;
-      }
-    }
-  }
-
-  void layer(LayerId id, const MaxPool2d& op) {
+  void layer(LayerId id, const SpikeSum& op) {
     const DenseTensor& in = operand(id, 0);
     const FeatureShape& shape = graph_.output_shape(id);
+    Current& out = make(id, shape, net_.layer(id).is_float);
+    DenseTensor sums = blank(shape);
+    each(in.shape, [&](auto t, auto c, auto y, auto x) {
+      if (in.at(t, c, y, x) == 0) return;
+      count(id, t, 0, 1);
+      if (op.axis == SumAxis::tokens) {
+        ++sums.at(t, c, 0, 0);
+      } else {
+        ++sums.at(t, c / (in.shape.channels / op.heads), y, x);
+      }
+    });
+    count_units(out, sums, op.scale);
+    finish(id);
+  }
+
+  void layer(LayerId id, const SpikeAnd&) {
+    const DenseTensor& in = operand(id, 0);
+    const DenseTensor& gate = operand(id, 1);
+    DenseTensor& out = run_.outputs[id.index] = blank(in.shape);
+    const bool by_channel = gate.shape == FeatureShape{in.shape.channels, 1, 1};
+    each(in.shape, [&](auto t, auto c, auto y, auto x) {
+      const std::int64_t open =
+          by_channel ? gate.at(t, c, 0, 0)
+                     : gate.at(t, c / (in.shape.channels / gate.shape.channels), y, x);
+      out.at(t, c, y, x) = in.at(t, c, y, x) * open;
+      counts(id, t).attention_coincidences += static_cast<std::uint64_t>(out.at(t, c, y, x));
+    });
+  }
+
+  void layer(LayerId id, const TokenChannelMax& op) {
+    const DenseTensor& in = operand(id, 0);
+    const FeatureShape& shape = in.shape;
     DenseTensor& out = run_.outputs[id.index] = blank(shape);
+    const std::int64_t size = shape.channels / op.heads;
+    const auto tokens = static_cast<std::int64_t>(shape.positions());
     each(shape, [&](auto t, auto c, auto y, auto x) {
-      for (std::uint32_t ky = 0; ky < op.kernel; ++ky) {
-        for (std::uint32_t kx = 0; kx < op.kernel; ++kx) {
-          const std::int64_t iy = std::int64_t{y} * op.stride + ky - op.padding;
-          const std::int64_t ix = std::int64_t{x} * op.stride + kx - op.padding;
-          if (iy < 0 || ix < 0 || iy >= in.shape.height || ix >= in.shape.width) continue;
-          if (in.at(t, c, static_cast<std::uint32_t>(iy), static_cast<std::uint32_t>(ix)) != 0) {
+      for (std::int64_t dn = -1; dn <= 1; ++dn) {
+        for (std::int64_t dc = -1; dc <= 1; ++dc) {
+          const std::int64_t n = std::int64_t{y} * shape.width + x + dn;
+          const std::int64_t within = c % size + dc;
+          if (n < 0 || n >= tokens || within < 0 || within >= size) continue;
+          const auto channel = static_cast<std::uint32_t>(c / size * size + within);
+          if (in.at(t, channel, static_cast<std::uint32_t>(n / shape.width),
+                    static_cast<std::uint32_t>(n % shape.width)) != 0) {
             out.at(t, c, y, x) = 1;
           }
         }
@@ -217,7 +225,163 @@ class Reference {
     });
   }
 
+  void layer(LayerId id, const Flatten&) {
+    const DenseTensor& in = operand(id, 0);
+    DenseTensor& out = run_.outputs[id.index] = blank(graph_.output_shape(id));
+    out.values = in.values;  // already [T, C, H, W]
+  }
+
+  void layer(LayerId id, const AveragePool2d& op) {
+    const FeatureShape& shape = graph_.output_shape(id);
+    const std::int64_t size = std::int64_t{op.kernel.y} * op.kernel.x;
+    if (graph_.max_output(id)) {
+      const DenseTensor& in = operand(id, 0);
+      DenseTensor& out = run_.outputs[id.index] = blank(shape);
+      each(shape, [&](auto t, auto c, auto y, auto x) {
+        for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
+                   [&](auto, auto, auto iy, auto ix) {
+                     out.at(t, c, y, x) += in.at(t, c, iy, ix);
+                     if (in.at(t, c, iy, ix) != 0) count(id, t, 0, 1);
+                   });
+      });
+      return;
+    }
+    const Current& in = currents_[source(id, 0).index];
+    Current& out = make(id, shape, in.is_float);
+    out.scale = in.scale;
+    out.bias.assign(shape.channels, 0.0F);
+    std::size_t n = 0;
+    each(shape, [&](auto t, auto c, auto y, auto x) {
+      std::int64_t sum = 0;
+      for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
+                 [&](auto, auto, auto iy, auto ix) {
+                   const std::size_t from = in.at(t, c, iy, ix);
+                   if (in.is_float) {
+                     out.floats[n] += in.floats[from];
+                   } else {
+                     sum += in.words[from];
+                   }
+                 });
+      if (in.is_float) {
+        out.floats[n] /= static_cast<float>(size);
+      } else {
+        out.words[n] = static_cast<std::int64_t>(
+            std::floor(static_cast<double>(sum) / static_cast<double>(size) + 0.5));
+      }
+      ++n;
+    });
+    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+      counts(id, t).stream_additions = in.shape.neurons();
+    }
+  }
+
+  void layer(LayerId id, const Lif& op) {
+    const Current& in = currents_[source(id, 0).index];
+    const FeatureShape& shape = graph_.output_shape(id);
+    DenseTensor& out = run_.outputs[id.index] = blank(shape);
+    if (in.is_float) return float_neurons(id, op, in, out);
+    const FixedPointFormat& word = net_.membrane();
+    const auto part = [&](std::int64_t x, double tau) {
+      const auto numerator = std::isinf(tau) ? 0 : std::llround(65536.0 / tau);
+      return floor_shift(x * numerator + (word.rounding == Rounding::nearest_half_up ? 32768 : 0),
+                         16);
+    };
+    each({shape.channels, shape.height, shape.width}, 1, [&](auto, auto c, auto y, auto x) {
+      const double unit = in.scale[c] / std::exp2(word.fraction_bits);
+      const auto threshold = std::min<std::int64_t>(
+          static_cast<std::int64_t>(std::floor(op.v_threshold / unit + 0.5)), word.max());
+      const auto offset = static_cast<std::int64_t>(std::floor(double{in.bias[c]} / unit + 0.5));
+      std::int64_t v = 0;
+      std::int64_t synapse = 0;
+      std::uint32_t rest = 0;
+      for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+        const auto saturated = [&](std::int64_t exact) {
+          if (exact <= word.max() && exact >= word.min()) return exact;
+          ++counts(id, t).saturations;
+          return exact > 0 ? word.max() : word.min();
+        };
+        ++counts(id, t).neuron_updates;
+        std::int64_t current =
+            in.words[in.at(t, c, y, x)] * (std::int64_t{1} << word.fraction_bits) + offset;
+        if (op.tau_synapse != 1.0) {
+          current = synapse = saturated(synapse - part(synapse, op.tau_synapse) + current);
+        }
+        if (rest > 0) {
+          --rest;
+          continue;
+        }
+        const std::int64_t h = saturated(op.decay_input ? v + part(current - v, op.tau)
+                                                        : v - part(v, op.tau) + current);
+        const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
+        out.at(t, c, y, x) = fires ? 1 : 0;
+        v = !fires ? h : op.reset == Reset::to_zero ? 0 : h - threshold;
+        if (fires) rest = op.refractory;
+      }
+    });
+  }
+
+  void float_neurons(LayerId id, const Lif& op, const Current& in, DenseTensor& out) {
+    const auto tau = static_cast<float>(op.tau);
+    const auto threshold = static_cast<float>(op.v_threshold);
+    each(out.shape, 1, [&](auto, auto c, auto y, auto x) {
+      float v = 0.0F;
+      float synapse = 0.0F;
+      std::uint32_t rest = 0;
+      for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+        ++counts(id, t).neuron_updates;
+        float current = in.floats[in.at(t, c, y, x)];
+        if (op.tau_synapse != 1.0) {
+          current = synapse = synapse - synapse / static_cast<float>(op.tau_synapse) + current;
+        }
+        if (rest > 0) {
+          --rest;
+          continue;
+        }
+        const float h = op.decay_input ? v + (current - v) / tau : v - v / tau + current;
+        const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
+        out.at(t, c, y, x) = fires ? 1 : 0;
+        v = !fires ? h : op.reset == Reset::to_zero ? 0.0F : h - threshold;
+        if (fires) rest = op.refractory;
+      }
+    });
+  }
+
+  void layer(LayerId id, const MaxPool2d& op) {
+    const FeatureShape& shape = graph_.output_shape(id);
+    if (graph_.max_output(id)) {
+      const DenseTensor& in = operand(id, 0);
+      DenseTensor& out = run_.outputs[id.index] = blank(shape);
+      each(shape, [&](auto t, auto c, auto y, auto x) {
+        for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
+                   [&](auto, auto, auto iy, auto ix) {
+                     if (in.at(t, c, iy, ix) != 0) out.at(t, c, y, x) = 1;
+                   });
+      });
+      return;
+    }
+    const Current& in = currents_[source(id, 0).index];
+    Current& out = make(id, shape, in.is_float);
+    out.scale = in.scale;
+    out.bias = in.bias;
+    std::size_t n = 0;
+    each(shape, [&](auto t, auto c, auto y, auto x) {
+      bool first = true;
+      for_window(
+          op.kernel, op.stride, op.padding, 1, in.shape, y, x, [&](auto, auto, auto iy, auto ix) {
+            const std::size_t from = in.at(t, c, iy, ix);
+            if (in.is_float) {
+              out.floats[n] = first ? in.floats[from] : std::max(out.floats[n], in.floats[from]);
+            } else {
+              out.words[n] = first ? in.words[from] : std::max(out.words[n], in.words[from]);
+            }
+            first = false;
+          });
+      ++n;
+    });
+  }
+
   void layer(LayerId id, const ResidualAdd&) {
+    if (!graph_.max_output(id)) return add_streams(id);
     DenseTensor& out = run_.outputs[id.index] = blank(graph_.output_shape(id));
     for (std::size_t k = 0; k < 2; ++k) {
       each(out.shape, [&](auto t, auto c, auto y, auto x) {
@@ -228,26 +392,62 @@ class Reference {
     }
   }
 
+  void add_streams(LayerId id) {
+    const Current& a = currents_[source(id, 0).index];
+    const Current& b = currents_[source(id, 1).index];
+    Current& out = make(id, a.shape, a.is_float);
+    out.scale = a.scale;
+    out.bias.assign(a.shape.channels, 0.0F);
+    std::size_t n = 0;
+    each(a.shape, [&](auto t, auto, auto, auto) {
+      ++counts(id, t).stream_additions;
+      if (out.is_float) {
+        out.floats[n] = a.floats[n] + b.floats[n];
+      } else {
+        out.words[n] = stream_word(id, t, a.words[n] + b.words[n]);
+      }
+      ++n;
+    });
+  }
+
   void layer(LayerId id, const ClassifierHead& op) {
-    const DenseTensor& in = operand(id, 0);
-    const double summands = static_cast<double>(in.shape.positions()) * net_.timesteps();
+    const bool stream = !graph_.max_output(source(id, 0));
+    const FeatureShape& shape = graph_.output_shape(source(id, 0));
+    const double summands = static_cast<double>(shape.positions()) * net_.timesteps();
     std::vector<std::int64_t> features(op.in_channels, 0);
-    each(in.shape, [&](auto t, auto c, auto y, auto x) {
-      features[c] += in.at(t, c, y, x);
-      if (in.at(t, c, y, x) != 0) count(id, t, 0, op.classes);
+    std::vector<double> values(op.in_channels, 0.0);
+    each(shape, [&](auto t, auto c, auto y, auto x) {
+      if (!stream) {
+        const std::int64_t value = operand(id, 0).at(t, c, y, x);
+        features[c] += value;
+        if (value != 0) count(id, t, 0, op.classes);
+        return;
+      }
+      const Current& in = currents_[source(id, 0).index];
+      counts(id, t).graded_multiplies += op.classes;
+      if (in.is_float) {
+        values[c] += double{in.floats[in.at(t, c, y, x)]};
+      } else {
+        features[c] += in.words[in.at(t, c, y, x)];
+      }
     });
     const LayerWeights& weights = *model_.weights[id.index];
     const Synapses& synapses = *net_.layer(id).synapses;
+    const bool is_float = synapses.format.scheme == Scheme::float32;
+    const double value = !stream    ? graph_.value_scale(source(id, 0))
+                         : is_float ? 1.0
+                                    : std::exp2(-net_.stream().fraction_bits);
+    if (!stream) values.assign(features.begin(), features.end());
     for (std::uint32_t o = 0; o < op.classes; ++o) {
-      if (synapses.format.scheme == Scheme::float32) {
+      if (is_float) {
         double sum = 0.0;
         for (std::uint32_t c = 0; c < op.in_channels; ++c) {
-          sum += double{weights.weight[o * op.in_channels + c]} * static_cast<double>(features[c]);
+          sum += double{weights.weight[o * op.in_channels + c]} * values[c];
         }
-        run_.logits.push_back(sum * (1.0 / summands) + double{weights.bias[o]});
+        run_.logits.push_back(sum * (value / summands) + double{weights.bias[o]});
         continue;
       }
-      const double unit = synapses.tensor.scales.at(0) / summands;
+      const double unit = synapses.tensor.scales.at(0) * value / summands;
       auto sum = static_cast<std::int64_t>(std::floor(double{weights.bias[o]} / unit + 0.5));
       for (std::uint32_t c = 0; c < op.in_channels; ++c) {
         sum += synapses.tensor.integers[o * op.in_channels + c] * features[c];
@@ -256,13 +456,77 @@ class Reference {
     }
   }
 
+  // --- currents -----------------------------------------------------------------------------
+
+  Current& make(LayerId id, const FeatureShape& shape, bool is_float) {
+    Current& current = currents_[id.index];
+    current.shape = shape;
+    current.is_float = is_float;
+    const std::size_t size = shape.neurons() * net_.timesteps();
+    current.words.assign(is_float ? 0 : size, 0);
+    current.floats.assign(is_float ? size : 0, 0.0F);
+    return current;
+  }
+  /// Counts in units of `scale`.
+  void count_units(Current& out, const DenseTensor& sums, double scale) {
+    if (out.is_float) {
+      for (std::size_t n = 0; n < sums.values.size(); ++n) {
+        out.floats[n] = static_cast<float>(sums.values[n]) * static_cast<float>(scale);
+      }
+    } else {
+      out.words = sums.values;
+    }
+    out.scale.assign(out.shape.channels, scale);
+    out.bias.assign(out.shape.channels, 0.0F);
+  }
+  /// Adds float32 biases; turns the accumulators of a stream into its words.
+  void finish(LayerId id) {
+    Current& out = currents_[id.index];
+    const std::size_t positions = out.shape.positions();
+    if (out.is_float) {
+      for (std::size_t n = 0; n < out.floats.size(); ++n) {
+        out.floats[n] += out.bias[n / positions % out.shape.channels];
+      }
+      return;
+    }
+    if (!graph_.is_stream(id)) return;
+    const int fraction = net_.stream().fraction_bits;
+    int shift = 62;
+    const auto multiplier = [&](double scale) {
+      return std::floor(scale * std::exp2(fraction + shift) + 0.5);
+    };
+    const double largest = *std::max_element(out.scale.begin(), out.scale.end());
+    while (multiplier(largest) >= std::exp2(31)) --shift;
+    for (std::size_t n = 0; n < out.words.size(); ++n) {
+      const std::size_t c = n / positions % out.shape.channels;
+      const auto t = static_cast<std::uint32_t>(n / positions / out.shape.channels);
+      const std::int64_t product =
+          out.words[n] * static_cast<std::int64_t>(multiplier(out.scale[c]));
+      const auto bias =
+          static_cast<std::int64_t>(std::floor(double{out.bias[c]} * std::exp2(fraction) + 0.5));
+      out.words[n] =
+          stream_word(id, t, floor_shift(product + (std::int64_t{1} << (shift - 1)), shift) + bias);
+    }
+    out.scale.assign(out.scale.size(), std::exp2(-fraction));
+    out.bias.assign(out.bias.size(), 0.0F);
+  }
+  std::int64_t stream_word(LayerId id, std::uint32_t t, std::int64_t exact) {
+    const FixedPointFormat& word = net_.stream();
+    if (exact >= word.min() && exact <= word.max()) return exact;
+    ++counts(id, t).saturations;
+    return exact > 0 ? word.max() : word.min();
+  }
+  /// floor(x / 2^shift) by division.
+  static std::int64_t floor_shift(std::int64_t x, int shift) {
+    const std::int64_t divisor = std::int64_t{1} << shift;
+    return x / divisor - (x % divisor < 0 ? 1 : 0);
+  }
   const Model& model_;
   const QuantizedNetwork& net_;
   const GradedTensor& input_;
   const Network& graph_;
   DenseExecution run_;
-  std::vector<DenseTensor> currents_;               ///< integer sums of conv and attention
-  std::vector<std::vector<float>> float_currents_;  ///< the same in float32
+  std::vector<Current> currents_;
 };
 
 }  // namespace
@@ -277,7 +541,7 @@ bool equal(const DenseTensor& dense, const SpikeTrain& train) {
   if (dense.shape != shape) return false;
   DenseTensor given{shape, std::vector<std::int64_t>(dense.values.size(), 0)};
   for (std::uint32_t t = 0; t < timesteps_of(train); ++t) {
-    for_each(train, t, [&](std::uint64_t address, std::uint8_t value) {
+    for_each(train, t, [&](std::uint64_t address, std::int16_t value) {
       const auto position = static_cast<std::uint32_t>(address / shape.channels);
       given.at(t, static_cast<std::uint32_t>(address % shape.channels), position / shape.width,
                position % shape.width) = value;

@@ -52,16 +52,21 @@ inline Model random_model(Network network, std::uint32_t timesteps, std::uint64_
   return model;
 }
 
-/// Values 1..max_value at about `percent` of the places, 0 elsewhere.
+/// Values 1..max_value at about `percent` of the places, 0 elsewhere; with a negative `min_value`,
+/// every third of them is in min_value..-1.
 inline GradedTensor random_frames(std::uint32_t timesteps, const FeatureShape& shape,
                                   std::uint32_t max_value, std::uint32_t percent,
-                                  std::uint64_t seed) {
+                                  std::uint64_t seed, std::int16_t min_value = 0) {
   GradedTensor frames(timesteps, shape);
   Random random(seed, 0xF00D);
   for (std::uint32_t t = 0; t < timesteps; ++t) {
-    for (std::uint8_t& value : frames.step(t)) {
+    for (std::int16_t& value : frames.step(t)) {
       if (random.integer(0, 99) < percent) {
-        value = static_cast<std::uint8_t>(random.integer(1, max_value));
+        value = static_cast<std::int16_t>(random.integer(1, max_value));
+        if (min_value < 0 && random.integer(0, 2) == 0) {
+          value = static_cast<std::int16_t>(
+              -static_cast<int>(random.integer(1, static_cast<std::uint32_t>(-min_value))));
+        }
       }
     }
   }

@@ -16,11 +16,13 @@ namespace nj {
 /// * graded_multiplies: weight * value products caused by graded inputs, likewise. An add operand
 ///   (ResidualAdd) counts one binary accumulate per incoming spike, one graded multiply per graded
 ///   value.
-/// * attention_coincidences: pairs (n, m, j) with q[n,j] = k[m,j] = 1.
+/// * attention_coincidences: pairs (n, m, j) with q[n,j] = k[m,j] = 1; of a SpikeAnd, its spikes.
 /// * attention_accumulates: score additions, sum over (n, m) with a non-zero score of the spikes of
 ///   v[m] in that head (product order (Q K^T) V).
 /// * neuron_updates: membranes updated (all neurons of a lif layer, every step).
-/// * saturations: membranes clipped to their word.
+/// * stream_additions: words of a stream that were added (ResidualAdd and AveragePool2d of
+/// streams).
+/// * saturations: membranes, synaptic currents and stream words clipped to their word.
 struct StepCounts {
   std::uint64_t spikes = 0;
   std::uint64_t spike_values = 0;
@@ -29,6 +31,7 @@ struct StepCounts {
   std::uint64_t attention_coincidences = 0;
   std::uint64_t attention_accumulates = 0;
   std::uint64_t neuron_updates = 0;
+  std::uint64_t stream_additions = 0;
   std::uint64_t saturations = 0;
 
   /// All weight or score additions: binary + graded + attention (both kinds).

@@ -14,7 +14,7 @@
 namespace nj {
 
 /// Which operand of a layer an edge feeds.
-enum class Port : std::uint8_t { input, query, key, value, residual };
+enum class Port : std::uint8_t { input, query, key, value, residual, gate };
 std::string_view to_string(Port port);
 
 /// One layer: a name that is unique in its network, and what it does.
@@ -58,9 +58,17 @@ class Network {
   [[nodiscard]] std::span<const LayerId> consumers(LayerId id) const;
   /// Output of one time step; the head gives [classes, 1, 1].
   [[nodiscard]] const FeatureShape& output_shape(LayerId id) const;
-  /// Largest value that one output element can take: 1 for spikes, the sum for adds; nullopt for
-  /// currents (Conv2d, attention, head), which are not spike trains.
+  /// Largest magnitude that one output element can take: 1 for spikes, the sum for adds; nullopt
+  /// for currents (Conv2d, attention, head, sums of them), which are not spike trains.
   [[nodiscard]] std::optional<std::uint32_t> max_output(LayerId id) const;
+  /// True for layers that send spikes of value 1 only.
+  [[nodiscard]] bool is_binary(LayerId id) const;
+  /// What an output of value 1 stands for; 1 but for scaled inputs and averages of spikes. Currents
+  /// have the scale of their synapses instead.
+  [[nodiscard]] double value_scale(LayerId id) const;
+  /// True for a current that is a stream (see operators.hpp): it reaches a ResidualAdd, an
+  /// AveragePool2d or the head, directly or through MaxPool2d, or comes from one.
+  [[nodiscard]] bool is_stream(LayerId id) const;
   [[nodiscard]] std::optional<LayerId> find(std::string_view name) const;
   /// The layers that own weights, in order.
   [[nodiscard]] std::vector<LayerId> weighted_layers() const;
@@ -70,20 +78,18 @@ class Network {
   std::shared_ptr<const Graph> graph_;
 };
 
-/// What sits together on a chip: synapses, the neurons they drive, and the pooling of their spikes.
-///
-/// Every layer belongs to exactly one population. Kinds of lead layer: Input, Conv2d, ResidualAdd,
-/// SpikingSelfAttention, ClassifierHead; a Lif follows its only producer, a MaxPool2d its Lif.
+/// What sits together: what makes a current, the neurons that it alone drives, and the pooling of
+/// their spikes. Every layer belongs to exactly one population.
 struct Population {
-  LayerId lead;                 ///< input, synapses, attention, add or head
+  LayerId lead;                 ///< input, synapses, attention, add, head, ..
   std::optional<LayerId> lif;   ///< neurons driven by the lead
   std::optional<LayerId> pool;  ///< pooling of the neurons' spikes
   [[nodiscard]] LayerId output() const { return pool ? *pool : lif ? *lif : lead; }
 };
 
-/// Groups the layers of a network into populations, in topological order of their leads.
-/// Throws: Error(unsupported) for a Lif whose producer feeds others too, or a pool not behind a
-/// Lif.
+/// Groups the layers of a network into populations, in topological order of their leads. A Lif
+/// joins a producer that feeds nothing else, and else leads its own population (lead and lif are
+/// then the same layer); a MaxPool2d joins a Lif that feeds nothing else.
 std::vector<Population> populations(const Network& network);
 
 }  // namespace nj

@@ -48,7 +48,7 @@ class SpikeTensor {
     const auto words = step(t);
     for (std::size_t w = 0; w < words.size(); ++w) {
       for (std::uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
-        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)), std::uint8_t{1});
+        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)), std::int16_t{1});
       }
     }
   }
@@ -62,8 +62,7 @@ class SpikeTensor {
   std::vector<std::uint64_t> words_;
 };
 
-/// Small non-negative integers ("graded spikes"): input frames and residual streams, `[T, H, W,
-/// C]`.
+/// Small integers ("graded spikes"): input frames and residual streams, `[T, H, W, C]`.
 class GradedTensor {
  public:
   GradedTensor() = default;
@@ -72,10 +71,10 @@ class GradedTensor {
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] const FeatureShape& shape() const { return shape_; }
 
-  [[nodiscard]] std::span<const std::uint8_t> step(std::uint32_t t) const {
+  [[nodiscard]] std::span<const std::int16_t> step(std::uint32_t t) const {
     return std::span(values_).subspan(t * shape_.neurons(), shape_.neurons());
   }
-  [[nodiscard]] std::span<std::uint8_t> step(std::uint32_t t) {
+  [[nodiscard]] std::span<std::int16_t> step(std::uint32_t t) {
     return std::span(values_).subspan(t * shape_.neurons(), shape_.neurons());
   }
 
@@ -84,8 +83,9 @@ class GradedTensor {
   [[nodiscard]] std::uint64_t count() const;
   /// Non-zero values per neuron and time step, 0..1; 0 for an empty tensor.
   [[nodiscard]] double density() const;
-  /// The largest value; 0 for an empty tensor.
-  [[nodiscard]] std::uint8_t max() const;
+  /// The smallest and the largest value; 0 for an empty tensor.
+  [[nodiscard]] std::int16_t min() const;
+  [[nodiscard]] std::int16_t max() const;
 
   /// Calls `visit(address, value)` for every non-zero value of a step in address order.
   template <class Visit>
@@ -101,7 +101,7 @@ class GradedTensor {
  private:
   std::uint32_t timesteps_ = 0;
   FeatureShape shape_;
-  std::vector<std::uint8_t> values_;
+  std::vector<std::int16_t> values_;
 };
 
 /// What one layer sends: binary or graded spikes.

@@ -79,7 +79,7 @@ struct PacketRecord {
   std::uint32_t step = 0;  ///< global step
   LayerId layer;           ///< the layer that sent it
   std::uint64_t address = 0;
-  std::uint8_t value = 1;
+  std::int16_t value = 1;
   CoreId source;  ///< `Chip::cores().size()` for the I/O port
   CoreId destination;
   Picoseconds injected;  ///< leaves axon-out

@@ -22,6 +22,7 @@ struct Execution {
 
 struct ExecuteOptions {
   bool keep_trace = false;  ///< return the spike trains of all layers
+  unsigned threads = 1;     ///< of this sample; 0: as many as the machine has
 };
 
 /// Buffers that executions of one network share, so that a sample allocates little. Not for two

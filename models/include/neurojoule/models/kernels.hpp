@@ -46,7 +46,7 @@ struct WeightRows {
 /// A run of events that add rows `address + row_offset`.
 struct RowSegment {
   const std::uint32_t* addresses = nullptr;
-  const std::uint8_t* values = nullptr;  ///< read in graded mode only
+  const std::int16_t* values = nullptr;  ///< read in graded mode only
   std::size_t count = 0;
   std::int64_t row_offset = 0;
 };

@@ -10,16 +10,16 @@ namespace nj {
 
 /// Float weights of one layer, BatchNorm folded in.
 struct LayerWeights {
-  std::vector<float> weight;  ///< [out, in, k, k]; the head's is [classes, in]
+  std::vector<float> weight;  ///< [out, in, ky, kx]; the head's is [classes, in]
   std::vector<float> bias;    ///< [out]
 };
 
 /// Extents of a weighted layer's tensor.
 struct WeightShape {
   std::uint32_t out = 0;
-  std::uint32_t in = 0;
-  std::uint32_t kernel = 1;
-  [[nodiscard]] std::uint64_t fan_in() const { return std::uint64_t{in} * kernel * kernel; }
+  std::uint32_t in = 0;  ///< of a group
+  Extent kernel;
+  [[nodiscard]] std::uint64_t fan_in() const { return std::uint64_t{in} * kernel.y * kernel.x; }
   [[nodiscard]] std::uint64_t elements() const { return fan_in() * out; }
 };
 

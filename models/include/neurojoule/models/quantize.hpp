@@ -38,19 +38,22 @@ struct WeightOverride {
 /// A scenario's `quantization:` block.
 ///
 /// The classifier head always has one scale per tensor, whatever its rule says, so that logits are
-/// comparable. A neuron behind attention is integer unless the default scheme is float32; a neuron
-/// behind weights is integer unless they are float32.
+/// comparable. Neurons behind attention, and streams and the neurons that read them, are integer
+/// unless the default scheme is float32; a neuron behind weights is integer unless they are
+/// float32.
 struct QuantizationSpec {
   WeightRule default_rule;
   std::vector<WeightOverride> layers;  ///< of several that match, the last wins
   FixedPointFormat membrane;           ///< word of all integer membranes
+  FixedPointFormat stream{16, 8, Rounding::nearest_half_up};  ///< word of all integer streams
 };
 
 /// Reads
 /// `{default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}, layers: {PATTERN:
-/// {..}}, membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}}`; every key may be
-/// left out. Schemes: float32, uniform, power-of-two; scale: mse, max or a number. An override
-/// takes what it leaves out from the default. Throws: Error(config) at the value that is wrong.
+/// {..}}, membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}, stream: {bits: 16,
+/// fraction_bits: 8}}`; every key may be left out. Schemes: float32, uniform, power-of-two; scale:
+/// mse, max or a number. An override takes what it leaves out from the default. Throws:
+/// Error(config) at the value that is wrong.
 QuantizationSpec read_quantization_spec(const YamlNode& node);
 
 /// The block with every default written out, each line after `indent` blanks.

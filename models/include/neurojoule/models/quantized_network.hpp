@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -11,30 +12,46 @@
 
 namespace nj {
 
+class ConvolutionWeights;
+
 /// The weights of one layer as the hardware stores and as the executor adds them.
 struct Synapses {
   NumberFormat format;
-  QuantizedTensor tensor;           ///< [out, in, k, k]; empty for float32
-  std::vector<float> float_weight;  ///< [out, in, k, k]; float32 only
-  WeightRows<std::int16_t> rows;    ///< integers as rows; empty for float32 and for the head
-  WeightRows<float> float_rows;     ///< float32 only; empty for the head
-  std::int32_t max_weight = 0;      ///< largest |integer|
+  QuantizedTensor tensor;           ///< [out, in / groups, ky, kx]; empty for float32
+  std::vector<float> float_weight;  ///< float32 only; times the input's value scale
+  std::shared_ptr<const ConvolutionWeights> laid_out;  ///< for the kernels; none for the head
 };
 
 /// The neurons of one Lif layer.
 struct Neurons {
+  Lif op;
   WideLif wide;                     ///< integer neurons: bias and thresholds of any width
   std::optional<NarrowLif> narrow;  ///< the same for the fast kernel, where all values fit 31 bits
+                                    ///< and the neurons have no other option than tau
   FloatLif floating;                ///< float32 neurons
   bool is_float = false;
-  float current_scale = 1.0F;  ///< float32: current per accumulator unit (attention scale)
+  float current_scale = 1.0F;              ///< float32: current per accumulator unit
+  std::uint32_t synapse_leak_q16 = 65536;  ///< round(2^16 / tau_synapse)
+};
+
+/// How a layer that makes a stream turns accumulators into words, or sums into float32 values.
+///
+/// Integers: word = saturate(floor((sum * multiplier[c] + 2^(shift-1)) / 2^shift) + bias[c]), with
+/// multiplier[c] = round(scale[c] * 2^(fraction_bits + shift)) and the largest shift (at most 62)
+/// that keeps all multipliers below 2^31. Float32: value = sum * scale + bias[c].
+struct StreamWriter {
+  std::vector<std::int32_t> multiplier;  ///< [channels]
+  std::vector<std::int32_t> bias;        ///< [channels], in words
+  int shift = 1;                         ///< 1..62
+  std::vector<float> float_bias;         ///< [channels]
+  float float_scale = 1.0F;
 };
 
 /// The classifier head: logits[o] = (sum of weight * channel sum + bias[o]) * unit.
 struct HeadConstants {
   std::vector<std::int64_t> bias;  ///< [classes], in units of `unit`
   std::vector<float> float_bias;   ///< [classes]; float32 only
-  double unit = 1.0;               ///< scale / (T * positions)
+  double unit = 1.0;               ///< weight scale * value scale / (T * positions)
 };
 
 /// A network with integer weights, biases and thresholds, ready to be executed.
@@ -42,18 +59,23 @@ class QuantizedNetwork {
  public:
   /// What `quantize` computes, by LayerId.
   struct Layer {
-    std::optional<Synapses> synapses;   ///< Conv2d, ClassifierHead
-    std::optional<Neurons> neurons;     ///< Lif
-    std::optional<HeadConstants> head;  ///< ClassifierHead
+    std::optional<Synapses> synapses;    ///< Conv2d, ClassifierHead
+    std::optional<Neurons> neurons;      ///< Lif
+    std::optional<StreamWriter> writer;  ///< what makes a stream, or any float32 current that more
+                                         ///< than its own neurons read
+    std::optional<HeadConstants> head;   ///< ClassifierHead
     std::uint32_t accumulator_bits = 0;
+    bool is_float = false;  ///< the layer's current is float32
   };
   QuantizedNetwork(Network network, std::uint32_t timesteps, FixedPointFormat membrane,
-                   std::vector<Layer> layers);
+                   FixedPointFormat stream, std::vector<Layer> layers);
 
   [[nodiscard]] const Network& network() const { return network_; }
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   /// The word of all integer membranes.
   [[nodiscard]] const FixedPointFormat& membrane() const { return membrane_; }
+  /// The word of all integer streams.
+  [[nodiscard]] const FixedPointFormat& stream() const { return stream_; }
   [[nodiscard]] const Layer& layer(LayerId id) const { return layers_.at(id.index); }
   /// Format of a layer's weights. Throws: Error(config) when it owns none.
   [[nodiscard]] const NumberFormat& weight_format(LayerId id) const;
@@ -71,6 +93,7 @@ class QuantizedNetwork {
   Network network_;
   std::uint32_t timesteps_ = 0;
   FixedPointFormat membrane_;
+  FixedPointFormat stream_;
   std::vector<Layer> layers_;
 };
 

@@ -109,9 +109,9 @@ inline SpikeTensor pooled(const SpikeTensor& from, const MaxPool2d& pool, Featur
     for (std::uint32_t y = 0; y < shape.height; ++y) {
       for (std::uint32_t x = 0; x < shape.width; ++x) {
         for (std::uint32_t c = 0; c < shape.channels; ++c) {
-          for (std::uint32_t i = 0; i < pool.kernel * pool.kernel; ++i) {
-            const std::uint32_t from_y = y * pool.stride + i / pool.kernel - pool.padding;
-            const std::uint32_t from_x = x * pool.stride + i % pool.kernel - pool.padding;
+          for (std::uint32_t i = 0; i < pool.kernel.y * pool.kernel.x; ++i) {
+            const std::uint32_t from_y = y * pool.stride.y + i / pool.kernel.x - pool.padding.y;
+            const std::uint32_t from_x = x * pool.stride.x + i % pool.kernel.x - pool.padding.x;
             if (from_y >= from.shape().height || from_x >= from.shape().width) continue;
             if (from.test(t, from.shape().address(c, from_y, from_x))) {
               train.set(t, shape.address(c, y, x));
@@ -143,8 +143,8 @@ inline SpikeTrace random_trace(const Network& network, std::uint32_t timesteps,
       const SpikeTensor where = random_spikes(timesteps, shape, percent, key);
       GradedTensor frames(timesteps, shape);
       for (std::uint32_t t = 0; t < timesteps; ++t) {
-        where.for_each(t, [&](std::uint64_t a, std::uint8_t) {
-          frames.step(t)[a] = static_cast<std::uint8_t>(1 + a % 3);
+        where.for_each(t, [&](std::uint64_t a, std::int16_t) {
+          frames.step(t)[a] = static_cast<std::int16_t>(1 + a % 3);
         });
       }
       trace[i] = frames;
@@ -152,8 +152,8 @@ inline SpikeTrace random_trace(const Network& network, std::uint32_t timesteps,
       GradedTensor sums(timesteps, shape);
       for (const Operand& operand : network.operands(id)) {
         for (std::uint32_t t = 0; t < timesteps; ++t) {
-          for_each(*trace[operand.source.index], t, [&](std::uint64_t a, std::uint8_t value) {
-            sums.step(t)[a] = static_cast<std::uint8_t>(sums.step(t)[a] + value);
+          for_each(*trace[operand.source.index], t, [&](std::uint64_t a, std::int16_t value) {
+            sums.step(t)[a] = static_cast<std::int16_t>(sums.step(t)[a] + value);
           });
         }
       }
