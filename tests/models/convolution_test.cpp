@@ -5,27 +5,15 @@
 #include <algorithm>
 
 #include <doctest/doctest.h>
-#include <hwy/targets.h>
 
+#include "kernel_targets.hpp"
 #include "random_model.hpp"
 
 namespace {
 
 using namespace nj;
+using nj::test::for_each_target;
 using nj::test::Random;
-
-/// Calls `check` once per instruction set.
-template <class Check>
-void for_each_target(Check&& check) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
-    CAPTURE(hwy::TargetName(target));
-    check();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 std::uint32_t outputs_along(std::uint32_t in, std::uint32_t kernel, std::uint32_t stride,
                             std::uint32_t padding, std::uint32_t dilation) {
