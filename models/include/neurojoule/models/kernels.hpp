@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "neurojoule/core/number_format.hpp"
+#include "neurojoule/core/operators.hpp"
 
 // The two inner loops of the executor. Each fast kernel picks its instruction set at run time and
 // has a scalar `_ref` beside it that gives the same bits.
@@ -74,16 +75,20 @@ struct NeuronRows {
   std::size_t stride = 0;
 };
 
-/// Constants of integer neurons for the fast kernel: every current and membrane must fit 31 bits,
-/// and 1 / tau must be 2^-leak_shift.
+/// Constants of integer neurons for the fast kernels: every current and membrane must fit 31 bits.
+/// `lif_step` takes leak_shift >= 0 and the default options only.
 struct NarrowLif {
-  int leak_shift = 1;
+  int leak_shift = 1;  ///< 1 / tau = 2^-leak_shift; -1: leak_q16 says it
   int fraction_bits = 8;
   Rounding rounding = Rounding::nearest_half_up;
   std::int32_t min = 0;  ///< limits of the membrane word
   std::int32_t max = 0;
   AlignedVector<std::int32_t> bias;       ///< [stride], membrane units; padding 0
   AlignedVector<std::int32_t> threshold;  ///< [stride], membrane units
+  std::uint32_t leak_q16 = 0;             ///< round(2^16 / tau), 0..65536
+  Reset reset = Reset::to_zero;
+  bool decay_input = true;
+  Firing firing = Firing::at_threshold;
 };
 
 /// Constants of integer neurons of any width.
@@ -94,11 +99,14 @@ struct WideLif {
   std::vector<std::int64_t> threshold;  ///< [channels], membrane units
 };
 
-/// Constants of float32 neurons: X = sum + bias.
+/// Constants of float32 neurons: X = sum + bias. `lif_step` takes the default options only.
 struct FloatLif {
   float tau = 2.0F;
   float threshold = 1.0F;
   AlignedVector<float> bias;  ///< [stride]; padding 0
+  Reset reset = Reset::to_zero;
+  bool decay_input = true;
+  Firing firing = Firing::at_threshold;
 };
 
 /// Updates the neurons of one step (see Lif) from their accumulators, writes their spikes as packed
