@@ -50,6 +50,16 @@ bool is_boolean(hid_t type) {
          H5Tget_member_value(type, 1, &values[1]) >= 0 && values[0] + values[1] == 1;
 }
 
+Hdf5ElementType element_type_of(hid_t type) {
+  Hdf5ElementType result{Hdf5Class::other, H5Tget_size(type)};
+  const H5T_class_t type_class = H5Tget_class(type);
+  if (type_class == H5T_INTEGER) result.element = Hdf5Class::integer;
+  if (type_class == H5T_FLOAT) result.element = Hdf5Class::real;
+  if (type_class == H5T_STRING) result.element = Hdf5Class::text;
+  if (is_boolean(type)) result.element = Hdf5Class::boolean;
+  return result;
+}
+
 /// The memory type of texts of variable length, in the character set of the stored type.
 Hdf5Handle variable_text(hid_t stored) {
   Hdf5Handle type(H5Tcopy(H5T_C_S1), H5Tclose);
@@ -163,14 +173,19 @@ struct Hdf5Reader::Impl {
     return attribute;
   }
 
+  [[nodiscard]] static std::uint64_t attribute_elements(const Hdf5Handle& attribute) {
+    const Hdf5Handle space(H5Aget_space(attribute.id()), H5Sclose);
+    const hssize_t elements = H5Sget_simple_extent_npoints(space.id());
+    return elements < 0 ? 0 : static_cast<std::uint64_t>(elements);
+  }
+
   template <class T>
   [[nodiscard]] T scalar_attribute(const std::string& object,
                                    const std::string& attribute_name) const {
     const std::string key = object + "@" + attribute_name;
     const Hdf5Handle attribute = open_attribute(object, attribute_name);
-    const Hdf5Handle space(H5Aget_space(attribute.id()), H5Sclose);
     const Hdf5Handle type(H5Aget_type(attribute.id()), H5Tclose);
-    if (H5Sget_simple_extent_npoints(space.id()) != 1 || !converts_without_loss<T>(type.id())) {
+    if (attribute_elements(attribute) != 1 || !converts_without_loss<T>(type.id())) {
       fail(ErrorKind::format, "expected one number", key);
     }
     T value{};
@@ -241,13 +256,7 @@ std::vector<std::uint64_t> Hdf5Reader::shape(const std::string& dataset) const {
 Hdf5ElementType Hdf5Reader::element_type(const std::string& dataset) const {
   const Hdf5Handle id = impl_->open_dataset(dataset);
   const Hdf5Handle type(H5Dget_type(id.id()), H5Tclose);
-  Hdf5ElementType result{Hdf5Class::other, H5Tget_size(type.id())};
-  const H5T_class_t type_class = H5Tget_class(type.id());
-  if (type_class == H5T_INTEGER) result.element = Hdf5Class::integer;
-  if (type_class == H5T_FLOAT) result.element = Hdf5Class::real;
-  if (type_class == H5T_STRING) result.element = Hdf5Class::text;
-  if (is_boolean(type.id())) result.element = Hdf5Class::boolean;
-  return result;
+  return element_type_of(type.id());
 }
 
 template <Hdf5Element T>
@@ -360,11 +369,42 @@ std::vector<std::uint8_t> Hdf5Reader::read_booleans(const std::string& dataset,
   return values;
 }
 
+std::vector<std::string> Hdf5Reader::attribute_names(const std::string& object) const {
+  if (!impl_->has(object)) impl_->fail(ErrorKind::format, "no such object", object);
+  std::vector<std::string> names;
+  const auto visit = [](hid_t, const char* name, const H5A_info_t*, void* data) -> herr_t {
+    auto& list = *static_cast<std::vector<std::string>*>(data);
+    if (list.size() == max_members) return -1;
+    list.emplace_back(name);
+    return 0;
+  };
+  if (H5Aiterate_by_name(impl_->file.id(), object.c_str(), H5_INDEX_NAME, H5_ITER_INC, nullptr,
+                         visit, &names, H5P_DEFAULT) < 0) {
+    if (names.size() == max_members) {
+      impl_->fail(ErrorKind::capacity, fmt::format("has more than {} attributes", max_members),
+                  object);
+    }
+    impl_->fail(ErrorKind::format, "its attributes cannot be listed", object);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Hdf5ElementType Hdf5Reader::attribute_type(const std::string& object,
+                                           const std::string& name) const {
+  const Hdf5Handle attribute = impl_->open_attribute(object, name);
+  const Hdf5Handle type(H5Aget_type(attribute.id()), H5Tclose);
+  return element_type_of(type.id());
+}
+
 std::string Hdf5Reader::attribute_text(const std::string& object, const std::string& name) const {
   const std::string key = object + "@" + name;
   const Hdf5Handle attribute = impl_->open_attribute(object, name);
   const Hdf5Handle type(H5Aget_type(attribute.id()), H5Tclose);
   if (H5Tget_class(type.id()) != H5T_STRING) impl_->fail(ErrorKind::format, "expected text", key);
+  if (Impl::attribute_elements(attribute) != 1) {
+    impl_->fail(ErrorKind::format, "expected one text", key);
+  }
   if (H5Tis_variable_str(type.id()) > 0) {
     char* text = nullptr;
     const Hdf5Handle memory_type = variable_text(type.id());
@@ -388,6 +428,26 @@ std::string Hdf5Reader::attribute_text(const std::string& object, const std::str
 std::int64_t Hdf5Reader::attribute_integer(const std::string& object,
                                            const std::string& name) const {
   return impl_->scalar_attribute<std::int64_t>(object, name);
+}
+
+std::vector<std::int64_t> Hdf5Reader::attribute_integers(const std::string& object,
+                                                         const std::string& name,
+                                                         std::uint64_t max_elements) const {
+  const std::string key = object + "@" + name;
+  const Hdf5Handle attribute = impl_->open_attribute(object, name);
+  const Hdf5Handle type(H5Aget_type(attribute.id()), H5Tclose);
+  if (!converts_without_loss<std::int64_t>(type.id())) {
+    impl_->fail(ErrorKind::format, "expected integers", key);
+  }
+  const std::uint64_t elements = Impl::attribute_elements(attribute);
+  if (elements > max_elements) {
+    impl_->fail(ErrorKind::capacity, fmt::format("has more than {} elements", max_elements), key);
+  }
+  std::vector<std::int64_t> values(elements);
+  if (elements != 0 && H5Aread(attribute.id(), H5T_NATIVE_INT64, values.data()) < 0) {
+    impl_->fail(ErrorKind::format, "cannot be read", key);
+  }
+  return values;
 }
 
 double Hdf5Reader::attribute_real(const std::string& object, const std::string& name) const {

@@ -113,9 +113,14 @@ struct Hdf5Writer::Impl {
 
   void write_attribute(const std::string& object, const std::string& name, hid_t type,
                        hid_t memory_type, const void* value) const {
+    const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
+    write_attribute(object, name, space, type, memory_type, value);
+  }
+
+  void write_attribute(const std::string& object, const std::string& name, const Hdf5Handle& space,
+                       hid_t type, hid_t memory_type, const void* value) const {
     const std::string key = object + "@" + name;
     create_group(object);
-    const Hdf5Handle space(H5Screate(H5S_SCALAR), H5Sclose);
     const Hdf5Handle attribute(H5Acreate_by_name(file.id(), object.c_str(), name.c_str(), type,
                                                  space.id(), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
                                H5Aclose);
@@ -237,6 +242,13 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, s
 
 void Hdf5Writer::attribute(const std::string& object, const std::string& name, double value) {
   impl_->write_attribute(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value);
+}
+
+void Hdf5Writer::attribute(const std::string& object, const std::string& name,
+                           std::span<const std::int64_t> values) {
+  const hsize_t size = values.size();
+  const Hdf5Handle space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+  impl_->write_attribute(object, name, space, H5T_STD_I64LE, H5T_NATIVE_INT64, values.data());
 }
 
 void Hdf5Writer::commit() {

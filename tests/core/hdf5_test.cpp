@@ -155,3 +155,58 @@ TEST_CASE("a dataset that claims values which were never written is refused") {
           (void)Hdf5Reader(folder / "a.h5").read<double>("/x", std::uint64_t{1} << 40);
         }) == (folder / "a.h5").string() + ": /x: its values were never written");
 }
+
+TEST_CASE("attributes are listed, typed, and read as one text, numbers or a list") {
+  const TemporaryFolder folder;
+  {
+    Hdf5Writer writer(folder / "a.h5");
+    writer.attribute("/g", "word", std::string("none"));
+    writer.attribute("/g", "half", 0.5);
+    writer.attribute("/g", "one", std::int64_t{1});
+    writer.attribute("/g", "list", std::vector<std::int64_t>{3, -4, 5});
+    writer.commit();
+  }
+  const std::string name = (folder / "a.h5").string();
+  const Hdf5Reader reader(folder / "a.h5");
+  CHECK(reader.attribute_names("/g") == std::vector<std::string>{"half", "list", "one", "word"});
+  CHECK(reader.attribute_names("/").empty());
+  CHECK(reader.attribute_type("/g", "word").element == Hdf5Class::text);
+  CHECK(reader.attribute_type("/g", "half").element == Hdf5Class::real);
+  CHECK(reader.attribute_type("/g", "list").element == Hdf5Class::integer);
+  CHECK(reader.attribute_integers("/g", "list", 3) == std::vector<std::int64_t>{3, -4, 5});
+  CHECK(reader.attribute_integers("/g", "one", 3) == std::vector<std::int64_t>{1});
+  CHECK(message_of([&] { (void)reader.attribute_integers("/g", "list", 2); }) ==
+        name + ": /g@list: has more than 2 elements");
+  CHECK(message_of([&] { (void)reader.attribute_integers("/g", "half", 2); }) ==
+        name + ": /g@half: expected integers");
+  CHECK(message_of([&] { (void)reader.attribute_integer("/g", "list"); }) ==
+        name + ": /g@list: expected one number");
+}
+
+TEST_CASE("an attribute of many texts is not one text") {
+  const TemporaryFolder folder;
+  const hid_t file = create(folder / "a.h5");
+  const hsize_t many = 100;
+  const hid_t space = H5Screate_simple(1, &many, nullptr);
+  const hid_t fixed = H5Tcopy(H5T_C_S1);
+  H5Tset_size(fixed, 8);
+  const std::vector<char> texts(800, 'x');
+  const hid_t list = H5Acreate2(file, "fixed", fixed, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(list, fixed, texts.data());
+  H5Aclose(list);
+  const hid_t variable = H5Tcopy(H5T_C_S1);
+  H5Tset_size(variable, H5T_VARIABLE);
+  const std::vector<const char*> pointers(100, "x");
+  const hid_t other = H5Acreate2(file, "variable", variable, space, H5P_DEFAULT, H5P_DEFAULT);
+  H5Awrite(other, variable, pointers.data());
+  H5Aclose(other);
+  H5Tclose(variable);
+  H5Tclose(fixed);
+  H5Sclose(space);
+  H5Fclose(file);
+  const Hdf5Reader reader(folder / "a.h5");
+  for (const char* attribute : {"fixed", "variable"}) {
+    CHECK(message_of([&] { (void)reader.attribute_text("/", attribute); }) ==
+          (folder / "a.h5").string() + ": /@" + attribute + ": expected one text");
+  }
+}

@@ -67,10 +67,20 @@ class Hdf5Reader {
   /// A whole dataset of booleans as 0 and 1.
   [[nodiscard]] std::vector<std::uint8_t> read_booleans(const std::string& dataset,
                                                         std::uint64_t max_elements) const;
+  /// Names of the attributes of a group or dataset, sorted. Throws: capacity when there are over
+  /// 2^20.
+  [[nodiscard]] std::vector<std::string> attribute_names(const std::string& object) const;
+  [[nodiscard]] Hdf5ElementType attribute_type(const std::string& object,
+                                               const std::string& name) const;
   [[nodiscard]] std::string attribute_text(const std::string& object,
                                            const std::string& name) const;
   [[nodiscard]] std::int64_t attribute_integer(const std::string& object,
                                                const std::string& name) const;
+  /// One integer or a list of them, in C order. Throws: capacity when there are over
+  /// `max_elements`.
+  [[nodiscard]] std::vector<std::int64_t> attribute_integers(const std::string& object,
+                                                             const std::string& name,
+                                                             std::uint64_t max_elements) const;
   [[nodiscard]] double attribute_real(const std::string& object, const std::string& name) const;
   [[nodiscard]] bool has_attribute(const std::string& object, const std::string& name) const;
 
@@ -114,6 +124,9 @@ class Hdf5Writer {
   void attribute(const std::string& object, const std::string& name, const std::string& text);
   void attribute(const std::string& object, const std::string& name, std::int64_t value);
   void attribute(const std::string& object, const std::string& name, double value);
+  /// A list, an attribute of one dimension.
+  void attribute(const std::string& object, const std::string& name,
+                 std::span<const std::int64_t> values);
   /// Flushes, closes and renames into place.
   void commit();
 
