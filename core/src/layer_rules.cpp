@@ -217,6 +217,14 @@ std::vector<Port> operand_ports(const Operator& op) {
   return {Port::input};
 }
 
+void fill_channels(Operator& op, std::span<const LayerSource> sources) {
+  const auto fill = [&](std::uint32_t& channels) {
+    if (channels == 0) channels = sources[0].output.shape.channels;
+  };
+  if (auto* conv = std::get_if<Conv2d>(&op)) fill(conv->in_channels);
+  if (auto* head = std::get_if<ClassifierHead>(&op)) fill(head->in_channels);
+}
+
 LayerOutput output_of(const std::string& name, const Operator& op,
                       std::span<const LayerSource> sources) {
   return std::visit(Rule(name, sources), op);

@@ -32,8 +32,8 @@ struct LayerSource {
   LayerOutput output;
 };
 
-/// The operands that an operator takes, in order.
-std::vector<Port> operand_ports(const Operator& op);
+/// Sets the input channels of an operator that leaves them open (0).
+void fill_channels(Operator& op, std::span<const LayerSource> sources);
 
 /// Output of a layer from its operands (in the order of operand_ports). Throws: Error(shape), key =
 /// `name`.

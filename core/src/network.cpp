@@ -166,6 +166,7 @@ Network Network::build(std::vector<Draft> drafts) {
       operands.push_back({source, draft.operands[k].port});
       inputs.push_back({graph->layers[source.index].name, graph->outputs[source.index]});
     }
+    fill_channels(draft.op, inputs);
     const LayerOutput output = output_of(draft.name, draft.op, inputs);
     const FeatureShape& shape = output.shape;
     if (shape.positions() > max_neurons || shape.neurons() > max_neurons) {

@@ -50,6 +50,15 @@ TEST_CASE("shapes and largest values follow from the operators") {
   CHECK(network.weighted_layers().size() == 3);
 }
 
+TEST_CASE("channels left open are those of the operand") {
+  std::vector<Draft> drafts = small_network();
+  std::get<Conv2d>(drafts[1].op).in_channels = 0;
+  std::get<ClassifierHead>(drafts[7].op).in_channels = 0;
+  const Network network = Network::build(drafts);
+  CHECK(std::get<Conv2d>(network.layer(*network.find("conv")).op).in_channels == 2);
+  CHECK(std::get<ClassifierHead>(network.layer(*network.find("head")).op).in_channels == 4);
+}
+
 TEST_CASE("layers come in topological order whatever the order of the drafts") {
   std::vector<Draft> drafts = small_network();
   std::reverse(drafts.begin(), drafts.end());

@@ -17,6 +17,9 @@ namespace nj {
 enum class Port : std::uint8_t { input, query, key, value, residual, gate };
 std::string_view to_string(Port port);
 
+/// The operands that an operator takes, in order.
+std::vector<Port> operand_ports(const Operator& op);
+
 /// One layer: a name that is unique in its network, and what it does.
 struct LayerSpec {
   std::string name;
@@ -45,8 +48,8 @@ class Network {
     std::vector<Source> operands;
   };
 
-  /// Checks names (unique, known), ports (exactly those of the operator), cycles and shapes, and
-  /// sorts topologically (stable: file order among the ready).
+  /// Checks names (unique, known), ports (exactly those of the operator), cycles and shapes, fills
+  /// in channels that are 0, and sorts topologically (stable: file order among the ready).
   /// Throws: Error(shape) for shapes and ports, Error(config) for names and cycles, key = layer
   /// name.
   static Network build(std::vector<Draft> drafts);

@@ -48,7 +48,7 @@ struct Input {
 /// weight row [out_channels / groups] to each output position that sees it; positions outside the
 /// map are not counted. A binary input makes binary accumulates; a graded one graded multiplies.
 struct Conv2d {
-  std::uint32_t in_channels = 0;
+  std::uint32_t in_channels = 0;  ///< 0: as many as the operand has, filled in by Network::build
   std::uint32_t out_channels = 0;
   Extent kernel = 1;
   Extent stride = 1;
@@ -169,7 +169,7 @@ struct Flatten {};
 /// channel, the products are accumulated in 64 bits, and one scale per tensor makes the logits
 /// comparable.
 struct ClassifierHead {
-  std::uint32_t in_channels = 0;
+  std::uint32_t in_channels = 0;  ///< 0: as many as the operand has, filled in by Network::build
   std::uint32_t classes = 0;
 };
 
