@@ -10,8 +10,8 @@
 #include <benchmark/benchmark.h>
 
 #include "neurojoule/models/execute.hpp"
+#include "neurojoule/models/family.hpp"
 #include "neurojoule/models/quantize.hpp"
-#include "neurojoule/models/spikformer.hpp"
 
 #include "random_model.hpp"
 
@@ -118,29 +118,10 @@ BENCHMARK(linear_256_1024_float)->Arg(10);
 BENCHMARK(conv3x3_64_128)->Arg(5)->Arg(10)->Arg(20);
 BENCHMARK(conv3x3_12_24)->Arg(10);
 
-/// The row kernel alone on weights that stay in the first-level cache: 64 rows of 256.
-void row_kernel(benchmark::State& state) {
-  WeightRows<std::int16_t> rows{256, padded(256), {}};
-  rows.data.assign(64 * rows.stride, 1);
-  std::vector<std::uint32_t> addresses;
-  for (std::uint32_t i = 0; i < 64; ++i) addresses.push_back(i * 13 % 64);
-  const std::vector<std::uint8_t> values(64, 1);
-  const RowSegment segment{addresses.data(), values.data(), addresses.size(), 0};
-  AlignedVector<std::int32_t> sums(rows.stride);
-  std::uint64_t adds = 0;
-  for (auto _ : state) {
-    accumulate_rows(rows, {&segment, 1}, false, 258, sums.data());
-    benchmark::DoNotOptimize(sums.data());
-    adds += 64 * 256;
-  }
-  state.counters["adds"] = per_second(adds);
-}
-BENCHMARK(row_kernel);
-
 /// A whole Spikformer with random weights, one thread. Input density 8 %; `gain` sets the spikes.
-void run_spikformer(benchmark::State& state, const SpikformerParameters& parameters,
+void run_spikformer(benchmark::State& state, const FamilyParameters& parameters,
                     std::uint32_t timesteps, float gain) {
-  const Network network = build_spikformer(parameters);
+  const Network network = build_network(parameters);
   const QuantizedNetwork quantized =
       quantize(nj::test::random_model(network, timesteps, 1, gain, 0.3F), {});
   const GradedTensor frames = nj::test::random_frames(timesteps, parameters.input, 4, 8, 1);
@@ -162,7 +143,7 @@ void run_spikformer(benchmark::State& state, const SpikformerParameters& paramet
 }
 
 void spikformer_2_256_t16(benchmark::State& state) {
-  SpikformerParameters p;
+  FamilyParameters p;
   p.input = {2, 128, 128};
   p.embed_dims = 256;
   p.heads = 16;

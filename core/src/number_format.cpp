@@ -1,12 +1,43 @@
 #include "neurojoule/core/number_format.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
 
 namespace nj {
+
+namespace {
+
+/// Exponent of the largest power-of-two level when the smallest is 1; 2^14 fits 16 bits.
+int deepest_exponent(const NumberFormat& format) {
+  constexpr int most = 14;
+  return format.bits > 5 ? most : std::min((1 << (format.bits - 1)) - 2, most);
+}
+
+std::vector<std::int32_t> additive_magnitudes(const NumberFormat& format) {
+  const int magnitude_bits = format.bits - 1;
+  const int terms = (magnitude_bits + 1) / 2;
+  const bool short_last = magnitude_bits % 2 == 1;
+  const auto exponents_of = [&](int term) { return short_last && term == terms - 1 ? 1 : 3; };
+  int deepest = 0;
+  for (int i = 0; i < terms; ++i) deepest = std::max(deepest, i + terms * (exponents_of(i) - 1));
+  std::set<std::int32_t> sums{0};
+  for (int i = 0; i < terms; ++i) {
+    std::set<std::int32_t> next = sums;
+    for (int j = 0; j < exponents_of(i); ++j) {
+      for (const std::int32_t sum : sums) next.insert(sum + (1 << (deepest - i - terms * j)));
+    }
+    sums = std::move(next);
+  }
+  return {sums.begin(), sums.end()};
+}
+
+}  // namespace
 
 std::string_view to_string(Scheme scheme) {
   switch (scheme) {
@@ -16,12 +47,26 @@ std::string_view to_string(Scheme scheme) {
       return "uniform";
     case Scheme::power_of_two:
       return "power_of_two";
+    case Scheme::additive_power_of_two:
+      return "additive_power_of_two";
+    case Scheme::ternary:
+      return "ternary";
+    case Scheme::binary:
+      return "binary";
   }
   return "unknown";
 }
 
 std::string_view to_string(Granularity granularity) {
-  return granularity == Granularity::per_tensor ? "tensor" : "channel";
+  switch (granularity) {
+    case Granularity::per_tensor:
+      return "tensor";
+    case Granularity::per_channel:
+      return "channel";
+    case Granularity::per_group:
+      return "group";
+  }
+  return "unknown";
 }
 
 std::string_view to_string(Rounding rounding) {
@@ -29,9 +74,28 @@ std::string_view to_string(Rounding rounding) {
 }
 
 std::string to_string(const NumberFormat& format) {
-  if (format.scheme == Scheme::float32) return "float32";
-  return fmt::format("{}{}{}", format.scheme == Scheme::uniform ? "uniform" : "pot", format.bits,
-                     format.granularity == Granularity::per_tensor ? "/tensor" : "");
+  std::string text;
+  switch (format.scheme) {
+    case Scheme::float32:
+      return "float32";
+    case Scheme::ternary:
+    case Scheme::binary:
+      text = to_string(format.scheme);
+      break;
+    case Scheme::uniform:
+      text = fmt::format("uniform{}", format.bits);
+      break;
+    case Scheme::power_of_two:
+      text = fmt::format("pot{}", format.bits);
+      break;
+    case Scheme::additive_power_of_two:
+      text = fmt::format("apot{}", format.bits);
+      break;
+  }
+  if (format.zero_point) text += "+z";
+  if (format.granularity == Granularity::per_tensor) text += "/tensor";
+  if (format.granularity == Granularity::per_group) text += fmt::format("/group{}", format.group);
+  return text;
 }
 
 void validate(const NumberFormat& format) {
@@ -44,10 +108,34 @@ void validate(const NumberFormat& format) {
   };
   switch (format.scheme) {
     case Scheme::float32:
-      return require_bits(32, 32);
+      require_bits(32, 32);
+      break;
     case Scheme::uniform:
     case Scheme::power_of_two:
-      return require_bits(2, 16);
+      require_bits(2, 16);
+      break;
+    case Scheme::additive_power_of_two:
+      require_bits(2, 8);
+      break;
+    case Scheme::ternary:
+      require_bits(2, 2);
+      break;
+    case Scheme::binary:
+      require_bits(1, 1);
+      break;
+  }
+  if (format.zero_point && (format.scheme != Scheme::uniform || format.bits > 15)) {
+    throw Error(ErrorKind::config,
+                fmt::format("a zero point needs uniform codes of 2..15 bits, not {}",
+                            to_string(NumberFormat{format.scheme, format.bits})));
+  }
+  if ((format.granularity == Granularity::per_group) != (format.group != 0)) {
+    throw Error(ErrorKind::config, "groups need a size, and only groups have one");
+  }
+  if (format.granularity == Granularity::per_group && largest_integer(format) > 32767) {
+    throw Error(ErrorKind::config,
+                fmt::format("groups of {} would need integers of more than 16 bits",
+                            to_string(NumberFormat{format.scheme, format.bits})));
   }
 }
 
@@ -55,7 +143,13 @@ std::uint64_t storage_bits(const NumberFormat& format, std::uint64_t elements,
                            std::uint64_t channels) {
   if (format.scheme == Scheme::float32) return elements * 32;
   const std::uint64_t scales = format.granularity == Granularity::per_tensor ? 1 : channels;
-  return elements * format.bits + scales * scale_bits;
+  std::uint64_t bits = elements * format.bits + scales * scale_bits;
+  if (format.zero_point) bits += scales * format.bits;
+  if (format.granularity == Granularity::per_group && channels > 0) {
+    const std::uint64_t fan_in = elements / channels;
+    bits += channels * ((fan_in + format.group - 1) / format.group) * run_shift_bits;
+  }
+  return bits;
 }
 
 double effective_bits(const NumberFormat& format, std::uint64_t elements, std::uint64_t channels) {
@@ -75,31 +169,43 @@ void validate(const FixedPointFormat& format) {
   }
 }
 
-namespace {
-
-/// Exponent of the largest power-of-two level when the smallest is 1; 2^14 fits 16 bits.
-int deepest_exponent(const NumberFormat& format) {
-  constexpr int most = 14;
-  return format.bits > 5 ? most : std::min((1 << (format.bits - 1)) - 2, most);
+std::vector<std::int32_t> level_magnitudes(const NumberFormat& format) {
+  std::vector<std::int32_t> levels{0};
+  switch (format.scheme) {
+    case Scheme::float32:
+      break;
+    case Scheme::uniform:
+      for (std::int32_t level = 1; level < 1 << (format.bits - 1); ++level) levels.push_back(level);
+      break;
+    case Scheme::power_of_two:
+      for (int k = 0; k <= deepest_exponent(format); ++k) levels.push_back(1 << k);
+      break;
+    case Scheme::additive_power_of_two:
+      return additive_magnitudes(format);
+    case Scheme::ternary:
+      return {0, 1};
+    case Scheme::binary:
+      return {1};
+  }
+  return levels;
 }
 
-}  // namespace
-
 std::int32_t largest_integer(const NumberFormat& format) {
-  return format.scheme == Scheme::power_of_two ? 1 << deepest_exponent(format)
-                                               : (1 << (format.bits - 1)) - 1;
+  std::int32_t level = (1 << (format.bits - 1)) - 1;
+  if (format.zero_point) {
+    level = (1 << format.bits) - 1;
+  } else if (format.scheme != Scheme::uniform) {
+    level = level_magnitudes(format).back();
+  }
+  return format.granularity == Granularity::per_group ? level << max_run_shift : level;
 }
 
 std::uint32_t integer_bits(const NumberFormat& format) {
-  switch (format.scheme) {
-    case Scheme::float32:
-      return 32;
-    case Scheme::uniform:
-      return format.bits;
-    case Scheme::power_of_two:
-      return static_cast<std::uint32_t>(deepest_exponent(format)) + 2;
-  }
-  return 0;
+  if (format.scheme == Scheme::float32) return 32;
+  // One bit for the sign; binary weights are +-1 and take two as integers.
+  return static_cast<std::uint32_t>(
+             std::bit_width(static_cast<std::uint32_t>(largest_integer(format)))) +
+         1;
 }
 
 }  // namespace nj

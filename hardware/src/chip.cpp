@@ -99,9 +99,12 @@ std::string_view to_string(MemoryUnit unit) {
 std::uint32_t WeightFormats::max_bits(Scheme scheme) const {
   switch (scheme) {
     case Scheme::uniform:
+    case Scheme::ternary:
+    case Scheme::binary:
       return uniform_bits;
     case Scheme::power_of_two:
       return power_of_two_bits;
+    case Scheme::additive_power_of_two:
     case Scheme::float32:
       break;
   }
@@ -109,7 +112,8 @@ std::uint32_t WeightFormats::max_bits(Scheme scheme) const {
 }
 
 bool WeightFormats::supports(const NumberFormat& format) const {
-  return format.bits <= max_bits(format.scheme);
+  return format.bits <= max_bits(format.scheme) && !format.zero_point &&
+         format.granularity != Granularity::per_group;
 }
 
 bool CoreKindSpec::has(CoreRole role) const {

@@ -140,8 +140,12 @@ class Mapper {
            fmt::format("layer \"{}\" needs a core with role {}, the chip has none", name(p),
                        to_string(role))});
     } else if (usable.empty()) {
-      const std::string taken =
-          widest == 0 ? "none of that scheme" : fmt::format("at most {} bits of it", widest);
+      std::string taken = "no zero points and no groups";
+      if (widest == 0) {
+        taken = "none of that scheme";
+      } else if (format.bits > widest) {
+        taken = fmt::format("at most {} bits of it", widest);
+      }
       result_.violations.push_back(
           {name(p), "weight_format", format.bits, widest,
            fmt::format("layer \"{}\" has {} weights, the chip's cores take {}", name(p),

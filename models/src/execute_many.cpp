@@ -11,6 +11,9 @@ BatchExecution execute_many(const QuantizedNetwork& network, std::size_t count,
                             const std::function<GradedTensor(std::size_t)>& load,
                             const BatchOptions& options) {
   constexpr std::size_t grain = 8;
+  const unsigned threads = options.threads == 0 ? hardware_threads() : options.threads;
+  // Fewer samples than chunks for every thread: the threads share each sample instead.
+  const bool share = count < grain * threads;
   const std::size_t traced = std::min(options.trace_samples, count);
   BatchExecution result;
   result.activity = Activity(network.network().size(), network.timesteps());
@@ -21,10 +24,11 @@ BatchExecution execute_many(const QuantizedNetwork& network, std::size_t count,
   std::vector<Activity> partial((count + grain - 1) / grain);
   std::mutex mutex;
   std::size_t done = 0;
-  parallel_for(count, grain, options.threads, [&](std::size_t begin, std::size_t end) {
+  parallel_for(count, grain, share ? 1 : threads, [&](std::size_t begin, std::size_t end) {
     ExecutionContext context(network);
     for (std::size_t i = begin; i < end; ++i) {
-      Execution sample = execute(network, load(i), {.keep_trace = i < traced}, context);
+      Execution sample = execute(
+          network, load(i), {.keep_trace = i < traced, .threads = share ? threads : 1}, context);
       result.predictions[i] = sample.prediction;
       result.logits[i] = std::move(sample.logits);
       partial[begin / grain] += sample.activity;

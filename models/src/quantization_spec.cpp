@@ -14,7 +14,10 @@ namespace {
 const std::vector<std::pair<std::string_view, Scheme>> schemes{
     {"float32", Scheme::float32},
     {"uniform", Scheme::uniform},
-    {"power-of-two", Scheme::power_of_two}};
+    {"power-of-two", Scheme::power_of_two},
+    {"additive-power-of-two", Scheme::additive_power_of_two},
+    {"ternary", Scheme::ternary},
+    {"binary", Scheme::binary}};
 const std::vector<std::pair<std::string_view, Granularity>> granularities{
     {"channel", Granularity::per_channel}, {"tensor", Granularity::per_tensor}};
 const std::vector<std::pair<std::string_view, Rounding>> roundings{
@@ -51,11 +54,35 @@ void read_scale(const YamlNode& node, WeightRule& rule) {
   rule.scale = node.real(1e-12, 1e12);
 }
 
+/// `channel`, `tensor`, or the length of the runs of a channel that share a scale.
+void read_granularity(const YamlNode& node, NumberFormat& format) {
+  const std::string text = node.text();
+  if (!text.empty() && text.find_first_not_of("0123456789") == std::string::npos) {
+    format.granularity = Granularity::per_group;
+    format.group = static_cast<std::uint16_t>(node.integer(1, 65535));
+    return;
+  }
+  format.granularity = node.one_of(granularities);
+  format.group = 0;
+}
+
+/// Bits of a scheme that a rule names without saying its bits.
+std::uint8_t usual_bits(Scheme scheme, std::uint8_t inherited) {
+  if (scheme == Scheme::ternary) return 2;
+  if (scheme == Scheme::binary) return 1;
+  return inherited < 2 || inherited > 16 ? 8 : inherited;
+}
+
 WeightRule read_rule(const YamlNode& node, const WeightRule& base) {
   WeightRule rule = base;
-  if (const auto scheme = node.find("scheme")) rule.format.scheme = scheme->one_of(schemes);
-  if (rule.format.scheme == Scheme::float32) {
-    for (const std::string_view key : {"bits", "granularity", "scale"}) {
+  NumberFormat& format = rule.format;
+  if (const auto scheme = node.find("scheme")) {
+    format.scheme = scheme->one_of(schemes);
+    format.bits = usual_bits(format.scheme, format.bits);
+    if (format.scheme != Scheme::uniform) format.zero_point = false;
+  }
+  if (format.scheme == Scheme::float32) {
+    for (const std::string_view key : {"bits", "granularity", "scale", "zero_point"}) {
       if (const auto foreign = node.find(key)) {
         throw foreign->error("float32 weights take no such key; name another scheme");
       }
@@ -63,11 +90,10 @@ WeightRule read_rule(const YamlNode& node, const WeightRule& base) {
     return {NumberFormat{}, ScaleRule::mse, 0.0};
   }
   if (const auto bits = node.find("bits")) {
-    rule.format.bits = static_cast<std::uint8_t>(bits->integer(2, 16));
+    format.bits = static_cast<std::uint8_t>(bits->integer(1, 32));
   }
-  if (const auto granularity = node.find("granularity")) {
-    rule.format.granularity = granularity->one_of(granularities);
-  }
+  if (const auto granularity = node.find("granularity")) read_granularity(*granularity, format);
+  if (const auto zero_point = node.find("zero_point")) format.zero_point = zero_point->boolean();
   if (const auto scale = node.find("scale")) read_scale(*scale, rule);
   at_node(node.find("bits").value_or(node), [&] { validate(rule.format); });
   return rule;
@@ -117,9 +143,13 @@ std::string rule_text(const WeightRule& rule) {
   if (rule.scale_rule != ScaleRule::fixed) {
     scale = rule.scale_rule == ScaleRule::mse ? "mse" : "max";
   }
-  return fmt::format("{{scheme: {}, bits: {}, granularity: {}, scale: {}}}",
-                     word_of(schemes, rule.format.scheme), rule.format.bits,
-                     word_of(granularities, rule.format.granularity), scale);
+  const NumberFormat& format = rule.format;
+  const std::string granularity = format.granularity == Granularity::per_group
+                                      ? std::to_string(format.group)
+                                      : std::string(word_of(granularities, format.granularity));
+  return fmt::format("{{scheme: {}, bits: {}, granularity: {}, scale: {}{}}}",
+                     word_of(schemes, format.scheme), format.bits, granularity, scale,
+                     format.zero_point ? ", zero_point: true" : "");
 }
 
 }  // namespace
@@ -182,6 +212,7 @@ std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& net
     const bool head = std::holds_alternative<ClassifierHead>(network.layer(layers[i]).op);
     if (head && rules[i].format.scheme != Scheme::float32) {
       rules[i].format.granularity = Granularity::per_tensor;
+      rules[i].format.group = 0;
     }
   }
   return rules;

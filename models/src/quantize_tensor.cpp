@@ -10,18 +10,22 @@ constexpr int grid_steps = 80;  // clip ratios r / 80
 constexpr int grid_least = 8;
 constexpr double scale_of_zeros = 1.0 / 128.0;
 
-/// The levels of a format in units of its scale per integer.
+using Weights = std::span<const float>;
+
+/// The integers of a format in units of its scale per integer.
 class Levels {
  public:
   explicit Levels(const NumberFormat& format)
-      : power_of_two_(format.scheme == Scheme::power_of_two), largest_(largest_integer(format)) {}
+      : uniform_(format.scheme == Scheme::uniform),
+        magnitudes_(uniform_ ? std::vector<std::int32_t>{} : level_magnitudes(format)),
+        largest_(uniform_ ? (1 << (format.bits - 1)) - 1 : magnitudes_.back()) {}
 
   [[nodiscard]] int largest() const { return largest_; }
 
-  /// The nearest level to w * inverse_scale.
+  /// The integer nearest to w * inverse_scale, the one of larger magnitude on a tie.
   [[nodiscard]] int operator()(double w, double inverse_scale) const {
     const double x = std::fabs(w) * inverse_scale;
-    const int level = power_of_two_ ? nearest_power(x) : nearest_integer(x);
+    const int level = uniform_ ? nearest_integer(x) : nearest_magnitude(x);
     return w < 0.0 ? -level : level;
   }
 
@@ -31,25 +35,61 @@ class Levels {
     const int below = static_cast<int>(x);
     return x - below >= 0.5 ? below + 1 : below;
   }
-  /// Levels are 0, 1, 2, 4, .., largest; between 2^k and 2^(k+1) the border is 1.5 * 2^k.
-  [[nodiscard]] int nearest_power(double x) const {
-    if (x < 0.5) return 0;
-    int level = 1;
-    while (level < largest_ && x >= 1.5 * level) level *= 2;
-    return level;
+  [[nodiscard]] int nearest_magnitude(double x) const {
+    const auto above = std::upper_bound(magnitudes_.begin(), magnitudes_.end(), x);
+    if (above == magnitudes_.begin()) return *above;
+    if (above == magnitudes_.end()) return largest_;
+    const int below = *(above - 1);
+    return 2.0 * x >= static_cast<double>(below + *above) ? *above : below;
   }
 
-  bool power_of_two_;
+  bool uniform_;
+  std::vector<std::int32_t> magnitudes_;
   int largest_;
 };
 
-double max_magnitude(std::span<const float> weights) {
+/// Unsigned codes less a zero point.
+class OffsetLevels {
+ public:
+  OffsetLevels(const NumberFormat& format, Weights weights) : last_((1 << format.bits) - 1) {
+    for (const float w : weights) {
+      low_ = std::min(low_, double{w});
+      high_ = std::max(high_, double{w});
+    }
+  }
+  /// The scale at which the codes span all weights.
+  [[nodiscard]] double widest() const { return (high_ - low_) / last_; }
+
+  [[nodiscard]] int operator()(double w, double inverse_scale) const {
+    return std::clamp(nearest(w * inverse_scale), -zero_point(), last_ - zero_point());
+  }
+
+ private:
+  static int nearest(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+  /// The code of 0, as far from the ends as 0 is in the span.
+  [[nodiscard]] int zero_point() const {
+    return high_ > low_ ? nearest(-low_ / (high_ - low_) * last_) : 0;
+  }
+
+  int last_;
+  double low_ = 0.0;
+  double high_ = 0.0;
+};
+
+double max_magnitude(Weights weights) {
   double max = 0.0;
   for (const float w : weights) max = std::max(max, std::fabs(double{w}));
   return max;
 }
 
-double squared_error(std::span<const float> weights, const Levels& levels, double scale) {
+double mean_magnitude(Weights weights) {
+  double sum = 0.0;
+  for (const float w : weights) sum += std::fabs(double{w});
+  return sum / static_cast<double>(weights.size());
+}
+
+template <class LevelRule>
+double squared_error(Weights weights, const LevelRule& levels, double scale) {
   const double inverse = 1.0 / scale;
   double sum = 0.0;
   for (const float w : weights) {
@@ -59,14 +99,9 @@ double squared_error(std::span<const float> weights, const Levels& levels, doubl
   return sum;
 }
 
-/// Scale per integer of one group; 0 for a group of zeros.
-double choose_scale(std::span<const float> weights, const Levels& levels, const WeightRule& rule) {
-  if (rule.scale_rule == ScaleRule::fixed) {
-    const bool power_of_two = rule.format.scheme == Scheme::power_of_two;
-    return power_of_two ? rule.scale / levels.largest() : rule.scale;
-  }
-  const double widest = max_magnitude(weights) / levels.largest();
-  if (widest == 0.0 || rule.scale_rule == ScaleRule::max) return widest;
+/// The best of the clip ratios of `widest`, the largest on a tie.
+template <class LevelRule>
+double least_error_scale(Weights weights, const LevelRule& levels, double widest) {
   double best_scale = widest;
   double best_error = squared_error(weights, levels, widest);
   for (int r = grid_steps - 1; r >= grid_least; --r) {
@@ -80,33 +115,133 @@ double choose_scale(std::span<const float> weights, const Levels& levels, const 
   return best_scale;
 }
 
+/// Scale per integer of one group of weights; 0 for a group of zeros.
+double choose_scale(Weights weights, const Levels& levels, const WeightRule& rule) {
+  const NumberFormat& format = rule.format;
+  if (rule.scale_rule == ScaleRule::fixed) {
+    const bool whole = format.scheme == Scheme::uniform;
+    return whole ? rule.scale : rule.scale / levels.largest();
+  }
+  if (format.scheme == Scheme::binary && rule.scale_rule == ScaleRule::mse) {
+    return mean_magnitude(weights);  // where the derivative of the squared error is zero
+  }
+  const double widest = max_magnitude(weights) / levels.largest();
+  if (widest == 0.0 || rule.scale_rule == ScaleRule::max) return widest;
+  return least_error_scale(weights, levels, widest);
+}
+
+double choose_offset_scale(Weights weights, const OffsetLevels& levels, const WeightRule& rule) {
+  if (rule.scale_rule == ScaleRule::fixed) return rule.scale;
+  const double widest = levels.widest();
+  if (widest == 0.0 || rule.scale_rule == ScaleRule::max) return widest;
+  return least_error_scale(weights, levels, widest);
+}
+
+/// Quantizes one tensor, group of weights by group.
+class TensorQuantizer {
+ public:
+  TensorQuantizer(const WeightRule& rule, double min_scale)
+      : rule_(rule), min_scale_(min_scale), levels_(rule.format) {}
+
+  QuantizedTensor operator()(Weights weights, std::size_t channels) {
+    result_.format = rule_.format;
+    const std::size_t groups = rule_.format.granularity == Granularity::per_tensor ? 1 : channels;
+    const std::size_t size = weights.size() / groups;
+    for (std::size_t g = 0; g < groups; ++g) {
+      result_.scales.push_back(scale_of(weights.subspan(g * size, size)));
+    }
+    const double largest = *std::max_element(result_.scales.begin(), result_.scales.end());
+    for (double& scale : result_.scales) {
+      if (scale == 0.0) scale = largest > 0.0 ? largest : scale_of_zeros;
+      if (rule_.scale_rule != ScaleRule::fixed) scale = std::max(scale, min_scale_);
+    }
+    result_.integers.reserve(weights.size());
+    for (std::size_t g = 0; g < groups; ++g) {
+      append(weights.subspan(g * size, size), result_.scales[g]);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] bool has_runs() const { return rule_.format.granularity == Granularity::per_group; }
+  template <class Visit>
+  void for_each_run(Weights weights, Visit&& visit) const {
+    for (std::size_t begin = 0; begin < weights.size(); begin += rule_.format.group) {
+      visit(weights.subspan(begin,
+                            std::min<std::size_t>(rule_.format.group, weights.size() - begin)));
+    }
+  }
+
+  [[nodiscard]] double scale_of(Weights weights) const {
+    if (rule_.format.zero_point && !has_runs()) {
+      return choose_offset_scale(weights, OffsetLevels(rule_.format, weights), rule_);
+    }
+    if (!has_runs()) return choose_scale(weights, levels_, rule_);
+    // The largest scale of a run is 2^shift of the channel's, the smallest that shifts reach.
+    double largest = 0.0;
+    double smallest = 0.0;
+    for_each_run(weights, [&](Weights run) {
+      const double scale = scale_of_run(run);
+      largest = std::max(largest, scale);
+      if (scale > 0.0) smallest = smallest == 0.0 ? scale : std::min(smallest, scale);
+    });
+    if (largest == 0.0) return 0.0;
+    const double octaves = std::ceil(std::log2(largest / smallest));
+    return std::ldexp(largest, -std::min(static_cast<int>(octaves), max_run_shift));
+  }
+  [[nodiscard]] double scale_of_run(Weights run) const {
+    return rule_.format.zero_point
+               ? choose_offset_scale(run, OffsetLevels(rule_.format, run), rule_)
+               : choose_scale(run, levels_, rule_);
+  }
+
+  void append(Weights weights, double scale) {
+    if (has_runs()) {
+      for_each_run(weights, [&](Weights run) { append_run(run, scale); });
+    } else if (rule_.format.zero_point) {
+      append_codes(weights, OffsetLevels(rule_.format, weights), scale, 0);
+    } else {
+      append_codes(weights, levels_, scale, 0);
+    }
+  }
+  /// The shift that covers the run's own scale or, with mse, the one below if that errs less.
+  void append_run(Weights run, double scale) {
+    const auto append_best = [&](const auto& levels) {
+      const double ratio = scale_of_run(run) / scale;
+      int shift = ratio <= 1.0 ? 0 : static_cast<int>(std::ceil(std::log2(ratio)));
+      shift = std::min(shift, max_run_shift);
+      if (shift > 0 && rule_.scale_rule == ScaleRule::mse &&
+          squared_error(run, levels, std::ldexp(scale, shift - 1)) <
+              squared_error(run, levels, std::ldexp(scale, shift))) {
+        --shift;
+      }
+      append_codes(run, levels, scale, shift);
+    };
+    if (rule_.format.zero_point) return append_best(OffsetLevels(rule_.format, run));
+    append_best(levels_);
+  }
+  template <class LevelRule>
+  void append_codes(Weights weights, const LevelRule& levels, double scale, int shift) {
+    const double inverse = 1.0 / std::ldexp(scale, shift);
+    for (const float w : weights) {
+      result_.integers.push_back(
+          static_cast<std::int16_t>(levels(double{w}, inverse) * (1 << shift)));
+    }
+  }
+
+  const WeightRule& rule_;
+  double min_scale_;
+  Levels levels_;
+  QuantizedTensor result_;
+};
+
 }  // namespace
 
 QuantizedTensor quantize_tensor(std::span<const float> weights, std::size_t channels,
                                 const WeightRule& rule, double min_scale) {
   validate(rule.format);
-  QuantizedTensor result{rule.format, {}, {}};
-  if (rule.format.scheme == Scheme::float32) return result;
-  const Levels levels(rule.format);
-  const std::size_t groups = rule.format.granularity == Granularity::per_tensor ? 1 : channels;
-  const std::size_t group_size = weights.size() / groups;
-  for (std::size_t g = 0; g < groups; ++g) {
-    const auto group = weights.subspan(g * group_size, group_size);
-    result.scales.push_back(choose_scale(group, levels, rule));
-  }
-  const double largest = *std::max_element(result.scales.begin(), result.scales.end());
-  for (double& scale : result.scales) {
-    if (scale == 0.0) scale = largest > 0.0 ? largest : scale_of_zeros;
-    if (rule.scale_rule != ScaleRule::fixed) scale = std::max(scale, min_scale);
-  }
-  result.integers.reserve(weights.size());
-  for (std::size_t g = 0; g < groups; ++g) {
-    const double inverse = 1.0 / result.scales[g];
-    for (const float w : weights.subspan(g * group_size, group_size)) {
-      result.integers.push_back(static_cast<std::int16_t>(levels(double{w}, inverse)));
-    }
-  }
-  return result;
+  if (rule.format.scheme == Scheme::float32) return {rule.format, {}, {}};
+  return TensorQuantizer(rule, min_scale)(weights, channels);
 }
 
 }  // namespace nj

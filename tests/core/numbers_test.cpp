@@ -48,6 +48,35 @@ TEST_CASE("storage counts codes and scales") {
   CHECK(effective_bits(format, 96 * 432, 96) == doctest::Approx(3 + 32.0 / 432).epsilon(1e-12));
   CHECK(storage_bits({Scheme::uniform, 3, Granularity::per_tensor}, 100, 10) == 332);
   CHECK(storage_bits({}, 100, 10) == 3200);
+  // A zero point of 4 bits beside each scale; runs of 16 in channels of 40: 3 shifts of 3 bits
+  // each.
+  CHECK(storage_bits({Scheme::uniform, 4, Granularity::per_channel, true}, 400, 10) ==
+        400 * 4 + 10 * (32 + 4));
+  CHECK(storage_bits({Scheme::uniform, 4, Granularity::per_group, false, 16}, 400, 10) ==
+        400 * 4 + 10 * (32 + 3 * 3));
+}
+
+TEST_CASE("levels of the schemes, by hand") {
+  using Levels = std::vector<std::int32_t>;
+  const auto levels = [](Scheme scheme, int bits) {
+    return level_magnitudes({scheme, static_cast<std::uint8_t>(bits)});
+  };
+  CHECK(levels(Scheme::uniform, 3) == Levels{0, 1, 2, 3});
+  CHECK(levels(Scheme::power_of_two, 3) == Levels{0, 1, 2, 4});
+  CHECK(levels(Scheme::ternary, 2) == Levels{0, 1});
+  CHECK(levels(Scheme::binary, 1) == Levels{1});
+  // 2 bits: one term {0, 1}. 3 bits: one term {0, 1, 1/2, 1/4}, times 4.
+  CHECK(levels(Scheme::additive_power_of_two, 2) == Levels{0, 1});
+  CHECK(levels(Scheme::additive_power_of_two, 3) == Levels{0, 1, 2, 4});
+  // 4 bits: {0, 1, 1/4, 1/16} + {0, 1/2}, times 16: 0 1 4 16 and 8 9 12 24.
+  CHECK(levels(Scheme::additive_power_of_two, 4) == Levels{0, 1, 4, 8, 9, 12, 16, 24});
+  // 5 bits: {0, 1, 1/4, 1/16} + {0, 1/2, 1/8, 1/32}, times 32: 0 2 8 32 + 0 1 4 16.
+  CHECK(levels(Scheme::additive_power_of_two, 5) ==
+        Levels{0, 1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 33, 36, 48});
+  CHECK(integer_bits({Scheme::additive_power_of_two, 5}) == 7);  // 48 takes 6 bits and a sign
+  CHECK(integer_bits({Scheme::binary, 1}) == 2);
+  CHECK(integer_bits({Scheme::uniform, 4, Granularity::per_channel, true}) == 5);
+  CHECK(integer_bits({Scheme::uniform, 4, Granularity::per_group, false, 16}) == 11);  // 7 * 2^7
 }
 
 TEST_CASE("formats print, and refuse widths that they do not have") {
@@ -62,6 +91,15 @@ TEST_CASE("formats print, and refuse widths that they do not have") {
   CHECK(message_of([] {
           validate(NumberFormat{Scheme::power_of_two, 17, Granularity::per_channel});
         }) == "power_of_two takes 2..16 bits, got 17");
+  CHECK(to_string(NumberFormat{Scheme::uniform, 4, Granularity::per_group, true, 16}) ==
+        "uniform4+z/group16");
+  CHECK(to_string(NumberFormat{Scheme::additive_power_of_two, 5}) == "apot5");
+  CHECK(message_of([] {
+          validate(NumberFormat{Scheme::power_of_two, 4, Granularity::per_channel, true});
+        }) == "a zero point needs uniform codes of 2..15 bits, not pot4");
+  CHECK(message_of([] {
+          validate(NumberFormat{Scheme::uniform, 10, Granularity::per_group, false, 8});
+        }) == "groups of uniform10 would need integers of more than 16 bits");
   CHECK(message_of([] {
           validate(NumberFormat{Scheme::uniform, 1, Granularity::per_channel});
         }) == "uniform takes 2..16 bits, got 1");

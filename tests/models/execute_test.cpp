@@ -92,6 +92,16 @@ WeightRule random_rule(Random& random) {
   } else if (kind < 4) {
     rule.format.scheme = Scheme::power_of_two;
     rule.format.bits = static_cast<std::uint8_t>(random.integer(2, 5));
+  } else if (kind == 4) {
+    rule.format.scheme = Scheme::additive_power_of_two;
+    rule.format.bits = static_cast<std::uint8_t>(random.integer(2, 8));
+  } else if (kind == 5) {
+    const bool ternary = random.integer(0, 1) == 1;
+    rule.format.scheme = ternary ? Scheme::ternary : Scheme::binary;
+    rule.format.bits = ternary ? 2 : 1;
+  } else if (kind == 6) {
+    rule.format = {Scheme::uniform, 4, Granularity::per_group, random.integer(0, 1) == 1,
+                   static_cast<std::uint16_t>(random.integer(1, 20))};
   } else {
     rule.format.scheme = Scheme::uniform;
     rule.format.bits = static_cast<std::uint8_t>(random.pick({2U, 3U, 4U, 6U, 8U, 8U, 12U, 16U}));

@@ -66,6 +66,42 @@ TEST_CASE("power of two: nearest level in linear distance, ties to the larger ma
   }
 }
 
+TEST_CASE("ternary and binary weights: least squared error, zero becomes +1 in binary") {
+  const std::vector<float> weights{1.0F, -1.0F, 0.0F, 0.5F};
+  const auto binary = quantize_tensor(weights, 1, rule(Scheme::binary, 1, ScaleRule::mse, 0.0));
+  CHECK(binary.integers == Integers{1, -1, 1, 1});
+  CHECK(binary.scales == std::vector<double>{0.625});  // (1 + 1 + 0 + 0.5) / 4
+  // fixed scale 1: 0.5 is a tie between 0 and 1, and goes to the larger.
+  const auto ternary = quantize_tensor(weights, 1, rule(Scheme::ternary, 2, ScaleRule::fixed, 1.0));
+  CHECK(ternary.integers == Integers{1, -1, 0, 1});
+}
+
+TEST_CASE("zero point: codes span the weights and 0, integers are codes less the zero point") {
+  // 2 bits, weights -1 .. 2: scale 3 / 3 = 1, zero point 1: codes 0 1 2 3 are -1 0 1 2.
+  auto offset = rule(Scheme::uniform, 2, ScaleRule::max, 0.0);
+  offset.format.zero_point = true;
+  const auto tensor = quantize_tensor(std::vector<float>{-1.0F, 2.0F, 0.6F, 0.0F}, 1, offset);
+  CHECK(tensor.scales == std::vector<double>{1.0});
+  CHECK(tensor.integers == Integers{-1, 2, 1, 0});
+  // All above zero: the zero point is 0 and all four codes serve 0 .. 3.
+  CHECK(quantize_tensor(std::vector<float>{3.0F, 2.0F, 1.0F}, 1, offset).integers ==
+        Integers{3, 2, 1});
+}
+
+TEST_CASE("groups: runs of a channel have its scale times a power of two") {
+  // 3 bits (levels 0..3), runs of 2. Largest magnitudes 3, 0.75, 0.3: own scales 1, 0.25, 0.1.
+  // 1 / 0.1 is 3.3 octaves, so the channel's scale is 1 / 2^4; the runs' shifts are 4,
+  // ceil(log2(0.25 * 16)) = 2 and ceil(log2(0.1 * 16)) = 1: scales 1, 0.25, 0.125.
+  auto grouped = rule(Scheme::uniform, 3, ScaleRule::max, 0.0);
+  grouped.format.granularity = Granularity::per_group;
+  grouped.format.group = 2;
+  const auto tensor =
+      quantize_tensor(std::vector<float>{3.0F, -1.0F, 0.75F, 0.5F, 0.3F}, 1, grouped);
+  CHECK(tensor.scales == std::vector<double>{0.0625});
+  // 3 and -1 units of 1; 3 and 2 of 0.25; 0.3 / 0.125 = 2.4: 2 units of 0.125.
+  CHECK(tensor.integers == Integers{48, -16, 12, 8, 4});
+}
+
 double squared_error(const std::vector<float>& weights, const QuantizedTensor& tensor) {
   double sum = 0.0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -76,7 +112,8 @@ double squared_error(const std::vector<float>& weights, const QuantizedTensor& t
 
 TEST_CASE("mse rule: never worse than max, clearly better with an outlier at few bits") {
   nj::test::Random random(1);
-  for (const Scheme scheme : {Scheme::uniform, Scheme::power_of_two}) {
+  for (const Scheme scheme :
+       {Scheme::uniform, Scheme::power_of_two, Scheme::additive_power_of_two}) {
     for (const int bits : {2, 3, 4, 5}) {
       std::vector<float> weights;
       for (int i = 0; i < 500; ++i) weights.push_back(random.symmetric());
@@ -270,8 +307,9 @@ TEST_CASE("specification errors stand at their line and say what is valid") {
   check_contains(error_of("layers:\n  stem.cnv: {bits: 4}\n"), "did you mean 'stem.conv'?");
   check_contains(error_of("layers: {stem.lif: {bits: 4}}"), "matches no layer with weights");
   check_contains(error_of("default: {bits: 17}"), "scenario.yaml:1:");
-  check_contains(error_of("default: {scheme: power-of-two, bits: 17}"), "expected 2..16, got 17");
-  check_contains(error_of("default: {scheme: ternary}"), "power-of-two");
+  check_contains(error_of("default: {scheme: power-of-two, bits: 17}"), "power_of_two takes 2..16 bits, got 17");
+  check_contains(error_of("default: {scheme: trinary}"), "power-of-two");
+  check_contains(error_of("default: {scheme: ternary, bits: 3}"), "ternary takes 2..2 bits, got 3");
   check_contains(error_of("default: {scale: tiny}"), "expected mse, max or a number");
   check_contains(error_of("default: {scale: -1}"), "scenario.yaml:1:");
   check_contains(error_of("default: {scheme: float32, bits: 8}"), "float32 weights take no such");

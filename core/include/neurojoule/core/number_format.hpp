@@ -8,36 +8,55 @@
 
 namespace nj {
 
-/// How weights are coded.
+/// How weights are coded: weight = scale * level. A negative level has a positive twin, but for a
+/// zero point.
 enum class Scheme : std::uint8_t {
-  float32,      ///< not quantized
-  uniform,      ///< symmetric: code in [-(2^(b-1)-1), 2^(b-1)-1], weight = scale * code
-  power_of_two  ///< weight = scale * {0, +-2^-k}, k = 0 .. min(2^(b-1)-2, 14)
+  float32,                ///< not quantized
+  uniform,                ///< levels -(2^(b-1)-1) .. 2^(b-1)-1; with a zero point z in 0 .. 2^b-1:
+                          ///< code - z for codes 0 .. 2^b-1
+  power_of_two,           ///< 0, +-2^-k, k = 0 .. min(2^(b-1)-2, 14)
+  additive_power_of_two,  ///< sums of n = ceil((b-1)/2) terms; term i < n is 0 or 2^-(i + n j) with
+                          ///< j = 0 .. 2, in the last term of an even b j = 0 only. Source: Li et
+                          ///< al., "Additive Powers-of-Two Quantization", ICLR 2020 (the form)
+  ternary,                ///< -1, 0, 1 in 2 bits
+  binary                  ///< -1, 1 in 1 bit; a weight of 0 becomes 1
 };
 std::string_view to_string(Scheme scheme);
 
 /// Which weights share a scale.
-enum class Granularity : std::uint8_t { per_tensor, per_channel };
+enum class Granularity : std::uint8_t {
+  per_tensor,
+  per_channel,
+  per_group  ///< runs of `group` weights of an output channel, in the order [in / groups, ky, kx]:
+             ///< the scale of a run is that of its channel times 2^shift, shift = 0 .. 7, so that
+             ///< all runs of a channel add up in one accumulator
+};
 std::string_view to_string(Granularity granularity);
 
 /// The format of one layer's weights.
 struct NumberFormat {
   Scheme scheme = Scheme::float32;
-  std::uint8_t bits = 32;  ///< bits of one code, 2..16; 32 for float32
+  std::uint8_t bits = 32;  ///< of one code: 2..16; additive_power_of_two 2..8; fixed for the others
   Granularity granularity = Granularity::per_channel;
+  bool zero_point = false;  ///< uniform only: one unsigned code of `bits` per scale
+  std::uint16_t group = 0;  ///< weights of a run, 1..65535; per_group only
   friend bool operator==(const NumberFormat&, const NumberFormat&) = default;
 };
 
-/// Renders as `float32`, `uniform8`, `pot4` (with `/tensor` when per tensor).
+/// Renders as `float32`, `uniform8`, `pot4`, `apot5`, `ternary`, `binary`, with `+z` for a zero
+/// point and `/tensor` or `/group16` where the granularity is not the channel.
 std::string to_string(const NumberFormat& format);
 
-/// Throws: Error(config) when bits are out of the scheme's range.
+/// Throws: Error(config) when a part is out of the scheme's range.
 void validate(const NumberFormat& format);
 
-/// Bits of one stored scale.
+/// Bits of one stored scale, and of the shift of one run.
 inline constexpr std::uint64_t scale_bits = 32;
+inline constexpr std::uint64_t run_shift_bits = 3;
+inline constexpr int max_run_shift = 7;
 
-/// Bits that the weights of a layer occupy: elements * bits + scales * 32 (no scales for float32).
+/// Bits that the weights of a layer occupy: codes, scales, zero points and shifts (codes only for
+/// float32). Runs end with their channel: a channel has ceil(elements / channels / group) of them.
 std::uint64_t storage_bits(const NumberFormat& format, std::uint64_t elements,
                            std::uint64_t channels);
 /// Storage bits per weight, scales included ("effective bits").
@@ -62,9 +81,9 @@ void validate(const FixedPointFormat& format);
 
 /// The integer weights of one layer.
 ///
-/// `integers` are what the accumulator adds, in the tensor's order: uniform codes, or for
-/// power_of_two the level divided by the smallest one, so that all are whole. The represented
-/// weight is `integers[i] * scales[channel]`.
+/// `integers` are what the accumulator adds, in the tensor's order: uniform codes (less their zero
+/// point), or levels divided by the smallest one, so that all are whole; those of a run times
+/// 2^shift. The represented weight is `integers[i] * scales[channel]`.
 struct QuantizedTensor {
   NumberFormat format;
   std::vector<std::int16_t> integers;  ///< |value| <= 2^15 - 1
@@ -72,12 +91,13 @@ struct QuantizedTensor {
   friend bool operator==(const QuantizedTensor&, const QuantizedTensor&) = default;
 };
 
-/// The largest of `QuantizedTensor::integers` that a format can take: 2^(b-1) - 1 for uniform, and
-/// 2^min(2^(b-1) - 2, 14) for power_of_two, whose 5 bits already reach the deepest level: codes of
-/// 6..16 bits occupy their bits and mean the same. The format is not float32.
+/// The magnitudes of a scheme's levels, ascending, divided by the smallest one above 0. The format
+/// has neither zero point nor float32. Power-of-two codes of more than 5 bits occupy their bits and
+/// mean what 5 bits mean.
+std::vector<std::int32_t> level_magnitudes(const NumberFormat& format);
+/// The largest magnitude of `QuantizedTensor::integers` that a format can give, runs included.
 std::int32_t largest_integer(const NumberFormat& format);
-/// Bits that hold every value of `QuantizedTensor::integers` for a format: the adder's weight
-/// operand (uniform b: b; power_of_two b: min(2^(b-1), 16)).
+/// Bits that hold every such value: the adder's weight operand. 32 for float32.
 std::uint32_t integer_bits(const NumberFormat& format);
 
 }  // namespace nj

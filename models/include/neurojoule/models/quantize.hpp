@@ -16,15 +16,18 @@ namespace nj {
 /// How the scale of a group of weights is chosen.
 ///
 /// mse: among the clip ratios r / 80, r = 80 .. 8, of the largest magnitude, the one with the least
-/// squared error of the represented weights (the largest on a tie). max: ratio 1. fixed: as given.
-/// A ratio of 1 maps the largest magnitude to the largest level.
+/// squared error of the represented weights (the largest on a tie); of binary weights the mean
+/// magnitude, which has the least of all. max: ratio 1. fixed: as given. A ratio of 1 maps the
+/// largest magnitude to the largest level or, with a zero point, the span of the weights and 0 to
+/// all codes. Per group: each run by the rule, rounded up to a power of two of the channel's scale
+/// (mse: or down, if that errs less).
 enum class ScaleRule : std::uint8_t { mse, max, fixed };
 
 /// Format and scale of one layer's weights.
 struct WeightRule {
   NumberFormat format{Scheme::uniform, 8, Granularity::per_channel};
   ScaleRule scale_rule = ScaleRule::mse;
-  double scale = 0.0;  ///< fixed: the s of uniform s * code, or of power_of_two s * {0, +-2^-k}
+  double scale = 0.0;  ///< fixed: the s of uniform s * code, or the magnitude of the largest level
   friend bool operator==(const WeightRule&, const WeightRule&) = default;
 };
 
@@ -51,9 +54,10 @@ struct QuantizationSpec {
 /// Reads
 /// `{default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}, layers: {PATTERN:
 /// {..}}, membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}, stream: {bits: 16,
-/// fraction_bits: 8}}`; every key may be left out. Schemes: float32, uniform, power-of-two; scale:
-/// mse, max or a number. An override takes what it leaves out from the default. Throws:
-/// Error(config) at the value that is wrong.
+/// fraction_bits: 8}}`; every key may be left out. Schemes: float32, uniform, power-of-two,
+/// additive-power-of-two, ternary, binary; granularity: channel, tensor, or a number: runs of so
+/// many weights; zero_point: true (uniform); scale: mse, max or a number. An override takes what it
+/// leaves out from the default. Throws: Error(config) at the value that is wrong.
 QuantizationSpec read_quantization_spec(const YamlNode& node);
 
 /// The block with every default written out, each line after `indent` blanks.
