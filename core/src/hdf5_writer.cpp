@@ -15,6 +15,12 @@ constexpr std::uint64_t contiguous_limit = 1024;  ///< elements below which noth
 constexpr std::uint64_t chunk_elements = 1ULL << 18U;  ///< target size of a chunk
 constexpr unsigned deflate_level = 4;
 
+/// No times in an object's header, and up to 64 attributes in the header itself.
+void set_header_properties(const Hdf5Handle& properties) {
+  H5Pset_obj_track_times(properties.id(), false);
+  H5Pset_attr_phase_change(properties.id(), 64, 32);
+}
+
 /// Chunks of whole leading rows near the target size.
 std::vector<hsize_t> chunk_of(const std::vector<hsize_t>& shape) {
   std::vector<hsize_t> chunk = shape;
@@ -59,7 +65,7 @@ struct Hdf5Writer::Impl {
 
   [[nodiscard]] static Hdf5Handle dataset_properties(const std::vector<hsize_t>* chunk) {
     Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
-    H5Pset_obj_track_times(properties.id(), false);
+    set_header_properties(properties);
     if (chunk != nullptr) {
       H5Pset_chunk(properties.id(), static_cast<int>(chunk->size()), chunk->data());
       H5Pset_shuffle(properties.id());
@@ -83,7 +89,7 @@ struct Hdf5Writer::Impl {
     if (path == "/" || H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0) return;
     const Hdf5Handle link = link_properties();
     const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-    H5Pset_obj_track_times(properties.id(), false);
+    set_header_properties(properties);
     const Hdf5Handle group(
         H5Gcreate2(file.id(), path.c_str(), link.id(), properties.id(), H5P_DEFAULT), H5Gclose);
     if (!group.valid()) fail("cannot create the group", path);
@@ -134,8 +140,12 @@ Hdf5Writer::Hdf5Writer(const std::filesystem::path& file) : impl_(std::make_uniq
   silence_hdf5();
   impl_->target = file;
   impl_->aside = file.string() + ".partial";
-  impl_->file = Hdf5Handle(H5Fcreate(impl_->aside.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT),
-                           H5Fclose);
+  const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  set_header_properties(creation);
+  const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
+  impl_->file = Hdf5Handle(
+      H5Fcreate(impl_->aside.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose);
   if (!impl_->file.valid()) impl_->fail("cannot be created", "");
 }
 Hdf5Writer::~Hdf5Writer() = default;
