@@ -107,7 +107,8 @@ struct Hdf5Writer::Impl {
     }
     const Hdf5Handle space(H5Screate_simple(static_cast<int>(sizes.size()), sizes.data(), nullptr),
                            H5Sclose);
-    const bool compress = elements > contiguous_limit;
+    // Texts stay in one piece: the reader checks their references in the file.
+    const bool compress = elements > contiguous_limit && H5Tis_variable_str(type) <= 0;
     const std::vector<hsize_t> chunk = compress ? chunk_of(sizes) : std::vector<hsize_t>{};
     const Hdf5Handle properties = dataset_properties(compress ? &chunk : nullptr);
     const Hdf5Handle id = create(path, type, space, properties);
