@@ -11,8 +11,11 @@ StepCounts& StepCounts::operator+=(const StepCounts& other) {
   graded_multiplies += other.graded_multiplies;
   attention_coincidences += other.attention_coincidences;
   attention_accumulates += other.attention_accumulates;
+  transposed_coincidences += other.transposed_coincidences;
+  transposed_accumulates += other.transposed_accumulates;
   neuron_updates += other.neuron_updates;
   stream_additions += other.stream_additions;
+  overflows += other.overflows;
   saturations += other.saturations;
   return *this;
 }

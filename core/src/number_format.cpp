@@ -169,6 +169,17 @@ void validate(const FixedPointFormat& format) {
   }
 }
 
+std::string_view to_string(Overflow overflow) {
+  return overflow == Overflow::wrap ? "wrap" : "saturate";
+}
+
+void validate(const AccumulatorFormat& format) {
+  if (format.bits < 2 || format.bits > 32) {
+    throw Error(ErrorKind::config,
+                fmt::format("an accumulator takes 2..32 bits, got {}", format.bits));
+  }
+}
+
 std::vector<std::int32_t> level_magnitudes(const NumberFormat& format) {
   std::vector<std::int32_t> levels{0};
   switch (format.scheme) {

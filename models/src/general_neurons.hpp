@@ -6,24 +6,32 @@
 
 #include "neurojoule/models/quantized_network.hpp"
 
+#include "neurons.hpp"
+
 namespace nj {
 
-/// Neurons with any option of Lif, one time step after the other; the fast kernels of kernels.hpp
-/// know tau and threshold only.
+/// Neurons of a block of positions with any option of Lif; the fast kernels of neurons.hpp know tau
+/// and threshold only.
 class GeneralNeurons {
  public:
-  /// At rest. `rows` are the positions that the caller steps.
-  GeneralNeurons(const Neurons& neurons, const NeuronRows& rows);
+  /// At rest.
+  GeneralNeurons(const Neurons& neurons, const NeuronBlock& block, std::uint32_t channels);
 
-  /// Updates all neurons from their accumulators, writes their spikes as packed bits (whole words)
-  /// and returns how many synaptic currents and membranes saturated.
-  std::uint64_t step(const std::int32_t* sums, std::span<std::uint64_t> spikes);
-  /// The float32 form; nothing saturates.
-  void step(const float* sums, std::span<std::uint64_t> spikes);
+  /// Steps the neurons through all time steps, and sets the bits of `spikes` (the block's bits must
+  /// be zero). Adds to `saturations[t]` how many synaptic currents and membranes step t clipped;
+  /// float32 neurons clip nothing.
+  void run(const std::int32_t* sums, SpikeTensor& spikes, std::span<std::uint64_t> saturations);
+  void run(const float* sums, SpikeTensor& spikes, std::span<std::uint64_t> saturations);
 
  private:
+  template <class Update>
+  void step(std::uint32_t t, SpikeTensor& spikes, Update&& update);
+  bool update(std::size_t n, std::size_t channel, std::int32_t sum, std::uint64_t& saturations);
+  bool update(std::size_t n, std::size_t channel, float sum);
+
   const Neurons& neurons_;
-  NeuronRows rows_;
+  NeuronBlock block_;
+  std::size_t channels_;
   std::vector<std::int64_t> membranes_;
   std::vector<std::int64_t> synapses_;
   std::vector<float> float_membranes_;

@@ -23,6 +23,9 @@ const std::vector<std::pair<std::string_view, Granularity>> granularities{
 const std::vector<std::pair<std::string_view, Rounding>> roundings{
     {"nearest_half_up", Rounding::nearest_half_up}, {"floor", Rounding::floor}};
 
+const std::vector<std::pair<std::string_view, Overflow>> overflows{{"saturate", Overflow::saturate},
+                                                                   {"wrap", Overflow::wrap}};
+
 template <class E>
 std::string_view word_of(const std::vector<std::pair<std::string_view, E>>& words, E value) {
   const auto found =
@@ -113,6 +116,15 @@ FixedPointFormat read_word(const YamlNode& node, FixedPointFormat format, bool c
   return format;
 }
 
+AccumulatorFormat read_accumulator(const YamlNode& node) {
+  AccumulatorFormat format;
+  if (const auto bits = node.find("bits")) {
+    format.bits = static_cast<std::uint8_t>(bits->integer(2, 32));
+  }
+  if (const auto overflow = node.find("overflow")) format.overflow = overflow->one_of(overflows);
+  return format;
+}
+
 bool matches(std::string_view pattern, std::string_view name) {
   // Greedy glob: on a mismatch, the last '*' takes one letter more.
   std::size_t p = 0;
@@ -168,6 +180,8 @@ QuantizationSpec read_quantization_spec(const YamlNode& node) {
     spec.membrane = read_word(*membrane, spec.membrane, true);
   }
   if (const auto stream = node.find("stream")) spec.stream = read_word(*stream, spec.stream, false);
+  if (const auto sums = node.find("accumulator")) spec.accumulator = read_accumulator(*sums);
+  if (const auto score = node.find("attention_score")) spec.score = read_accumulator(*score);
   return spec;
 }
 
@@ -183,6 +197,10 @@ std::string to_yaml(const QuantizationSpec& spec, std::size_t indent) {
                       word_of(roundings, spec.membrane.rounding));
   text += fmt::format("{}stream: {{bits: {}, fraction_bits: {}}}\n", blanks, spec.stream.bits,
                       spec.stream.fraction_bits);
+  text += fmt::format("{}accumulator: {{bits: {}, overflow: {}}}\n", blanks, spec.accumulator.bits,
+                      word_of(overflows, spec.accumulator.overflow));
+  text += fmt::format("{}attention_score: {{bits: {}, overflow: {}}}\n", blanks, spec.score.bits,
+                      word_of(overflows, spec.score.overflow));
   return text;
 }
 

@@ -72,8 +72,8 @@ class Quantizer {
     }
   }
 
-  static std::uint32_t adder_bits(std::int64_t bound) {
-    return std::min(32U, word_bits(static_cast<double>(bound)));
+  [[nodiscard]] std::uint32_t adder_bits(std::int64_t bound) const {
+    return std::min<std::uint32_t>(spec_.accumulator.bits, word_bits(static_cast<double>(bound)));
   }
 
   /// Layers without weights and neurons.
@@ -86,7 +86,9 @@ class Quantizer {
       return;
     }
     if (!makes_current(op)) {
-      layer.is_float = layers_[network_.operands(id)[0].source.index].is_float;
+      const Layer& source = layers_[network_.operands(id)[0].source.index];
+      layer.is_float = source.is_float;
+      layer.current_bound = source.current_bound;
       if (!std::holds_alternative<MaxPool2d>(op)) {
         layer.accumulator_bits = layer.is_float ? 32 : spec_.stream.bits;
       }
@@ -145,6 +147,10 @@ class Quantizer {
   /// A stream, and a float32 current that is stored, is written in its final unit.
   void finish_maker(LayerId id, const CurrentUnits& units) {
     Layer& layer = layers_[id.index];
+    for (const std::int64_t bound : units.bound) {
+      layer.current_bound = std::max(layer.current_bound, bound);
+    }
+    layer.may_overflow = layer.current_bound > spec_.accumulator.max();
     if (layer.is_float) {
       if (own_neurons(network_, id)) return;
       StreamWriter& writer = layer.writer.emplace();
@@ -152,6 +158,7 @@ class Quantizer {
       writer.float_scale = static_cast<float>(units.scale.empty() ? 1.0 : units.scale[0]);
     } else if (network_.is_stream(id)) {
       layer.writer = stream_writer(network_.layer(id), spec_.stream, units);
+      layer.current_bound = spec_.stream.max() + 1;
     }
   }
 
@@ -318,13 +325,9 @@ class Quantizer {
     const std::size_t channels = network_.output_shape(id).channels;
     std::optional<Neurons>& neurons = layers_[id.index].neurons;
     if (layers_[source.index].is_float) {
-      CurrentUnits units{{1.0}, std::vector<float>(channels, 0.0F), {}};
-      if (own_neurons(network_, source) == id) {
-        const bool conv = std::holds_alternative<Conv2d>(network_.layer(source).op);
-        units =
-            conv ? CurrentUnits{{1.0}, model_.weights[source.index]->bias, {}} : units_of(source);
-      }
-      neurons = float_neurons(lif, units.bias, static_cast<float>(units.scale[0]));
+      const bool own = own_neurons(network_, source) == id;
+      neurons = float_neurons(
+          lif, own ? model_.weights[source.index]->bias : std::vector<float>(channels, 0.0F));
       return;
     }
     if (network_.is_stream(source)) {
@@ -352,7 +355,12 @@ QuantizedNetwork quantize(const Model& model, const QuantizationSpec& spec) {
   validate(model);
   validate(spec.membrane);
   validate(spec.stream);
-  return {model.network, model.timesteps, spec.membrane, spec.stream, Quantizer(model, spec).run()};
+  validate(spec.accumulator);
+  validate(spec.score);
+  return {model.network,
+          model.timesteps,
+          {spec.membrane, spec.stream, spec.accumulator, spec.score},
+          Quantizer(model, spec).run()};
 }
 
 }  // namespace nj

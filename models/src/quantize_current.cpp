@@ -63,7 +63,7 @@ bool makes_current(const Operator& op) {
 }
 
 std::optional<LayerId> own_neurons(const Network& network, LayerId id) {
-  if (!makes_current(network.layer(id).op)) return std::nullopt;
+  if (!std::holds_alternative<Conv2d>(network.layer(id).op)) return std::nullopt;
   const auto consumers = network.consumers(id);
   if (consumers.size() != 1) return std::nullopt;
   if (!std::holds_alternative<Lif>(network.layer(consumers[0]).op)) return std::nullopt;
@@ -116,11 +116,10 @@ Neurons integer_neurons(const LayerSpec& layer, const FixedPointFormat& membrane
   return neurons;
 }
 
-Neurons float_neurons(const Lif& lif, const std::vector<float>& bias, float scale) {
+Neurons float_neurons(const Lif& lif, const std::vector<float>& bias) {
   Neurons neurons;
   neurons.op = lif;
   neurons.is_float = true;
-  neurons.current_scale = scale;
   neurons.floating.tau = static_cast<float>(lif.tau);
   neurons.floating.threshold = static_cast<float>(lif.v_threshold);
   neurons.floating.bias.assign(bias.begin(), bias.end());

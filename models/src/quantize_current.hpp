@@ -27,7 +27,7 @@ Error layer_error(ErrorKind kind, const LayerSpec& layer, const std::string& mes
 bool makes_current(const Operator& op);
 /// The layer that makes the current that a layer passes on: follows MaxPool2d upwards.
 LayerId maker_of(const Network& network, LayerId id);
-/// The Lif that alone reads what a layer makes, directly: the layer's current is never stored.
+/// The Lif that alone reads what a convolution makes, directly: the current is never stored.
 std::optional<LayerId> own_neurons(const Network& network, LayerId id);
 
 /// Threshold in membrane units. Throws: Error(numeric) when it is below one.
@@ -38,7 +38,7 @@ double threshold_units(const LayerSpec& layer, const FixedPointFormat& membrane,
 Neurons integer_neurons(const LayerSpec& layer, const FixedPointFormat& membrane,
                         const CurrentUnits& units);
 /// Constants of float32 neurons; `bias` is added to their current.
-Neurons float_neurons(const Lif& lif, const std::vector<float>& bias, float scale);
+Neurons float_neurons(const Lif& lif, const std::vector<float>& bias);
 /// Constants of a stream's maker. Throws: Error(capacity) when a scale or bias is too large.
 StreamWriter stream_writer(const LayerSpec& layer, const FixedPointFormat& stream,
                            const CurrentUnits& units);

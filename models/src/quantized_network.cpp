@@ -9,13 +9,11 @@
 
 namespace nj {
 
-QuantizedNetwork::QuantizedNetwork(Network network, std::uint32_t timesteps,
-                                   FixedPointFormat membrane, FixedPointFormat stream,
+QuantizedNetwork::QuantizedNetwork(Network network, std::uint32_t timesteps, const Words& words,
                                    std::vector<Layer> layers)
     : network_(std::move(network)),
       timesteps_(timesteps),
-      membrane_(membrane),
-      stream_(stream),
+      words_(words),
       layers_(std::move(layers)) {}
 
 const NumberFormat& QuantizedNetwork::weight_format(LayerId id) const {

@@ -1,12 +1,13 @@
 #include "sample_run.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "neurojoule/core/parallel.hpp"
 
 #include "general_neurons.hpp"
+#include "spike_pooling.hpp"
 
 namespace nj {
 namespace {
@@ -87,8 +88,10 @@ void SampleRun::run(const Population& population, const GradedTensor& input) {
     publish(id, flatten(train(id)));
   } else if (std::holds_alternative<ClassifierHead>(op)) {
     run_head(id);
+  } else if (std::holds_alternative<Conv2d>(op)) {
+    run_convolution(population);
   } else {
-    make_current(population);
+    run_step_sums(id);
   }
   release_operands(id);
   if (population.lif && !trains_[population.lif->index]) fire_stored(*population.lif);
@@ -126,7 +129,11 @@ void SampleRun::run_and(LayerId id) {
 void SampleRun::run_max(LayerId id, const MaxPool2d& op) {
   const LayerId from = source(id);
   if (trains_[from.index]) {
-    return publish(id, pool(op, spikes(id), graph_.output_shape(id)));
+    SpikeTensor out(net_.timesteps(), graph_.output_shape(id));
+    for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
+      pool_step(op, spikes(id), t, buffers.pooled_row, out);
+    });
+    return publish(id, std::move(out));
   }
   CurrentTensor out = take_current();
   out.shape = graph_.output_shape(id);
@@ -212,182 +219,176 @@ void SampleRun::run_head(LayerId id) {
 // --- layers that make currents, and neurons ----------------------------------------------------
 
 SampleRun::BlockCounts SampleRun::blank_counts() const {
-  return {std::vector<std::uint64_t>(net_.timesteps(), 0),
-          std::vector<std::uint64_t>(net_.timesteps(), 0),
-          std::vector<StepCounts>(net_.timesteps())};
+  const std::vector<std::uint64_t> zeros(net_.timesteps(), 0);
+  return {zeros, zeros, zeros};
 }
 
 /// Positions per block: their spikes fill whole words, and their sums fit the cache.
 std::uint64_t SampleRun::block_size(const FeatureShape& shape) const {
-  const std::uint64_t least = 64 / std::gcd<std::uint64_t, std::uint64_t>(64, shape.channels);
+  const std::uint64_t least = block_unit(shape.channels);
   const std::uint64_t fits = block_sums / (net_.timesteps() * padded(shape.channels));
   return std::max(least, fits / least * least);
 }
 
+/// Calls `body(begin, end, buffers, counts)` for blocks of positions, in parallel.
 template <class Body>
-void SampleRun::for_each_block(const FeatureShape& shape, std::uint64_t block, Body&& body,
-                               std::vector<BlockCounts>& counts) {
-  counts.assign((shape.positions() + block - 1) / block, blank_counts());
+std::vector<SampleRun::BlockCounts> SampleRun::for_each_block(const FeatureShape& shape,
+                                                              Body&& body) {
+  const std::uint64_t block = block_size(shape);
+  std::vector<BlockCounts> counts((shape.positions() + block - 1) / block, blank_counts());
   parallel_for(shape.positions(), block, options_.threads, [&](std::size_t begin, std::size_t end) {
     auto buffers = buffers_.take();
     body(begin, end, *buffers, counts[begin / block]);
     buffers_.give_back(std::move(buffers));
   });
+  return counts;
 }
 
-void SampleRun::merge(LayerId maker, LayerId neurons, const std::vector<BlockCounts>& blocks) {
+/// Calls `body(t, buffers)` for all time steps, in parallel.
+template <class Body>
+void SampleRun::for_each_step(Body&& body) {
+  parallel_for(net_.timesteps(), 1, options_.threads, [&](std::size_t begin, std::size_t) {
+    auto buffers = buffers_.take();
+    body(static_cast<std::uint32_t>(begin), *buffers);
+    buffers_.give_back(std::move(buffers));
+  });
+}
+
+/// Adds the blocks' counts in their order: rows to the maker, saturations where they happened.
+void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks) {
+  const auto& synapses = net_.layer(maker).synapses;
+  const std::uint64_t row = synapses ? synapses->laid_out->geometry().group_outputs() : 0;
   for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
     for (const BlockCounts& block : blocks) {
-      count_operations(maker, t, 0, block.operations[t]);
-      counts(maker, t) += block.attention[t];
-      counts(neurons, t).saturations += block.saturations[t];
+      count_operations(maker, t, 0, block.rows[t] * row);
+      counts(maker, t).overflows += block.overflows[t];
+      counts(clipped, t).saturations += block.saturations[t];
     }
   }
 }
 
-/// A maker of currents: they go into its own neurons block by block, or are stored.
-void SampleRun::make_current(const Population& population) {
+/// A convolution: its sums go into its own neurons block by block, or are stored.
+void SampleRun::run_convolution(const Population& population) {
   const LayerId id = population.lead;
   const FeatureShape& shape = graph_.output_shape(id);
-  std::uint64_t block = block_size(shape);
-  std::optional<InputEvents> events;
-  if (std::holds_alternative<Conv2d>(graph_.layer(id).op)) {
-    events.emplace(train(id), event_groups(net_.layer(id).synapses->laid_out->geometry()));
-  } else {
-    block = shape.positions();  // attention and sums of spikes look at all positions at once
-  }
+  const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
+  const InputEvents events(train(id), event_groups(weights.geometry()));
   if (population.lif) {
     trains_[population.lif->index] = SpikeTensor(net_.timesteps(), shape);
   } else {
     currents_[id.index] = take_current();
-    currents_[id.index]->assign(net_.timesteps(), shape, net_.layer(id).is_float);
+    currents_[id.index]->assign(net_.timesteps(), shape, weights.is_float());
   }
-  std::vector<BlockCounts> blocks;
-  for_each_block(
-      shape, block,
-      [&](std::uint64_t begin, std::uint64_t end, BlockBuffers& buffers, BlockCounts& counted) {
-        if (events) {
-          convolve_block(id, *events, begin, end, buffers, counted);
-        } else {
-          sum_block(id, begin, end, buffers, counted);
-        }
-        if (!population.lif) return store_block(id, begin, end, buffers, counted);
-        const std::size_t step = (end - begin) * padded(shape.channels);
-        if (net_.layer(id).is_float) {
-          fire_block(*population.lif, begin, end, buffers.float_sums.data(), step, buffers,
-                     counted);
-        } else {
-          fire_block(*population.lif, begin, end, buffers.sums.data(), step, buffers, counted);
-        }
-      },
-      blocks);
+  const auto blocks = for_each_block(shape, [&](std::uint64_t begin, std::uint64_t end,
+                                                BlockBuffers& buffers, BlockCounts& counted) {
+    if (weights.is_float()) {
+      convolve_block(population, events, begin, end, buffers.float_sums, buffers, counted);
+    } else if (population.lif && is_fast(*population.lif) && !net_.layer(id).may_overflow &&
+               weights.fits_int16(events)) {
+      convolve_block(population, events, begin, end, buffers.narrow_sums, buffers, counted);
+    } else {
+      convolve_block(population, events, begin, end, buffers.sums, buffers, counted);
+    }
+  });
   merge(id, population.lif.value_or(id), blocks);
   if (population.lif) finish_neurons(*population.lif);
 }
 
-/// Sums of attention or of spikes for a block of positions over all time steps, into `buffers`.
-void SampleRun::sum_block(LayerId id, std::uint64_t begin, std::uint64_t end, BlockBuffers& buffers,
-                          BlockCounts& counted) {
-  const FeatureShape& shape = graph_.output_shape(id);
-  const bool is_float = net_.layer(id).is_float;
-  const std::size_t step = (end - begin) * padded(shape.channels);
-  buffers.sums.resize(step * net_.timesteps());
-  if (is_float) buffers.float_sums.resize(step * net_.timesteps());
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-    std::int32_t* const sums = buffers.sums.data() + t * step;
-    if (const auto* sum = std::get_if<SpikeSum>(&graph_.layer(id).op)) {
-      spike_sum(*sum, spikes(id), t, shape, sums);
-      counted.operations[t] = count(train(id), t);
-    } else {
-      attend(std::get<SpikingSelfAttention>(graph_.layer(id).op), spikes(id, 0), spikes(id, 1),
-             spikes(id, 2), t, buffers.attention, sums, counted.attention[t]);
-    }
-    if (!is_float) continue;
-    const LayerId lif = graph_.consumers(id)[0];
-    const auto& neurons = net_.layer(lif).neurons;
-    const float scale = net_.layer(id).writer ? 1.0F : neurons->current_scale;
-    std::transform(sums, sums + step,
-                   buffers.float_sums.begin() + static_cast<std::ptrdiff_t>(t * step),
-                   [&](std::int32_t sum) { return static_cast<float>(sum) * scale; });
-  }
-}
+/// Whether the fast integer kernel can step these neurons.
+bool SampleRun::is_fast(LayerId lif) const { return net_.layer(lif).neurons->narrow.has_value(); }
 
-/// The same of a convolution.
-void SampleRun::convolve_block(LayerId id, const InputEvents& events, std::uint64_t begin,
-                               std::uint64_t end, BlockBuffers& buffers, BlockCounts& counted) {
+template <class Sum>
+void SampleRun::convolve_block(const Population& population, const InputEvents& events,
+                               std::uint64_t begin, std::uint64_t end, AlignedVector<Sum>& sums,
+                               BlockBuffers& buffers, BlockCounts& counted) {
+  const LayerId id = population.lead;
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
-  const std::size_t size =
-      (end - begin) * padded(graph_.output_shape(id).channels) * net_.timesteps();
-  if (weights.is_float()) {
-    buffers.float_sums.resize(size);
-    convolve(weights, events, begin, end, buffers.convolution, buffers.float_sums.data(),
-             counted.operations);
-  } else {
-    buffers.sums.resize(size);
-    convolve(weights, events, begin, end, buffers.convolution, buffers.sums.data(),
-             counted.operations);
+  const std::size_t step = (end - begin) * padded(graph_.output_shape(id).channels);
+  sums.resize(step * net_.timesteps());
+  convolve(weights, events, begin, end, buffers.convolution, sums.data(), counted.rows);
+  if constexpr (std::is_same_v<Sum, std::int32_t>) {
+    for (std::uint32_t t = 0; net_.layer(id).may_overflow && t < net_.timesteps(); ++t) {
+      counted.overflows[t] = read_accumulators(net_.accumulator(), graph_.output_shape(id).channels,
+                                               end - begin, sums.data() + t * step);
+    }
   }
-  for (std::uint64_t& rows : counted.operations) rows *= weights.geometry().group_outputs();
+  if (population.lif) {
+    return fire_block(*population.lif, {begin, end, step}, sums.data(),
+                      net_.layer(id).current_bound, counted.saturations);
+  }
+  if constexpr (!std::is_same_v<Sum, std::int16_t>) {
+    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+      counted.saturations[t] += store(id, t, begin, end - begin, sums.data() + t * step);
+    }
+  }
 }
 
-/// Writes a block of sums to the stored current, as accumulators or in the stream's unit.
-void SampleRun::store_block(LayerId id, std::uint64_t begin, std::uint64_t end,
-                            BlockBuffers& buffers, BlockCounts& counted) {
-  const auto& layer = net_.layer(id);
-  CurrentTensor& out = *currents_[id.index];
-  const std::size_t step = (end - begin) * out.stride();
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-    if (out.is_float) {
-      float* const sums = buffers.float_sums.data() + t * step;
-      write_stream(*layer.writer, out.shape, end - begin, sums);
-      std::copy(sums, sums + step, out.values.data() + out.at(t, begin));
-      continue;
+void SampleRun::run_step_sums(LayerId id) {
+  currents_[id.index] = take_current();
+  currents_[id.index]->assign(net_.timesteps(), graph_.output_shape(id), net_.layer(id).is_float);
+  for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
+    counts(id, t).saturations = sum_step(id, t, buffers);
+  });
+}
+
+/// Sums of one step of attention or of spikes.
+std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buffers) {
+  const FeatureShape& shape = graph_.output_shape(id);
+  buffers.sums.resize(shape.positions() * padded(shape.channels));
+  if (const auto* sum = std::get_if<SpikeSum>(&graph_.layer(id).op)) {
+    spike_sum(*sum, spikes(id), t, shape, buffers.sums.data());
+    count_operations(id, t, 0, count(train(id), t));
+  } else {
+    const auto& op = std::get<SpikingSelfAttention>(graph_.layer(id).op);
+    const AttentionCounts counted = attend(op.heads, spikes(id, 0), spikes(id, 1), spikes(id, 2), t,
+                                           buffers.attention, buffers.sums.data());
+    StepCounts& step = counts(id, t);
+    if (shape.channels / op.heads > static_cast<std::uint32_t>(net_.score().max())) {
+      step.overflows = attend_words(op.heads, net_.score(), spikes(id, 0), spikes(id, 1),
+                                    spikes(id, 2), t, buffers.sums.data());
     }
-    std::int32_t* const sums = buffers.sums.data() + t * step;
-    if (layer.writer) {
-      counted.saturations[t] +=
-          write_stream(*layer.writer, net_.stream(), out.shape, end - begin, sums);
-    }
-    std::copy(sums, sums + step, out.words.data() + out.at(t, begin));
+    step.attention_coincidences = counted.coincidences;
+    step.attention_accumulates = counted.score_additions;
+    step.transposed_coincidences = counted.key_value_coincidences;
+    step.transposed_accumulates = counted.query_additions;
   }
+  if (net_.layer(id).may_overflow && !net_.layer(id).is_float) {
+    counts(id, t).overflows += read_accumulators(net_.accumulator(), shape.channels,
+                                                 shape.positions(), buffers.sums.data());
+  }
+  if (!net_.layer(id).is_float) return store(id, t, 0, shape.positions(), buffers.sums.data());
+  buffers.float_sums.assign(buffers.sums.begin(), buffers.sums.end());
+  return store(id, t, 0, shape.positions(), buffers.float_sums.data());
 }
 
 template <class Sum>
-void SampleRun::fire_block(LayerId lif, std::uint64_t begin, std::uint64_t end, const Sum* sums,
-                           std::size_t step_stride, BlockBuffers& buffers, BlockCounts& counted) {
-  auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
-  const std::uint32_t channels = out.shape().channels;
-  const Neurons& neurons = *net_.layer(lif).neurons;
-  const NeuronRows rows{end - begin, channels, padded(channels)};
-  const std::size_t first_word = begin * channels / 64;
-  const std::size_t words = (end * channels + 63) / 64 - first_word;
-  const auto step_spikes = [&](std::uint32_t t) { return out.step(t).subspan(first_word, words); };
-  if (!is_plain(neurons.op)) {
-    GeneralNeurons general(neurons, rows);
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-      if constexpr (std::is_same_v<Sum, float>) {
-        general.step(sums + t * step_stride, step_spikes(t));
-      } else {
-        counted.saturations[t] += general.step(sums + t * step_stride, step_spikes(t));
-      }
-    }
-    return;
-  }
+std::uint64_t SampleRun::store(LayerId id, std::uint32_t t, std::uint64_t begin, std::uint64_t rows,
+                               Sum* sums) {
+  const auto& writer = net_.layer(id).writer;
+  CurrentTensor& out = *currents_[id.index];
+  std::uint64_t saturations = 0;
   if constexpr (std::is_same_v<Sum, float>) {
-    buffers.float_membranes.assign(rows.positions * rows.stride, 0.0F);
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-      lif_step(neurons.floating, rows, sums + t * step_stride, buffers.float_membranes.data(),
-               step_spikes(t));
-    }
+    write_stream(*writer, out.shape, rows, sums);
+    std::copy(sums, sums + rows * out.stride(), out.values.data() + out.at(t, begin));
   } else {
-    buffers.membranes.assign(rows.positions * rows.stride, 0);
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-      counted.saturations[t] += neurons.narrow
-                                    ? lif_step(*neurons.narrow, rows, sums + t * step_stride,
-                                               buffers.membranes.data(), step_spikes(t))
-                                    : lif_step_ref(neurons.wide, rows, sums + t * step_stride,
-                                                   buffers.membranes.data(), step_spikes(t));
-    }
+    if (writer) saturations = write_stream(*writer, net_.stream(), out.shape, rows, sums);
+    std::copy(sums, sums + rows * out.stride(), out.words.data() + out.at(t, begin));
+  }
+  return saturations;
+}
+
+template <class Sum>
+void SampleRun::fire_block(LayerId lif, const NeuronBlock& block, const Sum* sums,
+                           std::int64_t bound, std::span<std::uint64_t> saturations) {
+  auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
+  const Neurons& neurons = *net_.layer(lif).neurons;
+  if constexpr (std::is_same_v<Sum, float>) {
+    if (is_plain(neurons.op)) return lif_block(neurons.floating, block, sums, out);
+  } else if (neurons.narrow) {
+    return lif_block(*neurons.narrow, block, sums, bound, out, saturations);
+  }
+  if constexpr (!std::is_same_v<Sum, std::int16_t>) {
+    GeneralNeurons(neurons, block, out.shape().channels).run(sums, out, saturations);
   }
 }
 
@@ -395,19 +396,17 @@ void SampleRun::fire_block(LayerId lif, std::uint64_t begin, std::uint64_t end, 
 void SampleRun::fire_stored(LayerId lif) {
   const FeatureShape& shape = graph_.output_shape(lif);
   const CurrentTensor& in = current(lif);
+  const std::int64_t bound = net_.layer(source(lif)).current_bound;
   trains_[lif.index] = SpikeTensor(net_.timesteps(), shape);
-  std::vector<BlockCounts> blocks;
-  for_each_block(
-      shape, block_size(shape),
-      [&](std::uint64_t begin, std::uint64_t end, BlockBuffers& buffers, BlockCounts& counted) {
-        const std::size_t step = shape.positions() * in.stride();
+  const auto blocks = for_each_block(
+      shape, [&](std::uint64_t begin, std::uint64_t end, BlockBuffers&, BlockCounts& counted) {
+        const NeuronBlock block{begin, end, shape.positions() * in.stride()};
         if (in.is_float) {
-          fire_block(lif, begin, end, in.values.data() + in.at(0, begin), step, buffers, counted);
+          fire_block(lif, block, in.values.data() + in.at(0, begin), bound, counted.saturations);
         } else {
-          fire_block(lif, begin, end, in.words.data() + in.at(0, begin), step, buffers, counted);
+          fire_block(lif, block, in.words.data() + in.at(0, begin), bound, counted.saturations);
         }
-      },
-      blocks);
+      });
   merge(lif, lif, blocks);
   finish_neurons(lif);
 }

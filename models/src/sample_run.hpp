@@ -9,20 +9,22 @@
 
 #include "neurojoule/models/execute.hpp"
 
+#include "attention.hpp"
 #include "convolution.hpp"
+#include "neurons.hpp"
 #include "spike_operators.hpp"
 #include "stream_operators.hpp"
 
 namespace nj {
 
-/// What a block of output positions needs while its current is made.
+/// What a block of output positions, or a time step, needs while it is executed.
 struct BlockBuffers {
   ConvolutionScratch convolution;
-  AttentionBuffers attention;
-  AlignedVector<std::int32_t> sums;  ///< [T, positions of the block, stride]
-  AlignedVector<std::int32_t> membranes;
+  AlignedVector<std::int16_t> narrow_sums;  ///< [T, positions of the block, stride]: one of three
+  AlignedVector<std::int32_t> sums;
   AlignedVector<float> float_sums;
-  AlignedVector<float> float_membranes;
+  AttentionScratch attention;
+  std::vector<std::uint64_t> pooled_row;
 };
 
 /// Buffers of one sample; blocks of one layer may run on several threads.
@@ -48,10 +50,11 @@ class SampleRun {
   Execution operator()(const GradedTensor& input);
 
  private:
+  /// What a block counted, by time step.
   struct BlockCounts {
-    std::vector<std::uint64_t> operations;
+    std::vector<std::uint64_t> rows;
+    std::vector<std::uint64_t> overflows;
     std::vector<std::uint64_t> saturations;
-    std::vector<StepCounts> attention;
   };
 
   void run(const Population& population, const GradedTensor& input);
@@ -60,29 +63,37 @@ class SampleRun {
   void run_average(LayerId id, const AveragePool2d& op);
   void run_max(LayerId id, const MaxPool2d& op);
   void run_head(LayerId id);
-  void make_current(const Population& population);
-  void sum_block(LayerId maker, std::uint64_t begin, std::uint64_t end, BlockBuffers& block,
-                 BlockCounts& counts);
-  void convolve_block(LayerId maker, const InputEvents& events, std::uint64_t begin,
-                      std::uint64_t end, BlockBuffers& block, BlockCounts& counts);
-  void store_block(LayerId maker, std::uint64_t begin, std::uint64_t end, BlockBuffers& block,
-                   BlockCounts& counts);
-  /// Steps neurons through a block of currents: `sums` are `step_stride` apart from step to step.
+  void run_convolution(const Population& population);
   template <class Sum>
-  void fire_block(LayerId lif, std::uint64_t begin, std::uint64_t end, const Sum* sums,
-                  std::size_t step_stride, BlockBuffers& block, BlockCounts& counts);
+  void convolve_block(const Population& population, const InputEvents& events, std::uint64_t begin,
+                      std::uint64_t end, AlignedVector<Sum>& sums, BlockBuffers& buffers,
+                      BlockCounts& counts);
+  /// Attention and sums of spikes, whose currents are stored.
+  void run_step_sums(LayerId id);
+  std::uint64_t sum_step(LayerId id, std::uint32_t t, BlockBuffers& buffers);
+  /// Writes rows of sums to the stored current, as accumulators or in the stream's unit; returns
+  /// how many saturated.
+  template <class Sum>
+  std::uint64_t store(LayerId id, std::uint32_t t, std::uint64_t begin, std::uint64_t rows,
+                      Sum* sums);
+  /// Steps neurons through a block of currents.
+  template <class Sum>
+  void fire_block(LayerId lif, const NeuronBlock& block, const Sum* sums, std::int64_t bound,
+                  std::span<std::uint64_t> saturations);
   void fire_stored(LayerId lif);
   void finish_neurons(LayerId lif);
   void publish(LayerId id, SpikeTrain train);
   void release_operands(LayerId id);
 
+  [[nodiscard]] bool is_fast(LayerId lif) const;
   [[nodiscard]] BlockCounts blank_counts() const;
   [[nodiscard]] std::uint64_t block_size(const FeatureShape& shape) const;
   template <class Body>
-  void for_each_block(const FeatureShape& shape, std::uint64_t block, Body&& body,
-                      std::vector<BlockCounts>& counts);
+  std::vector<BlockCounts> for_each_block(const FeatureShape& shape, Body&& body);
+  template <class Body>
+  void for_each_step(Body&& body);
   /// Adds the blocks' counts in their order.
-  void merge(LayerId maker, LayerId neurons, const std::vector<BlockCounts>& blocks);
+  void merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks);
   [[nodiscard]] CurrentTensor take_current();
   [[nodiscard]] LayerId source(LayerId id, std::size_t index = 0) const;
   [[nodiscard]] const SpikeTrain& train(LayerId id, std::size_t index = 0) const;

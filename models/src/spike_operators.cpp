@@ -6,59 +6,6 @@
 namespace nj {
 namespace {
 
-/// `count` (1..64) bits from bit `offset` on.
-std::uint64_t bits_at(std::span<const std::uint64_t> words, std::uint64_t offset,
-                      std::uint32_t count) {
-  const std::size_t word = offset / 64;
-  const std::uint32_t shift = offset % 64;
-  std::uint64_t bits = words[word] >> shift;
-  if (shift + count > 64) bits |= words[word + 1] << (64 - shift);
-  return count == 64 ? bits : bits & ((std::uint64_t{1} << count) - 1);
-}
-
-/// Regroups the channels of one step as [head, token, word].
-void gather_heads(const SpikeTensor& tensor, std::uint32_t t, std::uint32_t heads,
-                  std::vector<std::uint64_t>& out) {
-  const std::uint64_t tokens = tensor.shape().positions();
-  const std::uint32_t channels = tensor.shape().channels;
-  const std::uint32_t size = channels / heads;
-  const auto words = tensor.step(t);
-  out.clear();
-  for (std::uint32_t h = 0; h < heads; ++h) {
-    for (std::uint64_t n = 0; n < tokens; ++n) {
-      for (std::uint32_t j = 0; j < size; j += 64) {
-        out.push_back(bits_at(words, n * channels + std::uint64_t{h} * size + j,
-                              std::min<std::uint32_t>(64, size - j)));
-      }
-    }
-  }
-}
-
-std::uint32_t popcount(const std::uint64_t* words, std::size_t count) {
-  std::uint32_t bits = 0;
-  for (std::size_t w = 0; w < count; ++w)
-    bits += static_cast<std::uint32_t>(std::popcount(words[w]));
-  return bits;
-}
-
-std::uint32_t coincidences(const std::uint64_t* a, const std::uint64_t* b, std::size_t count) {
-  std::uint32_t bits = 0;
-  for (std::size_t w = 0; w < count; ++w) {
-    bits += static_cast<std::uint32_t>(std::popcount(a[w] & b[w]));
-  }
-  return bits;
-}
-
-/// Adds `score` to the sums of the channels whose bits are set.
-void add_score(const std::uint64_t* bits, std::size_t words, std::int32_t score,
-               std::int32_t* sums) {
-  for (std::size_t w = 0; w < words; ++w) {
-    for (std::uint64_t rest = bits[w]; rest != 0; rest &= rest - 1) {
-      sums[w * 64 + static_cast<std::size_t>(std::countr_zero(rest))] += score;
-    }
-  }
-}
-
 /// Calls `visit(address)` for the windows of a pool that see an input, at the input's channel.
 template <class Pool, class Visit>
 void for_each_window(const Pool& pool, const FeatureShape& in, const FeatureShape& out,
@@ -83,50 +30,6 @@ void for_each_window(const Pool& pool, const FeatureShape& in, const FeatureShap
 }
 
 }  // namespace
-
-void attend(const SpikingSelfAttention& attention, const SpikeTensor& query, const SpikeTensor& key,
-            const SpikeTensor& value, std::uint32_t t, AttentionBuffers& buffers,
-            std::int32_t* sums, StepCounts& counts) {
-  const std::size_t tokens = query.shape().positions();
-  const std::uint32_t size = query.shape().channels / attention.heads;
-  const std::size_t words = (size + 63) / 64;
-  const std::size_t stride = padded(query.shape().channels);
-  gather_heads(query, t, attention.heads, buffers.query);
-  gather_heads(key, t, attention.heads, buffers.key);
-  gather_heads(value, t, attention.heads, buffers.value);
-  std::fill(sums, sums + tokens * stride, 0);
-  std::vector<std::uint32_t> value_spikes(tokens);
-  for (std::uint32_t h = 0; h < attention.heads; ++h) {
-    const std::size_t head = h * tokens * words;
-    for (std::size_t m = 0; m < tokens; ++m) {
-      value_spikes[m] = popcount(buffers.value.data() + head + m * words, words);
-    }
-    for (std::size_t n = 0; n < tokens; ++n) {
-      const std::uint64_t* const q = buffers.query.data() + head + n * words;
-      if (popcount(q, words) == 0) continue;
-      std::int32_t* const row = sums + n * stride + std::size_t{h} * size;
-      for (std::size_t m = 0; m < tokens; ++m) {
-        const std::size_t at = head + m * words;
-        const std::uint32_t score = coincidences(q, buffers.key.data() + at, words);
-        if (score == 0) continue;
-        counts.attention_coincidences += score;
-        counts.attention_accumulates += value_spikes[m];
-        add_score(buffers.value.data() + at, words, static_cast<std::int32_t>(score), row);
-      }
-    }
-  }
-}
-
-SpikeTensor pool(const MaxPool2d& pool, const SpikeTensor& in, const FeatureShape& out_shape) {
-  SpikeTensor out(in.timesteps(), out_shape);
-  for (std::uint32_t t = 0; t < in.timesteps(); ++t) {
-    in.for_each(t, [&](std::uint64_t address, std::int16_t) {
-      for_each_window(pool, in.shape(), out_shape, address,
-                      [&](std::uint64_t window) { out.set(t, window); });
-    });
-  }
-  return out;
-}
 
 GradedTensor average_pool(const AveragePool2d& pool, const SpikeTrain& in,
                           const FeatureShape& out_shape, std::vector<std::uint64_t>& operations) {
@@ -167,6 +70,32 @@ void spike_sum(const SpikeSum& sum, const SpikeTensor& in, std::uint32_t t,
     const std::uint64_t c = address % channels;
     ++sums[sum.axis == SumAxis::tokens ? c : address / channels * stride + c / size];
   });
+}
+
+std::uint64_t attend_words(std::uint32_t heads, const AccumulatorFormat& score,
+                           const SpikeTensor& query, const SpikeTensor& key,
+                           const SpikeTensor& value, std::uint32_t t, std::int32_t* sums) {
+  const std::size_t channels = query.shape().channels;
+  const std::size_t tokens = query.shape().positions();
+  const std::size_t size = channels / heads;
+  std::uint64_t overflows = 0;
+  std::fill(sums, sums + tokens * padded(channels), 0);
+  for (std::size_t first = 0; first < channels; first += size) {
+    for (std::size_t n = 0; n < tokens; ++n) {
+      for (std::size_t m = 0; m < tokens; ++m) {
+        std::int32_t exact = 0;
+        for (std::size_t c = first; c < first + size; ++c) {
+          exact += query.test(t, n * channels + c) && key.test(t, m * channels + c) ? 1 : 0;
+        }
+        const std::int32_t word = score.word(exact);
+        overflows += word != exact ? 1 : 0;
+        for (std::size_t c = first; c < first + size; ++c) {
+          if (value.test(t, m * channels + c)) sums[n * padded(channels) + c] += word;
+        }
+      }
+    }
+  }
+  return overflows;
 }
 
 SpikeTensor token_channel_max(const TokenChannelMax& max, const SpikeTensor& in) {

@@ -85,6 +85,21 @@ void CurrentTensor::assign(std::uint32_t steps, const FeatureShape& extents, boo
   values.resize(floating ? size : 0);
 }
 
+std::uint64_t read_accumulators(const AccumulatorFormat& word, std::size_t channels,
+                                std::uint64_t rows, std::int32_t* sums) {
+  const std::size_t stride = padded(channels);
+  std::uint64_t overflows = 0;
+  for (std::uint64_t r = 0; r < rows; ++r) {
+    std::int32_t* const row = sums + r * stride;
+    for (std::size_t c = 0; c < channels; ++c) {
+      const std::int32_t read = word.word(row[c]);
+      overflows += read != row[c] ? 1 : 0;
+      row[c] = read;
+    }
+  }
+  return overflows;
+}
+
 std::uint64_t write_stream(const StreamWriter& writer, const FixedPointFormat& word,
                            const FeatureShape& shape, std::uint64_t rows, std::int32_t* sums) {
   const std::size_t stride = padded(shape.channels);

@@ -28,6 +28,10 @@ struct CurrentTensor {
   }
 };
 
+/// Reads `rows` rows of sums as accumulator words, in place; returns how many did not fit.
+std::uint64_t read_accumulators(const AccumulatorFormat& word, std::size_t channels,
+                                std::uint64_t rows, std::int32_t* sums);
+
 /// Turns `rows` rows of accumulators into stream words in place; returns how many saturated.
 std::uint64_t write_stream(const StreamWriter& writer, const FixedPointFormat& word,
                            const FeatureShape& shape, std::uint64_t rows, std::int32_t* sums);

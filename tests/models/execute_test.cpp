@@ -121,6 +121,11 @@ QuantizationSpec random_spec(Random& random, const Network& network) {
   spec.membrane.bits = static_cast<std::uint8_t>(
       std::max<std::uint32_t>(random.integer(8, 32), spec.membrane.fraction_bits + 4U));
   spec.membrane.rounding = random.pick({Rounding::nearest_half_up, Rounding::floor});
+  if (random.integer(0, 2) == 0) {
+    spec.accumulator.bits = static_cast<std::uint8_t>(random.integer(4, 16));
+    spec.accumulator.overflow = random.pick({Overflow::saturate, Overflow::wrap});
+    spec.score = {static_cast<std::uint8_t>(random.integer(2, 6)), spec.accumulator.overflow};
+  }
   return spec;
 }
 
@@ -171,6 +176,7 @@ TEST_CASE("executor equals the dense reference: spikes, residuals, logits and co
   CHECK(seen.attention_coincidences > 1000);
   CHECK(seen.attention_accumulates > 1000);
   CHECK(seen.saturations > 100);
+  CHECK(seen.overflows > 100);
 }
 
 /// Input [1, 1, 3] -> conv3x3 (1 -> 1, padding 1, all weights 1) -> lif.

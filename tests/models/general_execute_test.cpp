@@ -36,6 +36,11 @@ QuantizationSpec random_spec(Random& random) {
                 random.pick({Granularity::per_channel, Granularity::per_tensor})};
   }
   spec.membrane.rounding = random.pick({Rounding::nearest_half_up, Rounding::floor});
+  if (random.integer(0, 2) == 0) {
+    spec.accumulator.bits = static_cast<std::uint8_t>(random.integer(4, 16));
+    spec.accumulator.overflow = random.pick({Overflow::saturate, Overflow::wrap});
+    spec.score = {static_cast<std::uint8_t>(random.integer(2, 6)), spec.accumulator.overflow};
+  }
   spec.membrane.fraction_bits = static_cast<std::uint8_t>(random.integer(0, 8));
   spec.membrane.bits = static_cast<std::uint8_t>(random.integer(18, 32));
   spec.stream.fraction_bits = static_cast<std::uint8_t>(random.integer(2, 8));
@@ -88,6 +93,7 @@ TEST_CASE("every operator and option: executor and dense reference agree on 400 
   CHECK(seen.spikes > 10000);
   CHECK(seen.stream_additions > 10000);
   CHECK(seen.saturations > 100);
+  CHECK(seen.overflows > 100);
   CHECK(seen.attention_coincidences > 1000);
 }
 

@@ -283,7 +283,9 @@ TEST_CASE("specification: defaults, patterns, later ones win, round trip") {
   CHECK(to_yaml(parse("{}")) ==
         "default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}\n"
         "membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}\n"
-        "stream: {bits: 16, fraction_bits: 8}\n");
+        "stream: {bits: 16, fraction_bits: 8}\n"
+        "accumulator: {bits: 32, overflow: saturate}\n"
+        "attention_score: {bits: 32, overflow: saturate}\n");
 }
 
 std::string error_of(const std::string& text) {
@@ -307,7 +309,8 @@ TEST_CASE("specification errors stand at their line and say what is valid") {
   check_contains(error_of("layers:\n  stem.cnv: {bits: 4}\n"), "did you mean 'stem.conv'?");
   check_contains(error_of("layers: {stem.lif: {bits: 4}}"), "matches no layer with weights");
   check_contains(error_of("default: {bits: 17}"), "scenario.yaml:1:");
-  check_contains(error_of("default: {scheme: power-of-two, bits: 17}"), "power_of_two takes 2..16 bits, got 17");
+  check_contains(error_of("default: {scheme: power-of-two, bits: 17}"),
+                 "power_of_two takes 2..16 bits, got 17");
   check_contains(error_of("default: {scheme: trinary}"), "power-of-two");
   check_contains(error_of("default: {scheme: ternary, bits: 3}"), "ternary takes 2..2 bits, got 3");
   check_contains(error_of("default: {scale: tiny}"), "expected mse, max or a number");

@@ -152,16 +152,27 @@ class Reference {
     for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
       for (std::uint32_t h = 0; h < op.heads; ++h) {
         for (std::uint32_t n = 0; n < tokens; ++n) {
+          for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
+            counts(id, t).transposed_accumulates +=
+                static_cast<std::uint64_t>(token(q, t, n, c)) * size;
+          }
           for (std::uint32_t m = 0; m < tokens; ++m) {
             std::int64_t score = 0;
             for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
               score += token(q, t, n, c) * token(k, t, m, c);
             }
             counts(id, t).attention_coincidences += static_cast<std::uint64_t>(score);
+            const std::int64_t word = read_word(id, t, net_.score(), score);
+            for (std::uint32_t i = h * size; n == 0 && i < (h + 1) * size; ++i) {
+              for (std::uint32_t j = h * size; j < (h + 1) * size; ++j) {
+                counts(id, t).transposed_coincidences +=
+                    static_cast<std::uint64_t>(token(k, t, m, i) * token(v, t, m, j));
+              }
+            }
             for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
-              const std::int64_t product = score * token(v, t, m, c);
-              counts(id, t).attention_accumulates += product != 0 ? 1 : 0;
-              sums.at(t, c, n / shape.width, n % shape.width) += product;
+              const std::int64_t value = token(v, t, m, c);
+              counts(id, t).attention_accumulates += score * value != 0 ? 1 : 0;
+              sums.at(t, c, n / shape.width, n % shape.width) += word * value;
             }
           }
         }
@@ -489,6 +500,10 @@ class Reference {
       }
       return;
     }
+    for (std::size_t n = 0; n < out.words.size(); ++n) {
+      const auto t = static_cast<std::uint32_t>(n / positions / out.shape.channels);
+      out.words[n] = read_word(id, t, net_.accumulator(), out.words[n]);
+    }
     if (!graph_.is_stream(id)) return;
     const int fraction = net_.stream().fraction_bits;
     int shift = 62;
@@ -509,6 +524,15 @@ class Reference {
     }
     out.scale.assign(out.scale.size(), std::exp2(-fraction));
     out.bias.assign(out.bias.size(), 0.0F);
+  }
+  std::int64_t read_word(LayerId id, std::uint32_t t, const AccumulatorFormat& format,
+                         std::int64_t exact) {
+    const std::int64_t range = std::int64_t{1} << format.bits;
+    if (exact >= -range / 2 && exact < range / 2) return exact;
+    ++counts(id, t).overflows;
+    if (format.overflow == Overflow::saturate) return exact > 0 ? range / 2 - 1 : -range / 2;
+    const std::int64_t modulo = ((exact % range) + range) % range;
+    return modulo < range / 2 ? modulo : modulo - range;
   }
   std::int64_t stream_word(LayerId id, std::uint32_t t, std::int64_t exact) {
     const FixedPointFormat& word = net_.stream();

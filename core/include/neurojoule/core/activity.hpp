@@ -19,9 +19,14 @@ namespace nj {
 /// * attention_coincidences: pairs (n, m, j) with q[n,j] = k[m,j] = 1; of a SpikeAnd, its spikes.
 /// * attention_accumulates: score additions, sum over (n, m) with a non-zero score of the spikes of
 ///   v[m] in that head (product order (Q K^T) V).
+/// * transposed_coincidences, transposed_accumulates: what the other product order, Q (K^T V),
+/// would
+///   do: (m, i, j) with k[m,i] = v[m,j] = 1 in one head, and for each spike of q one row of the
+///   head's channels. Not part of synaptic_events.
 /// * neuron_updates: membranes updated (all neurons of a lif layer, every step).
 /// * stream_additions: words of a stream that were added (ResidualAdd and AveragePool2d of
 /// streams).
+/// * overflows: accumulators and attention scores that did not fit their word.
 /// * saturations: membranes, synaptic currents and stream words clipped to their word.
 struct StepCounts {
   std::uint64_t spikes = 0;
@@ -30,8 +35,11 @@ struct StepCounts {
   std::uint64_t graded_multiplies = 0;
   std::uint64_t attention_coincidences = 0;
   std::uint64_t attention_accumulates = 0;
+  std::uint64_t transposed_coincidences = 0;
+  std::uint64_t transposed_accumulates = 0;
   std::uint64_t neuron_updates = 0;
   std::uint64_t stream_additions = 0;
+  std::uint64_t overflows = 0;
   std::uint64_t saturations = 0;
 
   /// All weight or score additions: binary + graded + attention (both kinds).

@@ -79,6 +79,30 @@ struct FixedPointFormat {
 /// Throws: Error(config) when widths are out of range.
 void validate(const FixedPointFormat& format);
 
+/// What an accumulator does with a sum that its word cannot hold.
+enum class Overflow : std::uint8_t { saturate, wrap };
+std::string_view to_string(Overflow overflow);
+
+/// A two's-complement integer word that sums are read from, once per time step: the sum itself is
+/// exact (additions have guard bits), and what does not fit is clipped or loses its upper bits.
+struct AccumulatorFormat {
+  std::uint8_t bits = 32;  ///< sign included, 2..32; 32 holds every sum
+  Overflow overflow = Overflow::saturate;
+  friend bool operator==(const AccumulatorFormat&, const AccumulatorFormat&) = default;
+  [[nodiscard]] constexpr std::int32_t max() const {
+    return static_cast<std::int32_t>((std::int64_t{1} << (bits - 1)) - 1);
+  }
+  /// The word that holds `sum`, or what becomes of it.
+  [[nodiscard]] constexpr std::int32_t word(std::int32_t sum) const {
+    if (sum <= max() && sum >= -max() - 1) return sum;
+    if (overflow == Overflow::saturate) return sum > 0 ? max() : -max() - 1;
+    const int unused = 32 - bits;
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(sum) << unused) >> unused;
+  }
+};
+/// Throws: Error(config) when the width is out of range.
+void validate(const AccumulatorFormat& format);
+
 /// The integer weights of one layer.
 ///
 /// `integers` are what the accumulator adds, in the tensor's order: uniform codes (less their zero

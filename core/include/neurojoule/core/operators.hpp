@@ -14,9 +14,11 @@
 // accumulator, an exact integer in units of its channel's scale, where it only reaches neurons,
 // directly or through MaxPool2d. Where it reaches a ResidualAdd, an AveragePool2d or the head it is
 // a stream: two's-complement words of the network's stream format, in units of 2^-fraction_bits.
-// The layer that makes a stream (Conv2d, SpikingSelfAttention, SpikeSum) rounds its accumulators
-// to the nearest word, halves up, with a 31-bit multiplier per channel (see StreamWriter), and
-// saturates; each saturation is counted.
+// An accumulator is read once per time step, as a word of the network's accumulator format (scores
+// of attention likewise, before they meet the values); each sum that does not fit is counted. The
+// layer that makes a stream (Conv2d, SpikingSelfAttention, SpikeSum) rounds its accumulators to the
+// nearest word, halves up, with a 31-bit multiplier per channel (see StreamWriter), and saturates;
+// each saturation is counted.
 namespace nj {
 
 /// An extent or a step in the two directions of a map; one number stands for both.

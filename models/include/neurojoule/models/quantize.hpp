@@ -49,12 +49,15 @@ struct QuantizationSpec {
   std::vector<WeightOverride> layers;  ///< of several that match, the last wins
   FixedPointFormat membrane;           ///< word of all integer membranes
   FixedPointFormat stream{16, 8, Rounding::nearest_half_up};  ///< word of all integer streams
+  AccumulatorFormat accumulator;                              ///< word of all integer accumulators
+  AccumulatorFormat score;  ///< word of the scores Q K^T of attention
 };
 
 /// Reads
 /// `{default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}, layers: {PATTERN:
 /// {..}}, membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}, stream: {bits: 16,
-/// fraction_bits: 8}}`; every key may be left out. Schemes: float32, uniform, power-of-two,
+/// fraction_bits: 8}, accumulator: {bits: 32, overflow: saturate}, attention_score: {bits: 32,
+/// overflow: saturate}}`; every key may be left out. Schemes: float32, uniform, power-of-two,
 /// additive-power-of-two, ternary, binary; granularity: channel, tensor, or a number: runs of so
 /// many weights; zero_point: true (uniform); scale: mse, max or a number. An override takes what it
 /// leaves out from the default. Throws: Error(config) at the value that is wrong.

@@ -30,7 +30,6 @@ struct Neurons {
                                     ///< and the neurons have no other option than tau
   FloatLif floating;                ///< float32 neurons
   bool is_float = false;
-  float current_scale = 1.0F;              ///< float32: current per accumulator unit
   std::uint32_t synapse_leak_q16 = 65536;  ///< round(2^16 / tau_synapse)
 };
 
@@ -61,28 +60,37 @@ class QuantizedNetwork {
   struct Layer {
     std::optional<Synapses> synapses;    ///< Conv2d, ClassifierHead
     std::optional<Neurons> neurons;      ///< Lif
-    std::optional<StreamWriter> writer;  ///< what makes a stream, or any float32 current that more
-                                         ///< than its own neurons read
+    std::optional<StreamWriter> writer;  ///< what makes a stream or a stored float32 current
     std::optional<HeadConstants> head;   ///< ClassifierHead
     std::uint32_t accumulator_bits = 0;
-    bool is_float = false;  ///< the layer's current is float32
+    std::int64_t current_bound = 0;  ///< no |word| of the layer's current exceeds it
+    bool may_overflow = false;       ///< a sum may not fit the accumulator's word
+    bool is_float = false;           ///< the layer's current is float32
   };
-  QuantizedNetwork(Network network, std::uint32_t timesteps, FixedPointFormat membrane,
-                   FixedPointFormat stream, std::vector<Layer> layers);
+  /// The integer words that all layers share.
+  struct Words {
+    FixedPointFormat membrane;
+    FixedPointFormat stream;
+    AccumulatorFormat accumulator;
+    AccumulatorFormat score;
+  };
+  QuantizedNetwork(Network network, std::uint32_t timesteps, const Words& words,
+                   std::vector<Layer> layers);
 
   [[nodiscard]] const Network& network() const { return network_; }
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
-  /// The word of all integer membranes.
-  [[nodiscard]] const FixedPointFormat& membrane() const { return membrane_; }
-  /// The word of all integer streams.
-  [[nodiscard]] const FixedPointFormat& stream() const { return stream_; }
+  /// The word of all integer membranes, streams, accumulators and attention scores.
+  [[nodiscard]] const FixedPointFormat& membrane() const { return words_.membrane; }
+  [[nodiscard]] const FixedPointFormat& stream() const { return words_.stream; }
+  [[nodiscard]] const AccumulatorFormat& accumulator() const { return words_.accumulator; }
+  [[nodiscard]] const AccumulatorFormat& score() const { return words_.score; }
   [[nodiscard]] const Layer& layer(LayerId id) const { return layers_.at(id.index); }
   /// Format of a layer's weights. Throws: Error(config) when it owns none.
   [[nodiscard]] const NumberFormat& weight_format(LayerId id) const;
   /// Bits of the adder that a layer's partial sums need: 1 + ceil(log2(bound + 1)), at most 32,
-  /// where bound is, for Conv2d and head, fan-in * largest integer of the format * largest input;
-  /// for attention, tokens * channels of a head; for ResidualAdd its largest output. 32 for float32
-  /// weights, 0 for layers that do not add.
+  /// and at most the accumulator's word, where bound is, for Conv2d and head, fan-in * largest
+  /// integer of the format * largest input; for attention, tokens * channels of a head; for
+  /// ResidualAdd its largest output. 32 for float32 weights, 0 for layers that do not add.
   [[nodiscard]] std::uint32_t accumulator_bits(LayerId id) const;
   /// Whether the neurons of a Lif layer are computed in float32.
   [[nodiscard]] bool has_float_neurons(LayerId lif) const;
@@ -92,8 +100,7 @@ class QuantizedNetwork {
  private:
   Network network_;
   std::uint32_t timesteps_ = 0;
-  FixedPointFormat membrane_;
-  FixedPointFormat stream_;
+  Words words_;
   std::vector<Layer> layers_;
 };
 
