@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -25,9 +26,12 @@ static_assert(std::endian::native == std::endian::little, "safetensors data are 
 using Json = nlohmann::json;
 constexpr std::uint64_t length_bytes = 8;
 
+enum class Dtype { f32, f16, bf16, f64, i64 };
+
 /// Where a tensor lies in the data section.
 struct Entry {
   std::string name;
+  Dtype dtype = Dtype::f32;
   std::vector<std::uint64_t> shape;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
@@ -46,9 +50,23 @@ struct Blame {
   }
 };
 
-/// Product of a shape times four bytes; nullopt when it does not fit 63 bits.
-std::optional<std::uint64_t> byte_length(const std::vector<std::uint64_t>& shape) {
-  std::uint64_t bytes = sizeof(float);
+std::uint64_t width_of(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f16:
+    case Dtype::bf16:
+      return 2;
+    case Dtype::f32:
+      return 4;
+    case Dtype::f64:
+    case Dtype::i64:
+      return 8;
+  }
+  return 0;
+}
+
+/// Product of a shape times the bytes of an element; nullopt when it does not fit 63 bits.
+std::optional<std::uint64_t> byte_length(const std::vector<std::uint64_t>& shape, Dtype dtype) {
+  std::uint64_t bytes = width_of(dtype);
   if (std::find(shape.begin(), shape.end(), 0U) != shape.end()) return 0;
   for (const std::uint64_t extent : shape) {
     if (bytes > (std::uint64_t{1} << 62) / extent) return std::nullopt;
@@ -121,6 +139,25 @@ std::vector<std::uint64_t> unsigned_list(const Json& entry, const char* key,
   return list;
 }
 
+Dtype read_dtype(const std::string& name, const Json& json, const Blame& blame) {
+  const auto dtype = json.find("dtype");
+  if (dtype == json.end() || !dtype->is_string()) {
+    throw blame(ErrorKind::format, length_bytes, name, "dtype must be a text");
+  }
+  const auto& word = dtype->get_ref<const std::string&>();
+  static const std::map<std::string_view, Dtype> dtypes{{"F32", Dtype::f32},
+                                                        {"F16", Dtype::f16},
+                                                        {"BF16", Dtype::bf16},
+                                                        {"F64", Dtype::f64},
+                                                        {"I64", Dtype::i64}};
+  const auto found = dtypes.find(word);
+  if (found == dtypes.end()) {
+    throw blame(ErrorKind::unsupported, length_bytes, name,
+                fmt::format("expected dtype F32, F16, BF16, F64 or I64, got {}", word));
+  }
+  return found->second;
+}
+
 Entry read_entry(const std::string& name, const Json& json, const Blame& blame) {
   if (!json.is_object()) {
     throw blame(ErrorKind::format, length_bytes, name, "header entry must be an object");
@@ -131,15 +168,8 @@ Entry read_entry(const std::string& name, const Json& json, const Blame& blame) 
                   fmt::format("unknown header field '{}'", item.key()));
     }
   }
-  const auto dtype = json.find("dtype");
-  if (dtype == json.end() || !dtype->is_string()) {
-    throw blame(ErrorKind::format, length_bytes, name, "dtype must be a text");
-  }
-  if (dtype->get<std::string>() != "F32") {
-    throw blame(ErrorKind::unsupported, length_bytes, name,
-                fmt::format("expected dtype F32, got {}", dtype->get<std::string>()));
-  }
-  Entry entry{name, unsigned_list(json, "shape", name, blame), 0, 0};
+  const Dtype dtype = read_dtype(name, json, blame);
+  Entry entry{name, dtype, unsigned_list(json, "shape", name, blame), 0, 0};
   const auto offsets = unsigned_list(json, "data_offsets", name, blame);
   if (offsets.size() != 2 || offsets[0] > offsets[1]) {
     throw blame(ErrorKind::format, length_bytes, name,
@@ -183,7 +213,7 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_start, std::ui
           ErrorKind::format, data_start + entry.begin, entry.name,
           fmt::format("data begin at {}, but the tensor before ends at {}", entry.begin, next));
     }
-    const auto expected = byte_length(entry.shape);
+    const auto expected = byte_length(entry.shape, entry.dtype);
     if (!expected || *expected != entry.end - entry.begin) {
       throw blame(ErrorKind::format, data_start + entry.begin, entry.name,
                   fmt::format("shape {} does not match its {} bytes of data",
@@ -197,20 +227,67 @@ void check_layout(std::vector<Entry>& entries, std::uint64_t data_start, std::ui
   }
 }
 
+/// IEEE 754 half precision: 1 sign, 5 exponent and 10 fraction bits.
+float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1F;
+  const int fraction = bits & 0x3FF;
+  const float sign = (bits & 0x8000) != 0 ? -1.0F : 1.0F;
+  if (exponent == 31) return fraction == 0 ? sign * INFINITY : NAN;
+  if (exponent == 0) return sign * std::ldexp(static_cast<float>(fraction), -24);
+  return sign * std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
+}
+
+/// The upper half of a float32.
+float bfloat_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+template <class T>
+T element(std::string_view content, std::uint64_t byte) {
+  T value;
+  std::memcpy(&value, content.data() + byte, sizeof value);
+  return value;
+}
+
+float read_real(Dtype dtype, std::string_view content, std::uint64_t byte) {
+  switch (dtype) {
+    case Dtype::f16:
+      return half_to_float(element<std::uint16_t>(content, byte));
+    case Dtype::bf16:
+      return bfloat_to_float(element<std::uint16_t>(content, byte));
+    case Dtype::f64:
+      return static_cast<float>(element<double>(content, byte));
+    default:
+      return element<float>(content, byte);
+  }
+}
+
 Tensor copy_tensor(const Entry& entry, std::string_view content, std::uint64_t data_start,
                    const Blame& blame) {
-  Tensor tensor;
-  tensor.shape = entry.shape;
-  tensor.byte_offset = data_start + entry.begin;
-  tensor.values.resize((entry.end - entry.begin) / sizeof(float));
-  if (!tensor.values.empty()) {
-    std::memcpy(tensor.values.data(), content.data() + tensor.byte_offset, entry.end - entry.begin);
-  }
+  const std::uint64_t width = width_of(entry.dtype);
+  Tensor tensor{entry.shape, {}, data_start + entry.begin};
+  tensor.values.resize((entry.end - entry.begin) / width);
   for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+    const std::uint64_t byte = tensor.byte_offset + i * width;
+    tensor.values[i] = read_real(entry.dtype, content, byte);
     if (!std::isfinite(tensor.values[i])) {
-      throw blame(ErrorKind::numeric, tensor.byte_offset + i * sizeof(float), entry.name,
-                  fmt::format("element {} is {}", i, tensor.values[i]));
+      const bool beyond =
+          entry.dtype == Dtype::f64 && std::isfinite(element<double>(content, byte));
+      throw blame(ErrorKind::numeric, byte, entry.name,
+                  beyond ? fmt::format("element {} is beyond float32", i)
+                         : fmt::format("element {} is {}", i, tensor.values[i]));
     }
+  }
+  return tensor;
+}
+
+IntegerTensor copy_integers(const Entry& entry, std::string_view content,
+                            std::uint64_t data_start) {
+  IntegerTensor tensor{entry.shape, {}, data_start + entry.begin};
+  tensor.values.resize((entry.end - entry.begin) / width_of(entry.dtype));
+  for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+    tensor.values[i] =
+        element<std::int64_t>(content, tensor.byte_offset + i * width_of(entry.dtype));
   }
   return tensor;
 }
@@ -243,7 +320,11 @@ SafetensorsFile read_safetensors(const std::filesystem::path& file) {
   }
   check_layout(entries, data_start, content.size() - data_start, blame);
   for (const Entry& entry : entries) {
-    result.tensors.emplace(entry.name, copy_tensor(entry, content, data_start, blame));
+    if (entry.dtype == Dtype::i64) {
+      result.integers.emplace(entry.name, copy_integers(entry, content, data_start));
+    } else {
+      result.tensors.emplace(entry.name, copy_tensor(entry, content, data_start, blame));
+    }
   }
   return result;
 }
@@ -256,7 +337,7 @@ void write_safetensors(const std::filesystem::path& file,
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::string data;
   for (const auto& [name, tensor] : tensors) {
-    const auto bytes = byte_length(tensor.shape);
+    const auto bytes = byte_length(tensor.shape, Dtype::f32);
     if (!bytes || *bytes != tensor.values.size() * sizeof(float)) {
       throw blame(ErrorKind::shape, data.size(), name,
                   fmt::format("shape {} does not match {} values", to_string(tensor.shape),

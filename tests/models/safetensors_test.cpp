@@ -136,7 +136,12 @@ TEST_CASE("absurd or wrong shapes and offsets, with the tensor's name") {
   refused(one("[2.0]", "[0,8]"), ErrorKind::format, "non-negative integers");
   refused(one("2", "[0,8]"), ErrorKind::format, "shape must be a list");
   refused(one("[1]", "[4,8]"), ErrorKind::format, "data begin at 4");
-  refused(one("[2]", "[0,8]", "BF16"), ErrorKind::unsupported, "expected dtype F32, got BF16");
+  refused(one("[2]", "[0,8]", "I32"), ErrorKind::unsupported,
+          "expected dtype F32, F16, BF16, F64 or I64, got I32");
+  // The same 8 bytes are four half-precision values, or one of double precision.
+  refused(one("[2]", "[0,8]", "F16"), ErrorKind::format, "shape [2] does not match its 8 bytes");
+  refused(one("[2]", "[0,8]", "F64"), ErrorKind::format, "shape [2] does not match its 8 bytes");
+  refused(one("[2305843009213693953]", "[0,8]", "I64"), ErrorKind::format, "does not match");
   refused(R"({"w":[1]})", ErrorKind::format, "must be an object");
   refused(R"({"w":{"shape":[2],"data_offsets":[0,8]}})", ErrorKind::format, "dtype");
   refused(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}})", ErrorKind::format,
@@ -174,6 +179,58 @@ TEST_CASE("values that are not finite: tensor, element and byte") {
     CHECK(error.location().byte_offset == 8 + good_header.size() + 4);
     CHECK(error.message().find("element 1 is") != std::string::npos);
   }
+}
+
+/// A file with one tensor of these bytes.
+template <class T>
+std::string file_with(const std::string& dtype, const std::vector<T>& values) {
+  const std::size_t bytes = values.size() * sizeof(T);
+  const std::string header = R"({"w":{"dtype":")" + dtype + R"(","shape":[)" +
+                             std::to_string(values.size()) + R"(],"data_offsets":[0,)" +
+                             std::to_string(bytes) + "]}}";
+  std::string content = file_of(header, bytes);
+  std::memcpy(content.data() + content.size() - bytes, values.data(), bytes);
+  return content;
+}
+
+SafetensorsFile read_content(const std::string& content) {
+  const TemporaryFile file;
+  write_file_atomically(file.path(), content);
+  return read_safetensors(file.path());
+}
+
+TEST_CASE("half, bfloat and double precision, and integers") {
+  // Half: 1.0 = 0x3C00, -2.5 = 0xC100, largest 65504 = 0x7BFF, least 2^-24 = 0x0001, largest
+  // without leading one 1023 * 2^-24 = 0x03FF, -0 = 0x8000.
+  const auto half = read_content(
+      file_with<std::uint16_t>("F16", {0x3C00, 0xC100, 0x7BFF, 0x0001, 0x03FF, 0x8000}));
+  CHECK(half.tensors.at("w").values ==
+        std::vector<float>{1.0F, -2.5F, 65504.0F, 0x1p-24F, 1023 * 0x1p-24F, 0.0F});
+  CHECK(std::signbit(half.tensors.at("w").values[5]));
+  // bfloat: the upper halves of 1.0, -2.5 and 2^-133 (0x00010000).
+  const auto bfloat = read_content(file_with<std::uint16_t>("BF16", {0x3F80, 0xC020, 0x0001}));
+  CHECK(bfloat.tensors.at("w").values == std::vector<float>{1.0F, -2.5F, 0x1p-133F});
+  // Double: to the nearest float32, ties to even: 1 + 2^-24 is 1, 1 + 3 * 2^-24 is 1 + 2^-22.
+  const auto wide = read_content(file_with<double>("F64", {0.1, 1 + 0x1p-24, 1 + 3 * 0x1p-24}));
+  CHECK(wide.tensors.at("w").values == std::vector<float>{0.1F, 1.0F, 1 + 0x1p-22F});
+  const auto integers = read_content(file_with<std::int64_t>("I64", {-1, std::int64_t{1} << 60}));
+  CHECK(integers.tensors.empty());
+  CHECK(integers.integers.at("w").shape == std::vector<std::uint64_t>{2});
+  CHECK(integers.integers.at("w").values == std::vector<std::int64_t>{-1, std::int64_t{1} << 60});
+}
+
+TEST_CASE("values of other precisions that are not finite as float32") {
+  check_refused(file_with<std::uint16_t>("F16", {0, 0x7C00}), ErrorKind::numeric,
+                "element 1 is inf", "w");
+  check_refused(file_with<std::uint16_t>("F16", {0x7C01}), ErrorKind::numeric, "element 0 is", "w");
+  check_refused(file_with<std::uint16_t>("BF16", {0xFF80}), ErrorKind::numeric, "element 0 is -inf",
+                "w");
+  check_refused(file_with<double>("F64", {0, 1e39}), ErrorKind::numeric,
+                "element 1 is beyond float32", "w");
+  check_refused(file_with<double>("F64", {0, NAN}), ErrorKind::numeric, "element 1 is nan", "w");
+  const Error error = error_of(file_with<double>("F64", {0, INFINITY}));
+  const std::string header = R"({"w":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})";
+  CHECK(error.location().byte_offset == 8 + header.size() + 8);
 }
 
 TEST_CASE("missing file") { CHECK_THROWS_AS(read_safetensors("no/such/file.safetensors"), Error); }
