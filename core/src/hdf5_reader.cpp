@@ -242,7 +242,7 @@ std::vector<std::string> Hdf5Reader::members(const std::string& group) const {
   if (info.nlinks > max_members) {
     impl_->fail(ErrorKind::capacity, fmt::format("has more than {} members", max_members), group);
   }
-  if (H5Literate(id.id(), H5_INDEX_NAME, H5_ITER_INC, nullptr, visit, &names) < 0) {
+  if (H5Literate(id.id(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr, visit, &names) < 0) {
     impl_->fail(ErrorKind::format, "cannot be listed", group);
   }
   std::sort(names.begin(), names.end());
@@ -378,7 +378,7 @@ std::vector<std::string> Hdf5Reader::attribute_names(const std::string& object) 
     list.emplace_back(name);
     return 0;
   };
-  if (H5Aiterate_by_name(impl_->file.id(), object.c_str(), H5_INDEX_NAME, H5_ITER_INC, nullptr,
+  if (H5Aiterate_by_name(impl_->file.id(), object.c_str(), H5_INDEX_NAME, H5_ITER_NATIVE, nullptr,
                          visit, &names, H5P_DEFAULT) < 0) {
     if (names.size() == max_members) {
       impl_->fail(ErrorKind::capacity, fmt::format("has more than {} attributes", max_members),
