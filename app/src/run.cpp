@@ -7,6 +7,7 @@
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/hardware/simulate.hpp"
+#include "neurojoule/models/checkpoint.hpp"
 #include "neurojoule/models/execute.hpp"
 
 namespace nj {
@@ -77,12 +78,20 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
   return mapped;
 }
 
-/// What the dataset gives must be what the model takes.
+/// The model must be one to run, and take what the dataset gives.
 void require_fit(const Scenario& scenario) {
-  const SpikformerParameters& model = scenario.model.parameters;
+  const FamilyParameters& model = scenario.model.parameters;
   const DatasetSpec& dataset = scenario.dataset;
+  if (scenario.model.checkpoint.empty()) {
+    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
+                {.file = scenario.file.string(), .key = "model"});
+  }
+  if (scenario.outputs.predictions && !scenario.model.has_classifier) {
+    throw Error(ErrorKind::config, "there are none without a classifier (model.classifier)",
+                {.file = scenario.file.string(), .key = "outputs.predictions"});
+  }
   const Location location{.file = scenario.file.string(), .key = "dataset"};
-  const std::uint32_t largest =
+  const std::int32_t largest =
       dataset.framing.values == FrameValues::binary ? 1 : dataset.framing.max_value;
   if (largest > model.max_input) {
     throw Error(ErrorKind::config,
@@ -93,7 +102,7 @@ void require_fit(const Scenario& scenario) {
   const FeatureShape frame{2, dataset.camera.height, dataset.camera.width};
   if (frame != model.input) {
     throw Error(ErrorKind::shape,
-                fmt::format("it gives frames of {}, the model takes {} (model.input)",
+                fmt::format("it gives event frames of {}, the model takes {} (model.input)",
                             to_string(frame), to_string(model.input)),
                 location);
   }
@@ -160,7 +169,7 @@ double RunResult::accuracy() const {
 
 PreparedRun prepare(const Scenario& scenario) {
   require_fit(scenario);
-  const Model model = load_spikformer(scenario.model, scenario.directory);
+  const Model model = load_model(scenario.model, scenario.directory);
   QuantizedNetwork network = quantize(model, scenario.quantization);
   std::vector<Population> groups = populations(network.network());
   auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);

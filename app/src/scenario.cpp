@@ -182,7 +182,7 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   if (scenario.name.empty() || file_name_of(scenario.name) != scenario.name) {
     throw name.error("expected up to 60 letters, digits, '.', '-' or '_'");
   }
-  scenario.model = read_spikformer(root.at("model"));
+  scenario.model = read_family(root.at("model"));
   scenario.dataset = read_dataset_spec(root.at("dataset"));
   scenario.dataset.path = directory / scenario.dataset.path;
   if (const auto node = root.find("quantization")) {
@@ -200,7 +200,9 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
 std::string to_yaml(const Scenario& scenario) {
   Scenario resolved = scenario;
   resolved.dataset.path = absolute_path(scenario.dataset.path);
-  resolved.model.checkpoint = absolute_path(scenario.directory / scenario.model.checkpoint);
+  if (!scenario.model.checkpoint.empty()) {
+    resolved.model.checkpoint = absolute_path(scenario.directory / scenario.model.checkpoint);
+  }
   if (resolved.chip) {
     const auto resolve_name = [&](DataKind kind, std::string& name) {
       const fs::path file = find_data_file(kind, name, scenario.directory);

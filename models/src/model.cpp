@@ -38,6 +38,19 @@ std::optional<WeightShape> weight_shape(const Operator& op) {
   return std::nullopt;
 }
 
+std::uint64_t dense_operations(const Network& network, LayerId id) {
+  const Operator& op = network.layer(id).op;
+  if (std::holds_alternative<Conv2d>(op)) {
+    return network.output_shape(id).neurons() * weight_shape(op)->fan_in();
+  }
+  if (std::holds_alternative<ClassifierHead>(op)) return weight_shape(op)->elements();
+  const auto input = [&] { return network.output_shape(network.operands(id)[0].source); };
+  if (std::holds_alternative<SpikingSelfAttention>(op)) {
+    return 2 * input().positions() * input().neurons();
+  }
+  return std::holds_alternative<SpikeSum>(op) ? input().neurons() : 0;
+}
+
 void validate(const Model& model) {
   if (model.timesteps < 1 || model.timesteps > 1024) {
     throw Error(ErrorKind::shape,

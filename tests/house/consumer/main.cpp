@@ -6,13 +6,13 @@
 #include <neurojoule/datasets/dvs_camera.hpp>
 #include <neurojoule/energy/price_table.hpp>
 #include <neurojoule/hardware/chip.hpp>
-#include <neurojoule/models/spikformer.hpp>
+#include <neurojoule/models/family.hpp>
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const std::filesystem::path share = argv[1];
   try {
-    const auto network = nj::build_spikformer(nj::SpikformerParameters{});
+    const auto network = nj::build_network(nj::FamilyParameters{});
     const auto camera = nj::log_intensity_table(0.1);
     const auto chip = nj::load_chip(share / "chips" / "mesh45.yaml");
     const auto prices = nj::load_price_table(share / "tables" / "horowitz45.yaml");

@@ -8,8 +8,8 @@
 
 #include "neurojoule/core/yaml.hpp"
 #include "neurojoule/datasets/dataset.hpp"
+#include "neurojoule/models/family.hpp"
 #include "neurojoule/models/quantize.hpp"
-#include "neurojoule/models/spikformer.hpp"
 
 namespace nj {
 
@@ -34,7 +34,7 @@ struct Scenario {
   std::string name;
   std::filesystem::path file;       ///< as the user wrote it, for messages
   std::filesystem::path directory;  ///< relative paths in the file start here
-  SpikformerSpec model;
+  FamilySpec model;
   DatasetSpec dataset;
   QuantizationSpec quantization;
   std::optional<ChipRun> chip;  ///< absent: execute only, no energy

@@ -26,6 +26,12 @@ struct WeightShape {
 /// Extents of the weights that an operator owns; nullopt when it owns none.
 std::optional<WeightShape> weight_shape(const Operator& op);
 
+/// Multiply-accumulates of a dense implementation in one time step: of a Conv2d fan-in per output
+/// (the border included), of an attention 2 N^2 C for N tokens and C channels (Q K^T, then V), of a
+/// head one per weight, of a SpikeSum one addition per input; 0 for what has neither weights nor
+/// sums over tokens or channels.
+std::uint64_t dense_operations(const Network& network, LayerId id);
+
 /// A network with its trained weights.
 struct Model {
   Network network;

@@ -7,8 +7,9 @@
 
 #include <neurojoule/core/atomic_file.hpp>
 #include <neurojoule/core/rng.hpp>
+#include <neurojoule/models/family.hpp>
+#include <neurojoule/models/model.hpp>
 #include <neurojoule/models/safetensors.hpp>
-#include <neurojoule/models/spikformer.hpp>
 
 #include "support/image_files.hpp"
 #include "support/thrown.hpp"
@@ -25,11 +26,11 @@ class TinyScenario {
     write(text());
   }
 
-  [[nodiscard]] static SpikformerParameters parameters() {
-    SpikformerParameters p;
+  [[nodiscard]] static FamilyParameters parameters() {
+    FamilyParameters p;
     p.max_input = 15;
     p.embed_dims = 16;
-    p.depth = 1;
+    p.depths = {1};
     p.heads = 2;
     p.mlp_ratio = 2;
     return p;
@@ -57,8 +58,8 @@ class TinyScenario {
   }
 
   /// Weights that make about a tenth of the neurons fire: uniform, of variance 4 / fan-in.
-  static std::map<std::string, Tensor> random_checkpoint(const SpikformerParameters& parameters) {
-    const Network network = build_spikformer(parameters);
+  static std::map<std::string, Tensor> random_checkpoint(const FamilyParameters& parameters) {
+    const Network network = build_network(parameters);
     std::map<std::string, Tensor> tensors;
     for (const LayerId id : network.weighted_layers()) {
       const LayerSpec& layer = network.layer(id);
