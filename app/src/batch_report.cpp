@@ -9,11 +9,12 @@ namespace nj {
 BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const RunResult& result) {
   BatchRow row{.label = point.label,
                .description = point.description,
-               .accuracy = result.accuracy(),
+               .accuracy = std::nullopt,
                .samples = result.samples,
                .effective_bits = mean_effective_bits(prepared.network),
                .energy = std::nullopt,
                .latency = std::nullopt};
+  if (point.scenario.model.has_classifier) row.accuracy = result.accuracy();
   if (result.chip) {
     row.energy = energy_per_inference(*result.chip);
     row.latency = mean_latency(*result.chip);
@@ -26,10 +27,10 @@ std::string batch_csv(const std::vector<BatchRow>& rows) {
   for (const BatchRow& row : rows) {
     std::string description;
     for (const char c : row.description) description += c == '"' ? "\"\"" : std::string(1, c);
-    text +=
-        fmt::format("{},\"{}\",{},{},{},{},{}\n", row.label, description, row.samples, row.accuracy,
-                    row.effective_bits, row.energy ? fmt::format("{}", row.energy->value()) : "",
-                    row.latency ? fmt::format("{}", row.latency->value()) : "");
+    text += fmt::format("{},\"{}\",{},{},{},{},{}\n", row.label, description, row.samples,
+                        row.accuracy ? fmt::format("{}", *row.accuracy) : "", row.effective_bits,
+                        row.energy ? fmt::format("{}", row.energy->value()) : "",
+                        row.latency ? fmt::format("{}", row.latency->value()) : "");
   }
   return text;
 }
@@ -38,7 +39,7 @@ std::string batch_table(const std::vector<BatchRow>& rows) {
   TextTable table({"point", "what", "accuracy", "eff. bits", "energy", "latency"}, 2);
   for (const BatchRow& row : rows) {
     table.add({row.label.substr(0, row.label.find('-')), row.description,
-               fmt::format("{:.2f} %", 100 * row.accuracy),
+               row.accuracy ? fmt::format("{:.2f} %", 100 * *row.accuracy) : "-",
                fmt::format("{:.3f}", row.effective_bits), row.energy ? to_string(*row.energy) : "-",
                row.latency ? to_string(*row.latency) : "-"});
   }

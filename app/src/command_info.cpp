@@ -4,6 +4,8 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/datasets/event_stream.hpp"
 #include "neurojoule/datasets/nmnist.hpp"
+#include "neurojoule/models/family.hpp"
+#include "neurojoule/models/model.hpp"
 #include "neurojoule/models/safetensors.hpp"
 
 #include "commands.hpp"
@@ -24,8 +26,11 @@ std::string describe_checkpoint(const fs::path& file) {
   }
   std::string text;
   for (const auto& [key, value] : checkpoint.metadata) text += fmt::format("{}: {}\n", key, value);
-  return text + table.render() +
-         fmt::format("{} tensors, {} float32 values\n", checkpoint.tensors.size(), values);
+  text += table.render() + fmt::format("{} tensors, {} values", checkpoint.tensors.size(), values);
+  if (!checkpoint.integers.empty()) {
+    text += fmt::format(", and {} tensors of integers", checkpoint.integers.size());
+  }
+  return text + "\n";
 }
 
 std::string describe_events(const EventStream& stream) {
@@ -56,23 +61,48 @@ std::string describe_chip(const Chip& chip) {
   return text + table.render();
 }
 
-std::string describe_scenario(const fs::path& file) {
-  const Batch batch = read_batch(file, {});
-  const PreparedRun prepared = prepare(batch.points.front().scenario);
-  const Network& network = prepared.network.network();
-  TextTable table({"layer", "kind", "output", "weights", "format"}, 2);
-  std::uint64_t total = 0;
+/// One row per layer; formats where the network is quantized.
+std::string layer_table(const Network& network, const QuantizedNetwork* quantized) {
+  std::vector<std::string> header = {"layer", "kind", "output", "weights", "dense ops"};
+  if (quantized != nullptr) header.emplace_back("format");
+  TextTable table(header, 2);
   for (std::uint32_t i = 0; i < network.size(); ++i) {
     const LayerSpec& layer = network.layer({i});
     const auto shape = weight_shape(layer.op);
-    table.add({layer.name, std::string(kind_name(layer.op)), to_string(network.output_shape({i})),
-               shape ? fmt::format("{}", shape->elements()) : "",
-               shape ? to_string(prepared.network.weight_format({i})) : ""});
-    if (shape) total += shape->elements();
+    const std::uint64_t operations = dense_operations(network, {i});
+    std::vector<std::string> cells = {layer.name, std::string(kind_name(layer.op)),
+                                      to_string(network.output_shape({i})),
+                                      shape ? fmt::format("{}", shape->elements()) : "",
+                                      operations != 0 ? fmt::format("{}", operations) : ""};
+    if (quantized != nullptr && shape) cells.push_back(to_string(quantized->weight_format({i})));
+    table.add(std::move(cells));
   }
-  std::string text = fmt::format("{}: {} time steps\n{}", prepared.scenario.name,
-                                 prepared.network.timesteps(), table.render());
-  text += fmt::format("{} weights, {} of storage, {:.3f} effective bits each\n", total,
+  return table.render();
+}
+
+std::string describe_model(const std::string& name, const FamilySpec& spec,
+                           const QuantizedNetwork* quantized) {
+  const Network network = build_network(spec.parameters);
+  std::uint64_t operations = 0;
+  for (std::uint32_t i = 0; i < network.size(); ++i) operations += dense_operations(network, {i});
+  const ParameterCount count = parameter_count(spec.parameters);
+  return fmt::format(
+      "{}: {}, form {}, {} time steps\n{}{} dense operations per time step\n{} parameters in the "
+      "state dict, {} with BatchNorm folded\n",
+      name, to_string(spec.parameters.family), to_string(spec.parameters.form), spec.timesteps,
+      layer_table(network, quantized), operations, count.state_dict, count.folded);
+}
+
+std::string describe_scenario(const fs::path& file) {
+  const Batch batch = read_batch(file, {});
+  const Scenario& scenario = batch.points.front().scenario;
+  if (scenario.model.checkpoint.empty()) {
+    return describe_model(scenario.name, scenario.model, nullptr) +
+           "no checkpoint, so it cannot be run\n";
+  }
+  const PreparedRun prepared = prepare(scenario);
+  std::string text = describe_model(scenario.name, scenario.model, &prepared.network);
+  text += fmt::format("weights take {}, {:.3f} effective bits each\n",
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
   if (prepared.chip) {
@@ -83,6 +113,24 @@ std::string describe_scenario(const fs::path& file) {
   return text;
 }
 
+/// Whether a file holds a `model:` block alone.
+bool is_model(const YamlNode& root) {
+  bool found = false;
+  for (const auto& [key, value] : root.entries()) {
+    if (key != "name" && key != "model") return false;
+    found = found || key == "model";
+  }
+  return found;
+}
+
+std::string describe_model_file(const fs::path& file) {
+  const YamlDocument document = YamlDocument::load(file);
+  const auto name = document.root().find("name");
+  const FamilySpec spec = read_family(document.root().at("model"));
+  document.finish();
+  return describe_model(name ? name->text() : file.stem().string(), spec, nullptr);
+}
+
 std::string describe_yaml(const fs::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   if (document.root().find("topology")) return describe_chip(load_chip(file));
@@ -91,7 +139,7 @@ std::string describe_yaml(const fs::path& file) {
     return fmt::format("{}: {} entries for {}\n", table.name, table.entries.size(),
                        to_string(table.process));
   }
-  return describe_scenario(file);
+  return is_model(document.root()) ? describe_model_file(file) : describe_scenario(file);
 }
 
 std::string describe(const fs::path& file) {

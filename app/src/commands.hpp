@@ -28,7 +28,8 @@ struct CheckCommand {
   int execute() const;
 };
 
-/// `neurojoule info`: describes a scenario's network, a checkpoint, a chip or an event file.
+/// `neurojoule info`: describes the network of a scenario or of a file with a `model:` block alone,
+/// a checkpoint, a chip or an event file.
 struct InfoCommand {
   std::filesystem::path file;
   int execute() const;

@@ -103,11 +103,15 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
                {"version", std::string(version())},
                {"scenario_hash", prepared.hash},
                {"samples", result.samples},
-               {"correct", result.correct},
-               {"accuracy", result.accuracy()},
+               {"correct", nullptr},
+               {"accuracy", nullptr},
                {"timesteps", result.activity.timesteps},
                {"effective_bits", mean_effective_bits(prepared.network)},
                {"weight_storage_bits", prepared.network.weight_storage_bits()}};
+  if (prepared.scenario.model.has_classifier) {
+    json["correct"] = result.correct;
+    json["accuracy"] = result.accuracy();
+  }
   if (result.chip) {
     const ChipResult& chip = *result.chip;
     json["chip"] = prepared.chip->chip.spec().name;

@@ -44,6 +44,17 @@ done
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml
 expect 2 "huge.yaml:" check huge.yaml
 
+printf 'model: {family: qkformer, preset: imagenet_10_768}\n' >model.yaml
+expect 0 "64962760 parameters in the state dict, 64864552 with BatchNorm folded" info model.yaml
+expect 2 "lacks the key 'name'" check model.yaml
+printf 'name: dvs\nmodel: {family: spikformer, preset: cifar10_dvs}\n' >dvs.yaml
+expect 0 "378538496 dense operations per time step" info dvs.yaml
+printf 'dataset: {source: fashion-mnist}\n' >>dvs.yaml
+expect 0 "no checkpoint, so it cannot be run" info dvs.yaml
+expect 2 "a run needs a checkpoint" run dvs.yaml --out result
+printf 'model: {family: qkformer, depth: 2}\n' >model.yaml
+expect 2 "did you mean 'depths'?" info model.yaml
+
 head -c 100 /dev/zero >zero.safetensors
 expect 2 "zero.safetensors" info zero.safetensors
 printf '\x00\x00\x00\x00\x00\x00\x00\x10{}' >claims.safetensors

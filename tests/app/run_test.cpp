@@ -134,6 +134,80 @@ TEST_CASE("a scenario without a chip gives accuracy and counts, and no energy") 
   CHECK(terminal_table(prepared, result).find("names no chip") != std::string::npos);
 }
 
+/// A small network of a family's event form; QKFormer with both kinds of Q-K attention.
+FamilySpec small(Family family) {
+  FamilySpec spec;
+  spec.parameters = default_parameters(family, Form::event);
+  FamilyParameters& p = spec.parameters;
+  p.embed_dims = 32;
+  p.heads = 1;
+  if (family == Family::qkformer) {
+    p.depths = {1, 1, 1};
+    p.attention = {Attention::token, Attention::channel, Attention::self};
+  }
+  p.dvs_mode = family == Family::spike_driven_transformer;
+  return spec;
+}
+
+constexpr Family all_families[] = {Family::spikformer, Family::spikingformer,
+                                   Family::spike_driven_transformer, Family::qkformer};
+
+TEST_CASE("every family runs on event frames and writes its results") {
+  const TinyScenario tiny;
+  for (const Family family : all_families) {
+    CAPTURE(to_string(family));
+    const FamilySpec spec = small(family);
+    tiny.use(spec);
+    const auto [prepared, result] = run_tiny(tiny);
+    CHECK(result.samples == 3);
+    const auto json = nlohmann::json::parse(result_json(prepared, result));
+    CHECK(json["accuracy"] == result.accuracy());
+    std::uint64_t firing = 0;
+    for (const auto& layer : json["layers"]) firing += layer["firing_rate"] > 0.0 ? 1 : 0;
+    CHECK(firing > 10);  // the random network is not silent
+    CHECK(json["layers"].back()["name"] == "head");
+    CHECK(terminal_table(prepared, result).find("head") != std::string::npos);
+    write_results(prepared, result, tiny.folder() / "out");
+    const PreparedRun again = prepare(
+        read_batch(tiny.folder() / "out" / "scenario.resolved.yaml", {}).points[0].scenario);
+    CHECK(again.hash == prepared.hash);
+    CHECK(run(again, {}).activity == result.activity);
+  }
+}
+
+TEST_CASE("a chip refuses membrane shortcuts and Q-K attention, naming the layer") {
+  const TinyScenario tiny;
+  const std::string chip = "chip: mesh45\nprices: horowitz45\n";
+  const auto refusal = [&](Family family) {
+    tiny.use(small(family), chip);
+    return nj::testing::message_of(
+        [&] { prepare(read_batch(tiny.file(), {}).points.front().scenario); });
+  };
+  CHECK(refusal(Family::spikformer) == "nothing thrown");
+  CHECK(refusal(Family::spikingformer).find("patch_embed.proj4_conv: no core runs") !=
+        std::string::npos);
+  CHECK(refusal(Family::spike_driven_transformer).find("patch_embed.proj_conv3: no core runs") !=
+        std::string::npos);
+  CHECK(refusal(Family::qkformer).find("patch_embed1.") != std::string::npos);
+}
+
+TEST_CASE("without a classifier there are counts and no accuracy") {
+  const TinyScenario tiny;
+  FamilySpec spec = small(Family::spikformer);
+  spec.has_classifier = false;
+  tiny.use(spec);
+  const auto [prepared, result] = run_tiny(tiny);
+  const auto json = nlohmann::json::parse(result_json(prepared, result));
+  CHECK(json["accuracy"].is_null());
+  CHECK(json["correct"].is_null());
+  CHECK(terminal_table(prepared, result).find("no classifier") != std::string::npos);
+  const BatchRow row = batch_row({"a", "b", prepared.scenario}, prepared, result);
+  CHECK(batch_csv({row}).find("a,\"b\",3,,8.") != std::string::npos);
+  CHECK(nj::testing::message_of([&] {
+          prepare(read_batch(tiny.file(), {"outputs.predictions=true"}).points.front().scenario);
+        }).find("outputs.predictions: there are none without a classifier") != std::string::npos);
+}
+
 TEST_CASE("a run's folder is whole, and its resolved scenario runs again to the same bytes") {
   const TinyScenario tiny;
   const auto [prepared, result] =

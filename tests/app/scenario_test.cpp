@@ -122,6 +122,11 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("model.safetensors", "none.safetensors") == "none.safetensors: no such file");
   CHECK(refusal("  max_input: 15", "  max_input: 3") ==
         "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (model.max_input)");
+  CHECK(refusal("  family: spikformer", "  family: spikformer\n  form: cifar") ==
+        "scenario.yaml: dataset: it gives event frames of [2, 34, 34], the model takes [3, 32, 32] "
+        "(model.input)");
+  CHECK(refusal("  checkpoint: model.safetensors", "  tau: 2") ==
+        "scenario.yaml: model: a run needs a checkpoint (model.checkpoint)");
   CHECK(refusal("  path: .", "  path: .\n  framing: {timesteps: 5}") ==
         "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 "
         "(model.timesteps)");

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& r
 /// Sums of the chip samples. Requires result.chip.
 RunCounts run_counts(const RunResult& result);
 
-/// result.json: stable key order, no times of day, no wall time.
+/// result.json: stable key order, no times of day, no wall time. `correct` and `accuracy` are null
+/// without a classifier.
 std::string result_json(const PreparedRun& prepared, const RunResult& result);
 std::string layers_csv(const PreparedRun& prepared, const RunResult& result);
 std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
@@ -57,7 +59,7 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
 struct BatchRow {
   std::string label;
   std::string description;
-  double accuracy = 0.0;
+  std::optional<double> accuracy;  ///< none without a classifier
   std::uint64_t samples = 0;
   double effective_bits = 0.0;
   std::optional<Picojoules> energy;    ///< per inference

@@ -67,7 +67,9 @@ class TinyScenario {
       Tensor weight;
       weight.shape = {shape.out, shape.in};
       if (layer.name.starts_with("block")) weight.shape.push_back(1);
-      if (layer.name.starts_with("patch")) weight.shape.insert(weight.shape.end(), {3, 3});
+      if (layer.name.starts_with("patch")) {
+        weight.shape.insert(weight.shape.end(), {shape.kernel.y, shape.kernel.x});
+      }
       const double range = std::sqrt(12.0 / static_cast<double>(shape.fan_in()));
       for (std::uint32_t i = 0; i < shape.elements(); ++i) {
         const auto draw = static_cast<double>(random_below({3, 1, id.index}, i, 2001)) / 1000 - 1;
@@ -77,6 +79,20 @@ class TinyScenario {
       tensors[layer.name + ".bias"] = {{shape.out}, std::vector<float>(shape.out, 0.125F), 0};
     }
     return tensors;
+  }
+
+  /// Writes a random checkpoint of this model, and a scenario that runs it; `more` are further
+  /// keys.
+  void use(FamilySpec spec, const std::string& more = "") const {
+    spec.checkpoint = "model.safetensors";
+    auto tensors = random_checkpoint(spec.parameters);
+    if (!spec.has_classifier) {
+      tensors.erase("head.weight");
+      tensors.erase("head.bias");
+    }
+    write_safetensors(folder_ / spec.checkpoint, tensors);
+    write("name: tiny\nmodel:\n" + to_yaml(spec, 2) +
+          "dataset: {source: fashion-mnist, path: ., samples: 3}\n" + more);
   }
 
   void write(const std::string& yaml) const { write_file_atomically(file(), yaml); }
