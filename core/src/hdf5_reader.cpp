@@ -8,6 +8,7 @@
 #include "neurojoule/core/hdf5_file.hpp"
 
 #include "hdf5_handle.hpp"
+#include "hdf5_heap.hpp"
 
 namespace nj {
 namespace {
@@ -313,6 +314,9 @@ std::vector<std::string> Hdf5Reader::read_texts(const std::string& dataset,
   std::vector<std::string> texts(impl_->stored_elements(id, dataset, max_elements));
   if (texts.empty()) return texts;
   if (H5Tis_variable_str(type.id()) > 0) {
+    if (const auto damage = damaged_texts(impl_->name, impl_->file.id(), id.id(), texts.size())) {
+      impl_->fail(ErrorKind::format, *damage, dataset);
+    }
     TextArena arena(max_bytes);
     const Hdf5Handle transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
     H5Pset_vlen_mem_manager(transfer.id(), TextArena::allocate, &arena, TextArena::release,

@@ -64,7 +64,7 @@ TEST_CASE("texts, booleans, scalars and empty groups are read back") {
   CHECK(reader.element_type("/scalar").bytes == 8);
 }
 
-TEST_CASE("over a thousand texts are compressed, and equal content gives equal bytes") {
+TEST_CASE("thousands of texts are read back, and equal content gives equal bytes") {
   const TemporaryFolder folder;
   std::vector<std::string> texts(3000);
   for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = "node" + std::to_string(i % 7);
@@ -141,6 +141,56 @@ TEST_CASE("what lies outside the file is not followed") {
         name + ": /soft: is a link to elsewhere");
   CHECK(message_of([&] { (void)reader.read<std::uint8_t>("/outside", 8); }) ==
         name + ": /outside: its values lie in another file");
+}
+
+TEST_CASE("damage to any byte of texts, or of the references to them, is refused or harmless") {
+  const TemporaryFolder folder;
+  {
+    Hdf5Writer writer(folder / "a.h5");
+    writer.write_texts("/t", std::vector<std::string>{"alpha", "b", "", "gamma gamma"}, {4});
+    writer.commit();
+  }
+  const std::string whole = read_file(folder / "a.h5", 1 << 24);
+  // The collection of texts begins with GCOL; a reference is a length, that address, an index.
+  const std::uint64_t heap = whole.find("GCOL");
+  const std::size_t first = whole.find(std::string(reinterpret_cast<const char*>(&heap), 8)) - 4;
+  REQUIRE(first < whole.size() - 64);
+  std::size_t refused = 0;
+  for (const std::size_t begin : {static_cast<std::size_t>(heap), first}) {
+    for (std::size_t at = begin; at < begin + 64; ++at) {
+      for (const int damage : {0x01, 0x80, 0xff}) {
+        std::string damaged = whole;
+        damaged[at] = static_cast<char>(damaged[at] ^ damage);
+        write_file_atomically(folder / "b.h5", damaged);
+        const auto read = [&] { (void)Hdf5Reader(folder / "b.h5").read_texts("/t", 4, 99); };
+        refused += thrown(read) ? 1 : 0;
+      }
+    }
+  }
+  // All but the empty text's index (4 bytes), reference counts and reserved bytes, and the texts.
+  CHECK(refused > 200);
+  MESSAGE(refused << " of 384 damaged files are refused");
+}
+
+TEST_CASE("texts in chunks are refused") {
+  const TemporaryFolder folder;
+  const hid_t file = create(folder / "a.h5");
+  const hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  const hsize_t one = 1;
+  const hid_t space = H5Screate_simple(1, &one, nullptr);
+  const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  H5Pset_chunk(properties, 1, &one);
+  const hid_t dataset = H5Dcreate2(file, "/t", type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+  const char* text = "abc";
+  H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text);
+  H5Dclose(dataset);
+  H5Pclose(properties);
+  H5Sclose(space);
+  H5Tclose(type);
+  H5Fclose(file);
+  CHECK(message_of([&] { (void)Hdf5Reader(folder / "a.h5").read_text("/t", 9); }) ==
+        (folder / "a.h5").string() + ": /t: its texts are not stored in one piece");
 }
 
 TEST_CASE("a dataset that claims values which were never written is refused") {
