@@ -49,6 +49,9 @@ inline constexpr std::uint32_t line_bytes = 64;
 /// The events of all time steps of a train, sorted by step, group of channels and position.
 class InputEvents {
  public:
+  /// Elements behind a run that may be read: runs are copied in pieces.
+  static constexpr std::size_t copy_piece = 32;
+
   /// Consecutive events of one step, group and map row.
   struct Run {
     const std::uint32_t* offsets = nullptr;  ///< (x * group channels + channel) * line_bytes
@@ -66,16 +69,22 @@ class InputEvents {
   /// The smallest and the largest value, with 0 between: 0 and 1 for binary trains.
   [[nodiscard]] std::int32_t min_value() const { return min_value_; }
   [[nodiscard]] std::int32_t max_value() const { return max_value_; }
-  [[nodiscard]] std::uint64_t count() const { return offsets_.size(); }
+  [[nodiscard]] std::uint64_t count() const { return first_.back(); }
 
   /// The events at x_begin <= x < x_end of map row `y`.
   [[nodiscard]] Run run(std::uint32_t t, std::uint32_t group, std::uint32_t y,
                         std::uint32_t x_begin, std::uint32_t x_end) const {
-    const std::size_t row = ((std::size_t{t} * groups_ + group) * height_ + y) * width_;
-    const std::uint32_t begin = first_[row + x_begin];
-    return {offsets_.data() + begin, graded_ ? values_.data() + begin : nullptr,
-            first_[row + x_end] - begin};
+    const std::uint32_t* const cells = first(t, group) + std::size_t{y} * width_;
+    return {offsets() + cells[x_begin], graded_ ? values() + cells[x_begin] : nullptr,
+            cells[x_end] - cells[x_begin]};
   }
+  /// Index of the first event at each position; the next entry is its end.
+  [[nodiscard]] const std::uint32_t* first(std::uint32_t t, std::uint32_t group) const {
+    return first_.data() + (std::size_t{t} * groups_ + group) * height_ * width_;
+  }
+  [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.data(); }
+  [[nodiscard]] const std::int16_t* values() const { return values_.data(); }
+  [[nodiscard]] std::uint32_t width() const { return width_; }
 
  private:
   void note(std::int16_t value);
@@ -100,7 +109,8 @@ class InputEvents {
 /// Tiles of output channels, each a line per weight row: 64 channels of 8 bits where every |weight|
 /// is at most 127, 32 channels of 16 bits, or 16 channels of float32. Byte 2 k of an 8-bit line is
 /// channel k and byte 2 k + 1 channel 32 + k, so that the two halves of 16-bit lanes are runs of
-/// channels. Layers with few channels per group (depthwise) keep plain rows instead.
+/// channels; the even bytes hold weight + max_weight(), which is never negative. Layers with few
+/// channels per group (depthwise) keep plain rows instead.
 class ConvolutionWeights {
  public:
   enum class Kind : std::uint8_t { byte_lines, word_lines, float_lines, plain, plain_float };
@@ -123,14 +133,12 @@ class ConvolutionWeights {
   /// Whether `convolve` may write 16-bit sums for these events.
   [[nodiscard]] bool fits_int16(const InputEvents& events) const;
 
-  /// Tiles of one group, and bytes between two tiles.
-  [[nodiscard]] std::size_t tiles() const { return tiles_; }
+  /// Channels of a tile; the lines of a group's first tile; bytes from tile to tile.
   [[nodiscard]] std::size_t tile_channels() const;
-  [[nodiscard]] const std::byte* tile(std::uint32_t group, std::size_t tile) const {
-    return lines_.data() + (group * tiles_ + tile) * tile_bytes_;
+  [[nodiscard]] const std::byte* lines(std::uint32_t group) const {
+    return lines_.data() + group * tiles_ * tile_bytes_;
   }
-  /// Whether the bytes of channels k < 32 are stored with 128 added.
-  [[nodiscard]] bool biased() const { return kind_ == Kind::byte_lines && byte_block() < 2; }
+  [[nodiscard]] std::size_t tile_bytes() const { return tile_bytes_; }
   /// How many weights are sure to fit an 8-bit sum.
   [[nodiscard]] std::uint32_t byte_block() const {
     return max_weight_ == 0 ? 127 : 127 / static_cast<std::uint32_t>(max_weight_);
@@ -147,7 +155,7 @@ class ConvolutionWeights {
   std::int32_t max_weight_ = 0;
   std::int64_t positive_ = 0;  ///< largest sum over an output channel of its positive weights
   std::int64_t negative_ = 0;  ///< the same of the magnitudes of its negative weights
-  std::size_t tiles_ = 0;
+  std::size_t tiles_ = 0;      ///< of one group
   std::size_t tile_bytes_ = 0;
   AlignedVector<std::byte> lines_;
   std::vector<std::int16_t> plain_;
@@ -165,10 +173,18 @@ struct Window {
   std::uint32_t row = 0;  ///< of the sums
 };
 
+/// Consecutive events that a position sees, in any step.
+struct PositionRun {
+  std::uint32_t cell_begin = 0;  ///< map positions
+  std::uint32_t cell_end = 0;
+  std::uint32_t shift = 0;  ///< from an event's offset to its line, modulo 2^32
+};
+
 /// Buffers of `convolve`; one per thread, reused from call to call.
 struct ConvolutionScratch {
+  std::vector<PositionRun> runs;
+  std::vector<Window> unsorted;
   std::vector<Window> windows;
-  std::vector<Window> sorted;
   std::vector<std::uint32_t> counts;
   std::vector<std::uint32_t> offsets;
   std::vector<std::int16_t> values;

@@ -105,8 +105,9 @@ ConvolutionWeights::ConvolutionWeights(const ConvolutionGeometry& geometry,
   tiles_ = (outputs + channels - 1) / channels;
   tile_bytes_ = geometry.group_rows() * line_bytes;
   lines_.assign(geometry.groups * tiles_ * tile_bytes_, std::byte{0});
-  if (biased()) {
-    for (std::size_t i = 0; i < lines_.size(); i += 2) lines_[i] = std::byte{128};
+  if (kind_ == Kind::byte_lines) {
+    const auto zero = static_cast<std::byte>(max_weight_);
+    for (std::size_t i = 0; i < lines_.size(); i += 2) lines_[i] = zero;
   }
   for_each_weight(geometry, [&](std::size_t o, std::size_t row, std::size_t index) {
     const std::size_t tile = o / outputs * tiles_ + o % outputs / channels;
@@ -116,9 +117,11 @@ ConvolutionWeights::ConvolutionWeights(const ConvolutionGeometry& geometry,
       std::memcpy(line + channel * sizeof(std::int16_t), &weights[index], sizeof(std::int16_t));
       return;
     }
-    const std::int32_t bias = biased() && channel < 32 ? 128 : 0;
-    line[channel < 32 ? 2 * channel : 2 * (channel - 32) + 1] =
-        static_cast<std::byte>(weights[index] + bias);
+    if (channel < 32) {
+      line[2 * channel] = static_cast<std::byte>(weights[index] + max_weight_);
+    } else {
+      line[2 * (channel - 32) + 1] = static_cast<std::byte>(weights[index]);
+    }
   });
 }
 

@@ -26,8 +26,8 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups)
   if (events > limit) {
     throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", events));
   }
-  offsets_.resize(events);
-  if (graded_) values_.resize(events);
+  offsets_.resize(events + copy_piece);
+  if (graded_) values_.resize(events + copy_piece);
   if (!graded_) max_value_ = 1;
   groups == 1 ? fill_in_order(train) : fill_by_group(train);
 }
