@@ -6,6 +6,8 @@
 #include <map>
 #include <vector>
 
+#include <zlib.h>
+
 #include "hdf5_handle.hpp"
 
 namespace nj {
@@ -14,7 +16,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "HDF5 metadata are little-endian");
 
 constexpr std::size_t reference_bytes = 16;  ///< length (4), address (8), index (4)
-constexpr std::size_t header_bytes = 16;     ///< of a collection, and of an object in it
+constexpr std::uint64_t max_chunk_bytes = std::uint64_t{1} << 24;
+constexpr std::uint64_t max_references_bytes = std::uint64_t{1} << 26;
+constexpr std::size_t header_bytes = 16;  ///< of a collection, and of an object in it
 
 template <class T>
 T number_at(const std::vector<char>& bytes, std::size_t at) {
@@ -85,6 +89,71 @@ class GlobalHeap {
   std::map<std::uint64_t, Collection> collections_;
 };
 
+/// The references of a dataset in one piece; empty when they are not in the file.
+std::vector<char> references_in_one_piece(GlobalHeap& heap, hid_t dataset, std::uint64_t base,
+                                          std::uint64_t elements) {
+  if (elements > H5Dget_storage_size(dataset) / reference_bytes) return {};
+  return heap.bytes(H5Dget_offset(dataset) - base, elements * reference_bytes);
+}
+
+/// One chunk of references, unpacked; empty when it cannot be.
+std::vector<char> references_of_chunk(hid_t dataset, const std::vector<hsize_t>& offset,
+                                      bool deflated, std::uint64_t bytes) {
+  hsize_t stored_bytes = 0;
+  if (H5Dget_chunk_storage_size(dataset, offset.data(), &stored_bytes) < 0) return {};
+  if (stored_bytes > 2 * bytes + header_bytes) return {};
+  std::vector<char> stored(stored_bytes);
+  std::uint32_t skipped_filters = 0;
+  if (H5Dread_chunk(dataset, H5P_DEFAULT, offset.data(), &skipped_filters, stored.data()) < 0) {
+    return {};
+  }
+  if (!deflated || skipped_filters != 0)
+    return stored.size() == bytes ? stored : std::vector<char>{};
+  std::vector<char> result(bytes);
+  uLongf size = result.size();
+  const int status = uncompress(reinterpret_cast<Bytef*>(result.data()), &size,
+                                reinterpret_cast<const Bytef*>(stored.data()), stored.size());
+  return status == Z_OK && size == bytes ? result : std::vector<char>{};
+}
+
+/// The references of all chunks that are stored, chunk by chunk; empty when one is damaged or
+/// packed by anything but deflate.
+std::vector<char> references_in_chunks(hid_t dataset, hid_t properties) {
+  const int filters = H5Pget_nfilters(properties);
+  unsigned flags = 0;
+  std::size_t values = 0;
+  if (filters > 1 || (filters == 1 && H5Pget_filter2(properties, 0, &flags, &values, nullptr, 0,
+                                                     nullptr, nullptr) != H5Z_FILTER_DEFLATE)) {
+    return {};
+  }
+  const Hdf5Handle space(H5Dget_space(dataset), H5Sclose);
+  const int rank = H5Sget_simple_extent_ndims(space.id());
+  if (rank < 1) return {};
+  std::vector<hsize_t> sizes(static_cast<std::size_t>(rank));
+  std::vector<hsize_t> chunk(sizes.size());
+  H5Sget_simple_extent_dims(space.id(), sizes.data(), nullptr);
+  if (H5Pget_chunk(properties, rank, chunk.data()) != rank) return {};
+  std::uint64_t bytes = reference_bytes;
+  for (const hsize_t extent : chunk) {
+    if (extent == 0 || bytes > max_chunk_bytes / extent) return {};
+    bytes *= extent;
+  }
+  std::vector<char> all;
+  for (std::vector<hsize_t> offset(sizes.size(), 0);;) {
+    const std::vector<char> part = references_of_chunk(dataset, offset, filters == 1, bytes);
+    if (part.empty() || all.size() > max_references_bytes) return {};
+    all.insert(all.end(), part.begin(), part.end());
+    std::size_t dimension = sizes.size();
+    while (dimension > 0) {
+      --dimension;
+      offset[dimension] += chunk[dimension];
+      if (offset[dimension] < sizes[dimension]) break;
+      offset[dimension] = 0;
+      if (dimension == 0) return all;
+    }
+  }
+}
+
 }  // namespace
 
 std::optional<std::string> damaged_texts(const std::filesystem::path& file, hid_t file_id,
@@ -101,13 +170,17 @@ std::optional<std::string> damaged_texts(const std::filesystem::path& file, hid_
   const Hdf5Handle type(H5Dget_type(dataset), H5Tclose);
   const Hdf5Handle character(H5Tget_super(type.id()), H5Tclose);
   if (H5Tget_size(character.id()) != 1) return "its texts are not made of bytes";
-  const haddr_t offset = H5Dget_offset(dataset);
-  if (offset == HADDR_UNDEF) return "its texts are not stored in one piece";
   GlobalHeap heap(file, base);
-  const std::vector<char> references = elements > H5Dget_storage_size(dataset) / reference_bytes
-                                           ? std::vector<char>{}
-                                           : heap.bytes(offset - base, elements * reference_bytes);
-  if (references.empty()) return "is truncated";
+  const Hdf5Handle layout(H5Dget_create_plist(dataset), H5Pclose);
+  std::vector<char> references;
+  if (H5Pget_layout(layout.id()) == H5D_CHUNKED) {
+    references = references_in_chunks(dataset, layout.id());
+  } else if (H5Dget_offset(dataset) != HADDR_UNDEF) {
+    references = references_in_one_piece(heap, dataset, base, elements);
+  }
+  if (references.empty()) {
+    return "its texts are truncated, damaged, or stored in a way that is not read";
+  }
   for (std::size_t at = 0; at < references.size(); at += reference_bytes) {
     const auto length = number_at<std::uint32_t>(references, at);
     const auto address = number_at<std::uint64_t>(references, at + 4);

@@ -8,8 +8,9 @@
 
 namespace nj {
 
-/// Checks that the texts of variable length of a dataset lie where its references say: contiguous
-/// in the file, each in a global heap collection, under its index, with its length.
+/// Checks that the texts of variable length of a dataset lie where its references say: each in a
+/// global heap collection, under its index, with its length. The references themselves are in one
+/// piece, or in chunks that are plain or deflated.
 ///
 /// HDF5 1.10 follows such references unchecked, and a damaged one makes it read or write outside of
 /// its buffers. Returns what is wrong, or nullopt.

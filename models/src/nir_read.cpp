@@ -288,8 +288,7 @@ class NirFileReader {
   }
 
   NirTexts read_texts(const std::string& path) {
-    NirTexts texts{reader_.shape(path), reader_.read_texts(path, elements_left_, text_left_)};
-    elements_left_ -= texts.values.size();
+    NirTexts texts{reader_.shape(path), reader_.read_texts(path, max_nir_edges, text_left_)};
     for (const std::string& text : texts.values)
       text_left_ -= std::min(text_left_, text.size() + 1);
     return texts;

@@ -57,7 +57,7 @@ class Hdf5Reader {
   template <Hdf5Element T>
   [[nodiscard]] std::vector<T> read_rows(const std::string& dataset, std::uint64_t first,
                                          std::uint64_t rows, std::uint64_t max_elements) const;
-  /// A whole dataset of texts in C order: of fixed length, or of variable length in one piece.
+  /// A whole dataset of texts, of fixed or variable length, in C order.
   /// Throws: capacity when it has more than `max_elements`, or more than `max_bytes` in all.
   [[nodiscard]] std::vector<std::string> read_texts(const std::string& dataset,
                                                     std::uint64_t max_elements,
