@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -82,12 +83,12 @@ class InputEvents {
   [[nodiscard]] const std::uint32_t* first(std::uint32_t t, std::uint32_t group) const {
     return first_.data() + (std::size_t{t} * groups_ + group) * height_ * width_;
   }
-  [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.data(); }
-  [[nodiscard]] const std::int16_t* values() const { return values_.data(); }
+  [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.get(); }
+  [[nodiscard]] const std::int16_t* values() const { return values_.get(); }
   [[nodiscard]] std::uint32_t width() const { return width_; }
 
  private:
-  void note(std::int16_t value);
+  void measure(const GradedTensor& train);
   void fill_in_order(const SpikeTrain& train);
   void fill_by_group(const SpikeTrain& train);
 
@@ -99,8 +100,8 @@ class InputEvents {
   bool graded_ = false;
   std::int32_t min_value_ = 0;
   std::int32_t max_value_ = 0;
-  std::vector<std::uint32_t> offsets_;
-  std::vector<std::int16_t> values_;
+  std::unique_ptr<std::uint32_t[]> offsets_;
+  std::unique_ptr<std::int16_t[]> values_;
   std::vector<std::uint32_t> first_;  ///< [t, group, y, x] and the end
 };
 

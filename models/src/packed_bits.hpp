@@ -42,5 +42,14 @@ inline std::uint64_t count_bits(std::span<const std::uint64_t> words) {
   for (const std::uint64_t word : words) bits += static_cast<unsigned>(std::popcount(word));
   return bits;
 }
+/// Bits that are set among the `count` from bit `offset` on.
+inline std::uint32_t count_bits(std::span<const std::uint64_t> words, std::uint64_t offset,
+                                std::uint64_t count) {
+  std::uint32_t bits = 0;
+  for (; count > 64; count -= 64, offset += 64) {
+    bits += static_cast<std::uint32_t>(std::popcount(bits_at(words, offset, 64)));
+  }
+  return bits + static_cast<std::uint32_t>(std::popcount(bits_at(words, offset, count)));
+}
 
 }  // namespace nj
