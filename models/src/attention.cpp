@@ -1,13 +1,97 @@
-#include "attention.hpp"
+// Compiled once per instruction set by Highway; HWY_DYNAMIC_DISPATCH picks the best at run time.
+#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "attention.cpp"
+// clang-format off: foreach_target.h must come first
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+// clang-format on
 
 #include <algorithm>
 #include <limits>
 
+#include "attention.hpp"
 #include "packed_bits.hpp"
-#include "row_sums.hpp"
 
-namespace nj {
-namespace {
+HWY_BEFORE_NAMESPACE();
+namespace nj::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Sums of chosen rows, for many choices.
+struct RowChoices {
+  const std::int16_t* rows = nullptr;
+  std::size_t width = 0;                ///< of a row; a multiple of 16
+  std::span<const std::uint64_t> bits;  ///< [choice, word]: the rows that it sums
+  std::size_t words = 0;                ///< of a choice
+  std::size_t stride = 0;               ///< of the sums
+  std::size_t kept = 0;                 ///< sums that are written, at most `width`
+};
+
+template <class D>
+HWY_INLINE hn::Vec<D> load_row(D d, const std::int16_t* row) {
+  if constexpr (sizeof(hn::TFromD<D>) == sizeof(std::int16_t)) {
+    return hn::LoadU(d, row);
+  } else {
+    return hn::PromoteTo(d, hn::LoadU(hn::Rebind<std::int16_t, D>(), row));
+  }
+}
+
+template <class D, class Sum>
+HWY_INLINE void store_sum(D d, hn::Vec<D> sum, Sum* sums) {
+  if constexpr (sizeof(hn::TFromD<D>) == sizeof(Sum)) {
+    hn::StoreU(sum, d, sums);
+  } else {
+    std::int16_t lanes[hn::MaxLanes(D())];
+    hn::StoreU(sum, d, lanes);
+    std::copy(lanes, lanes + hn::MaxLanes(d), sums);
+  }
+}
+
+/// `piece` columns, in registers of type `Inner` while all rows pass.
+template <std::size_t piece, class Inner, class Sum>
+HWY_INLINE void sum_piece(const std::int16_t* rows, std::size_t width,
+                          std::span<const std::uint64_t> bits, Sum* sums) {
+  const hn::CappedTag<Inner, piece> d;
+  constexpr std::size_t lanes = hn::MaxLanes(d);
+  constexpr std::size_t vectors = piece / lanes;
+  hn::Vec<decltype(d)> sum[vectors];
+  for (auto& vector : sum) vector = hn::Zero(d);
+  for (const std::size_t b : SetBits(bits)) {
+    const std::int16_t* const row = rows + b * width;
+    for (std::size_t v = 0; v < vectors; ++v) {
+      sum[v] = hn::Add(sum[v], load_row(d, row + v * lanes));
+    }
+  }
+  for (std::size_t v = 0; v < vectors; ++v) store_sum(d, sum[v], sums + v * lanes);
+}
+
+template <std::size_t piece, class Inner, class Sum>
+HWY_INLINE void sum_columns(const RowChoices& choices, std::size_t column,
+                            std::span<const std::uint64_t> bits, Sum* sums) {
+  if (column >= choices.kept) return;
+  const std::int16_t* const rows = choices.rows + column;
+  if (column + piece <= choices.kept) {
+    return sum_piece<piece, Inner>(rows, choices.width, bits, sums + column);
+  }
+  Sum all[piece];
+  sum_piece<piece, Inner>(rows, choices.width, bits, all);
+  std::copy(all, all + (choices.kept - column), sums + column);
+}
+
+template <class Inner, class Sum>
+void sum_choices(const RowChoices& choices, Sum* sums) {
+  const std::size_t count = choices.bits.size() / choices.words;
+  for (std::size_t k = 0; k < count; ++k, sums += choices.stride) {
+    const auto bits = choices.bits.subspan(k * choices.words, choices.words);
+    std::size_t column = 0;
+    for (; column + 64 <= choices.width; column += 64) {
+      sum_columns<64, Inner>(choices, column, bits, sums);
+    }
+    for (; column < choices.width; column += 16) {
+      sum_columns<16, Inner>(choices, column, bits, sums);
+    }
+  }
+}
 
 constexpr std::size_t column_unit = 16;  // of the rows that sum_rows takes
 
@@ -47,9 +131,9 @@ void transpose(const Head& head, const std::vector<std::uint64_t>& bits,
   const std::size_t words = head.token_words();
   columns.assign(head.size * words, 0);
   for (std::size_t n = 0; n < head.tokens; ++n) {
-    for_each_bit(row(bits, n, head.words()), [&](std::size_t j) {
+    for (const std::size_t j : SetBits(row(bits, n, head.words()))) {
       columns[j * words + n / 64] |= std::uint64_t{1} << (n % 64);
-    });
+    }
   }
 }
 
@@ -58,11 +142,11 @@ std::uint64_t queries_that_meet(const Head& head, std::span<const std::uint64_t>
                                 AttentionScratch& scratch) {
   const std::size_t words = head.token_words();
   scratch.seen.assign(words, 0);
-  for_each_bit(key, [&](std::size_t j) {
+  for (const std::size_t j : SetBits(key)) {
     for (std::size_t w = 0; w < words; ++w) {
       scratch.seen[w] |= scratch.query_columns[j * words + w];
     }
-  });
+  }
   return count_bits(scratch.seen);
 }
 
@@ -89,28 +173,22 @@ void sum_head(const Head& head, AttentionScratch& scratch, std::int32_t* sums, s
   scratch.value_rows.assign(head.tokens * width, 0);
   for (std::size_t m = 0; m < head.tokens; ++m) {
     std::int16_t* const values = scratch.value_rows.data() + m * width;
-    for_each_bit(row(scratch.value, m, head.words()), [&](std::size_t j) { values[j] = 1; });
+    for (const std::size_t j : SetBits(row(scratch.value, m, head.words()))) values[j] = 1;
   }
   scratch.products.resize(head.size * width);
-  const RowChoices keys{scratch.value_rows.data(),
-                        width,
-                        scratch.key_columns,
-                        head.token_words(),
-                        width,
-                        width,
-                        true};
-  sum_rows(keys, scratch.products.data());
+  const RowChoices keys{scratch.value_rows.data(), width, scratch.key_columns,
+                        head.token_words(),        width, width};
+  sum_choices<std::int16_t>(keys, scratch.products.data());
   const bool narrow = head.tokens * head.size <= std::numeric_limits<std::int16_t>::max();
   const RowChoices queries{
-      scratch.products.data(), width, scratch.query, head.words(), stride, head.size, narrow};
-  sum_rows(queries, sums + head.first);
+      scratch.products.data(), width, scratch.query, head.words(), stride, head.size};
+  narrow ? sum_choices<std::int16_t>(queries, sums + head.first)
+         : sum_choices<std::int32_t>(queries, sums + head.first);
 }
 
-}  // namespace
-
-AttentionCounts attend(std::uint32_t heads, const SpikeTensor& query, const SpikeTensor& key,
-                       const SpikeTensor& value, std::uint32_t t, AttentionScratch& scratch,
-                       std::int32_t* sums) {
+AttentionCounts attend_heads(std::uint32_t heads, const SpikeTensor& query, const SpikeTensor& key,
+                             const SpikeTensor& value, std::uint32_t t, AttentionScratch& scratch,
+                             std::int32_t* sums) {
   const std::uint32_t channels = query.shape().channels;
   Head head{query.shape().positions(), channels / heads, 0};
   AttentionCounts counts;
@@ -124,6 +202,20 @@ AttentionCounts attend(std::uint32_t heads, const SpikeTensor& query, const Spik
     sum_head(head, scratch, sums, padded(channels));
   }
   return counts;
+}
+
+}  // namespace nj::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace nj {
+
+HWY_EXPORT(attend_heads);
+
+AttentionCounts attend(std::uint32_t heads, const SpikeTensor& query, const SpikeTensor& key,
+                       const SpikeTensor& value, std::uint32_t t, AttentionScratch& scratch,
+                       std::int32_t* sums) {
+  return HWY_DYNAMIC_DISPATCH(attend_heads)(heads, query, key, value, t, scratch, sums);
 }
 
 AttentionCounts attend_ref(std::uint32_t heads, const SpikeTensor& query, const SpikeTensor& key,
@@ -161,3 +253,4 @@ AttentionCounts attend_ref(std::uint32_t heads, const SpikeTensor& query, const 
 }
 
 }  // namespace nj
+#endif  // HWY_ONCE

@@ -27,15 +27,46 @@ inline void set_bits(std::span<std::uint64_t> words, std::uint64_t offset, std::
   if (shift + count > 64) words[offset / 64 + 1] |= bits >> (64 - shift);
 }
 
-/// Calls `visit(index)` for every bit that is set.
-template <class Visit>
-void for_each_bit(std::span<const std::uint64_t> words, Visit&& visit) {
-  for (std::size_t w = 0; w < words.size(); ++w) {
-    for (std::uint64_t rest = words[w]; rest != 0; rest &= rest - 1) {
-      visit(w * 64 + static_cast<std::size_t>(std::countr_zero(rest)));
+/// The positions of the bits that are set, as a range. (Not a function that takes a visitor: code
+/// compiled for one instruction set is not inlined into a function compiled for another.)
+class SetBits {
+ public:
+  struct End {};
+  class Iterator {
+   public:
+    explicit Iterator(std::span<const std::uint64_t> words) : words_(words) { find_word(); }
+    std::size_t operator*() const {
+      return word_ * 64 + static_cast<std::size_t>(std::countr_zero(rest_));
     }
-  }
-}
+    Iterator& operator++() {
+      rest_ &= rest_ - 1;
+      if (rest_ == 0) {
+        ++word_;
+        find_word();
+      }
+      return *this;
+    }
+    friend bool operator==(const Iterator& i, End) { return i.word_ >= i.words_.size(); }
+
+   private:
+    void find_word() {
+      for (; word_ < words_.size(); ++word_) {
+        rest_ = words_[word_];
+        if (rest_ != 0) return;
+      }
+    }
+    std::span<const std::uint64_t> words_;
+    std::size_t word_ = 0;
+    std::uint64_t rest_ = 0;
+  };
+
+  explicit SetBits(std::span<const std::uint64_t> words) : words_(words) {}
+  [[nodiscard]] Iterator begin() const { return Iterator(words_); }
+  [[nodiscard]] End end() const { return {}; }
+
+ private:
+  std::span<const std::uint64_t> words_;
+};
 
 inline std::uint64_t count_bits(std::span<const std::uint64_t> words) {
   std::uint64_t bits = 0;
