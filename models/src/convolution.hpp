@@ -60,9 +60,9 @@ class InputEvents {
     std::size_t count = 0;
   };
 
-  /// `groups` divides the train's channels; see `event_groups`.
+  /// `groups` divides the train's channels; see `event_groups`. Steps are listed in parallel.
   /// Throws: Error(capacity) when there are 2^32 events or more, or a map row is too long.
-  InputEvents(const SpikeTrain& train, std::uint32_t groups);
+  InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads = 1);
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] std::uint32_t groups() const { return groups_; }
@@ -70,7 +70,7 @@ class InputEvents {
   /// The smallest and the largest value, with 0 between: 0 and 1 for binary trains.
   [[nodiscard]] std::int32_t min_value() const { return min_value_; }
   [[nodiscard]] std::int32_t max_value() const { return max_value_; }
-  [[nodiscard]] std::uint64_t count() const { return first_.back(); }
+  [[nodiscard]] std::uint64_t count() const { return count_; }
 
   /// The events at x_begin <= x < x_end of map row `y`.
   [[nodiscard]] Run run(std::uint32_t t, std::uint32_t group, std::uint32_t y,
@@ -81,16 +81,18 @@ class InputEvents {
   }
   /// Index of the first event at each position; the next entry is its end.
   [[nodiscard]] const std::uint32_t* first(std::uint32_t t, std::uint32_t group) const {
-    return first_.data() + (std::size_t{t} * groups_ + group) * height_ * width_;
+    return first_.data() + (std::size_t{t} * groups_ + group) * cells();
   }
   [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.get(); }
   [[nodiscard]] const std::int16_t* values() const { return values_.get(); }
   [[nodiscard]] std::uint32_t width() const { return width_; }
 
  private:
+  /// Entries of `first_` for one step and group: all positions and their end.
+  [[nodiscard]] std::size_t cells() const { return std::size_t{height_} * width_ + 1; }
   void measure(const GradedTensor& train);
-  void fill_in_order(const SpikeTrain& train);
-  void fill_by_group(const SpikeTrain& train);
+  void fill_in_order(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
+  void fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
 
   std::uint32_t timesteps_ = 0;
   std::uint32_t groups_ = 1;
@@ -102,7 +104,8 @@ class InputEvents {
   std::int32_t max_value_ = 0;
   std::unique_ptr<std::uint32_t[]> offsets_;
   std::unique_ptr<std::int16_t[]> values_;
-  std::vector<std::uint32_t> first_;  ///< [t, group, y, x] and the end
+  std::uint64_t count_ = 0;
+  std::vector<std::uint32_t> first_;  ///< [t, group, y, x]; after each group its end
 };
 
 /// Weights of one layer, laid out for the kernels.

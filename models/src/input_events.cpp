@@ -15,6 +15,7 @@
 #include <fmt/core.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/parallel.hpp"
 
 #include "convolution.hpp"
 #include "packed_bits.hpp"
@@ -117,19 +118,14 @@ HWY_EXPORT(append_values);
 
 namespace {
 
-std::uint64_t count_events(const SpikeTrain& train) {
+std::uint64_t count_events(const SpikeTrain& train, std::uint32_t t) {
   const auto* spikes = std::get_if<SpikeTensor>(&train);
-  if (spikes == nullptr) return count(train);
-  std::uint64_t events = 0;
-  for (std::uint32_t t = 0; t < spikes->timesteps(); ++t) {
-    events += HWY_DYNAMIC_DISPATCH(count_all)(spikes->step(t));
-  }
-  return events;
+  return spikes == nullptr ? count(train, t) : HWY_DYNAMIC_DISPATCH(count_all)(spikes->step(t));
 }
 
 }  // namespace
 
-InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups)
+InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads)
     : timesteps_(timesteps_of(train)),
       groups_(groups),
       height_(shape_of(train).height),
@@ -142,18 +138,33 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups)
                 fmt::format("a map row of {} positions of {} channels is too long to be executed",
                             width_, group_channels_));
   }
-  const std::uint64_t events = count_events(train);
-  if (events > limit) {
-    throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", events));
+  std::vector<std::uint64_t> events(timesteps_);
+  parallel_for(timesteps_, 1, threads, [&](std::size_t t, std::size_t) {
+    events[t] = count_events(train, static_cast<std::uint32_t>(t));
+  });
+  // Each step has a piece behind it that may be written, so that steps do not meet.
+  std::vector<std::uint64_t> places(timesteps_);
+  std::uint64_t room = 0;
+  for (std::uint32_t t = 0; t < timesteps_; ++t) {
+    places[t] = room;
+    room += events[t] + copy_piece;
+    count_ += events[t];
   }
-  offsets_ = std::make_unique_for_overwrite<std::uint32_t[]>(events + copy_piece);
+  if (room > limit) {
+    throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", count_));
+  }
+  offsets_ = std::make_unique_for_overwrite<std::uint32_t[]>(room);
+  first_.resize(std::size_t{timesteps_} * groups_ * cells());
   if (const auto* graded = std::get_if<GradedTensor>(&train)) {
-    values_ = std::make_unique_for_overwrite<std::int16_t[]>(events + copy_piece);
+    values_ = std::make_unique_for_overwrite<std::int16_t[]>(room);
     measure(*graded);
   } else {
     max_value_ = 1;
   }
-  groups == 1 ? fill_in_order(train) : fill_by_group(train);
+  parallel_for(timesteps_, 1, threads, [&](std::size_t step, std::size_t) {
+    const auto t = static_cast<std::uint32_t>(step);
+    groups == 1 ? fill_in_order(train, t, places[t]) : fill_by_group(train, t, places[t]);
+  });
 }
 
 void InputEvents::measure(const GradedTensor& train) {
@@ -169,59 +180,51 @@ void InputEvents::measure(const GradedTensor& train) {
   }
 }
 
-void InputEvents::fill_in_order(const SpikeTrain& train) {
+void InputEvents::fill_in_order(const SpikeTrain& train, std::uint32_t t, std::uint64_t place) {
   const FeatureShape& shape = shape_of(train);
   const std::uint64_t row_size = std::uint64_t{width_} * shape.channels;
   const auto* spikes = std::get_if<SpikeTensor>(&train);
-  std::uint32_t* end = offsets_.get();
-  first_.resize(timesteps_ * shape.positions() + 1);
-  std::span<std::uint32_t> first = first_;
-  for (std::uint32_t t = 0; t < timesteps_; ++t) {
-    for (std::uint64_t begin = 0; begin < shape.neurons(); begin += row_size) {
-      auto before = static_cast<std::uint32_t>(end - offsets_.get());
-      if (spikes != nullptr) {
-        const auto words = spikes->step(t);
-        HWY_DYNAMIC_DISPATCH(rank_positions)
-        (words, begin, shape.channels, before, first.first(width_));
-        end = HWY_DYNAMIC_DISPATCH(append_row)(words, begin, begin + row_size, end);
-      } else {
-        const auto row = std::get<GradedTensor>(train).step(t).subspan(begin, row_size);
-        end = HWY_DYNAMIC_DISPATCH(append_values)(row, end, values_.get() + before);
-        for (std::uint32_t x = 0; x < width_; ++x) {
-          first[x] = before;
-          for (const std::int16_t v : row.subspan(x * shape.channels, shape.channels)) {
-            before += v != 0 ? 1 : 0;
-          }
+  std::uint32_t* end = offsets_.get() + place;
+  std::span<std::uint32_t> first = std::span(first_).subspan(t * cells(), cells());
+  for (std::uint64_t begin = 0; begin < shape.neurons(); begin += row_size) {
+    auto before = static_cast<std::uint32_t>(end - offsets_.get());
+    if (spikes != nullptr) {
+      const auto words = spikes->step(t);
+      HWY_DYNAMIC_DISPATCH(rank_positions)
+      (words, begin, shape.channels, before, first.first(width_));
+      end = HWY_DYNAMIC_DISPATCH(append_row)(words, begin, begin + row_size, end);
+    } else {
+      const auto row = std::get<GradedTensor>(train).step(t).subspan(begin, row_size);
+      end = HWY_DYNAMIC_DISPATCH(append_values)(row, end, values_.get() + before);
+      for (std::uint32_t x = 0; x < width_; ++x) {
+        first[x] = before;
+        for (const std::int16_t v : row.subspan(x * shape.channels, shape.channels)) {
+          before += v != 0 ? 1 : 0;
         }
       }
-      first = first.subspan(width_);
     }
+    first = first.subspan(width_);
   }
   first.front() = static_cast<std::uint32_t>(end - offsets_.get());
 }
 
-void InputEvents::fill_by_group(const SpikeTrain& train) {
+void InputEvents::fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place) {
   const FeatureShape& shape = shape_of(train);
-  const std::uint64_t positions = shape.positions();
-  const auto cell = [&](std::uint32_t t, std::uint64_t address) {
-    const std::uint64_t group = address % shape.channels / group_channels_;
-    return (std::uint64_t{t} * groups_ + group) * positions + address / shape.channels;
+  const auto first = std::span(first_).subspan(t * groups_ * cells(), groups_ * cells());
+  const auto cell = [&](std::uint64_t address) {
+    return address % shape.channels / group_channels_ * cells() + address / shape.channels;
   };
-  first_.assign(timesteps_ * groups_ * positions + 1, 0);
-  for (std::uint32_t t = 0; t < timesteps_; ++t) {
-    for_each(train, t, [&](std::uint64_t address, auto) { ++first_[cell(t, address) + 1]; });
-  }
-  for (std::size_t i = 1; i < first_.size(); ++i) first_[i] += first_[i - 1];
-  std::vector<std::uint32_t> next(first_.begin(), first_.end() - 1);
-  for (std::uint32_t t = 0; t < timesteps_; ++t) {
-    for_each(train, t, [&](std::uint64_t address, auto value) {
-      const std::uint32_t place = next[cell(t, address)]++;
-      const std::uint64_t x = address / shape.channels % width_;
-      const std::uint64_t channel = address % shape.channels % group_channels_;
-      offsets_[place] = static_cast<std::uint32_t>(x * group_channels_ + channel) * line_bytes;
-      if (graded_) values_[place] = value;
-    });
-  }
+  for_each(train, t, [&](std::uint64_t address, auto) { ++first[cell(address) + 1]; });
+  first[0] = static_cast<std::uint32_t>(place);
+  for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+  std::vector<std::uint32_t> next(first.begin(), first.end());
+  for_each(train, t, [&](std::uint64_t address, auto value) {
+    const std::uint32_t to = next[cell(address)]++;
+    const std::uint64_t x = address / shape.channels % width_;
+    const std::uint64_t channel = address % shape.channels % group_channels_;
+    offsets_[to] = static_cast<std::uint32_t>(x * group_channels_ + channel) * line_bytes;
+    if (graded_) values_[to] = value;
+  });
 }
 
 }  // namespace nj

@@ -105,7 +105,7 @@ void SampleRun::run(const Population& population, const GradedTensor& input) {
 
 /// Stores what a layer sends and counts it.
 void SampleRun::publish(LayerId id, SpikeTrain train) {
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  for_each_step([&](std::uint32_t t, BlockBuffers&) {
     StepCounts& step = counts(id, t);
     step.spikes = count(train, t);
     step.spike_values = step.spikes;
@@ -115,7 +115,7 @@ void SampleRun::publish(LayerId id, SpikeTrain train) {
         step.spike_values += static_cast<std::uint64_t>(value < 0 ? -value : value);
       }
     }
-  }
+  });
   trains_[id.index] = std::move(train);
 }
 
@@ -175,7 +175,9 @@ void SampleRun::run_add(LayerId id) {
       count_operations(id, t, k, count(train(id, k), t));
     }
   }
-  publish(id, add(train(id, 0), train(id, 1)));
+  GradedTensor sum(net_.timesteps(), graph_.output_shape(id));
+  for_each_step([&](std::uint32_t t, BlockBuffers&) { add(train(id, 0), train(id, 1), t, sum); });
+  publish(id, std::move(sum));
 }
 
 void SampleRun::run_head(LayerId id) {
@@ -267,12 +269,21 @@ void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCou
   }
 }
 
+/// The events of a train; kept for the next layer, which often reads the same (query, key, value).
+const InputEvents& SampleRun::events_of(LayerId id, std::uint32_t groups) {
+  if (!events_ || listed_ != id || events_->groups() != groups) {
+    events_.emplace(*trains_[id.index], groups, options_.threads);
+    listed_ = id;
+  }
+  return *events_;
+}
+
 /// A convolution: its sums go into its own neurons block by block, or are stored.
 void SampleRun::run_convolution(const Population& population) {
   const LayerId id = population.lead;
   const FeatureShape& shape = graph_.output_shape(id);
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
-  const InputEvents events(train(id), event_groups(weights.geometry()));
+  const InputEvents& events = events_of(source(id), event_groups(weights.geometry()));
   if (population.lif) {
     trains_[population.lif->index] = SpikeTensor(net_.timesteps(), shape);
   } else {

@@ -63,6 +63,7 @@ class SampleRun {
   void run_average(LayerId id, const AveragePool2d& op);
   void run_max(LayerId id, const MaxPool2d& op);
   void run_head(LayerId id);
+  const InputEvents& events_of(LayerId id, std::uint32_t groups);
   void run_convolution(const Population& population);
   template <class Sum>
   void convolve_block(const Population& population, const InputEvents& events, std::uint64_t begin,
@@ -110,6 +111,8 @@ class SampleRun {
   ExecuteOptions options_;
   SpikeTrace trains_;
   std::vector<std::optional<CurrentTensor>> currents_;
+  std::optional<InputEvents> events_;  ///< of layer `listed_`
+  LayerId listed_;
   std::vector<std::size_t> readers_;  ///< consumers that have not run yet, by layer
   Execution result_;
 };

@@ -139,17 +139,19 @@ SpikeTrain flatten(const SpikeTrain& in) {
   return out;
 }
 
-GradedTensor add(const SpikeTrain& a, const SpikeTrain& b) {
-  GradedTensor sum(timesteps_of(a), shape_of(a));
-  for (std::uint32_t t = 0; t < sum.timesteps(); ++t) {
-    const auto values = sum.step(t);
-    const auto add_value = [&](std::uint64_t address, std::int16_t value) {
-      values[address] = static_cast<std::int16_t>(values[address] + value);
-    };
-    for_each(a, t, add_value);
-    for_each(b, t, add_value);
+void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, GradedTensor& sum) {
+  const auto values = sum.step(t);
+  for (const SpikeTrain* train : {&a, &b}) {
+    if (const auto* graded = std::get_if<GradedTensor>(train)) {
+      const auto step = graded->step(t);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<std::int16_t>(values[i] + step[i]);
+      }
+    } else {
+      std::get<SpikeTensor>(*train).for_each(
+          t, [&](std::uint64_t address, std::int16_t) { ++values[address]; });
+    }
   }
-  return sum;
 }
 
 std::vector<std::int64_t> channel_sums(const SpikeTrain& train) {

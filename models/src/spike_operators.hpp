@@ -34,8 +34,8 @@ SpikeTensor token_channel_max(const TokenChannelMax& max, const SpikeTensor& in)
 /// The train in C order, as one position.
 SpikeTrain flatten(const SpikeTrain& in);
 
-/// Element-wise sum of two trains of equal shape.
-GradedTensor add(const SpikeTrain& a, const SpikeTrain& b);
+/// Element-wise sum of one step of two trains of equal shape; that step of `sum` must be zero.
+void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, GradedTensor& sum);
 
 /// Sum over time and positions per channel.
 std::vector<std::int64_t> channel_sums(const SpikeTrain& train);
