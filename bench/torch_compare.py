@@ -1,0 +1,138 @@
+"""Time per sample of a spiking transformer: PyTorch's dense forward against the executor.
+
+    python bench/torch_compare.py --timer build/bench/bench/sample_timer [CASE ...]
+
+Both run the same folded network (random weights, neurons alive) on the same inputs and the same
+cores, one after the other; each figure is the best of five passes. PyTorch runs the models of
+tools/golden in inference mode, float32, with its own BLAS. `--density` adds the executor's time at
+inputs of other densities. Needs the packages of tools/golden/requirements.txt.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "golden"))
+
+import h5py  # noqa: E402
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+from presets import spikformer  # noqa: E402
+from spikformer import Spikformer  # noqa: E402
+from weights import fold, randomize  # noqa: E402
+
+# Preset, batches, and BatchNorm shifts that give the firing rate of trained networks (0.11 - 0.15).
+CASES = {
+    "spikformer_2_256": ("cifar10_dvs", (1, 16), {}),
+    "spikformer_8_512": ("imagenet_8_512", (1,), {"": (-0.6, 0.9)}),
+    "spikformer_8_768": ("imagenet_8_768", (1,), {"": (-0.6, 0.9)}),
+}
+
+
+def inputs_of(options, count, rng):
+    """Codes `[N, T, C, H, W]` and their scale: event counts, or an image repeated over time."""
+    shape = (count, options["T"], *options["input"])
+    if options["form"] == "event":
+        codes = rng.integers(1, 5, shape) * (rng.random(shape) < 0.08)
+        return codes.astype(np.int16), 1.0
+    image = np.clip(rng.normal(0, 64, (count, 1, *options["input"])), -255, 255)
+    return np.repeat(image.round().astype(np.int16), options["T"], axis=1), 2.0**-6
+
+
+def network(options, shifts, codes, scale, rng):
+    plain, folded = (Spikformer(**options, folded=f) for f in (False, True))
+    x = torch.from_numpy(codes[:1].astype(np.float32) * scale).transpose(0, 1)
+    randomize(plain, x, shifts, 2.0**-8, rng)
+    fold(plain, folded)
+    return folded.eval()
+
+
+@torch.inference_mode()
+def torch_seconds(model, x):
+    model(x)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        logits = model(x)
+        times.append(time.perf_counter() - start)
+    return min(times), logits
+
+
+def executor(timer, folder, samples, threads, number_format):
+    arguments = [timer, folder / "model.yaml", folder / "input.h5", threads, samples, number_format]
+    done = subprocess.run([str(a) for a in arguments], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+def write_input(folder, codes):
+    with h5py.File(folder / "input.h5", "w", libver=("earliest", "v110")) as file:
+        file.create_dataset("input", data=codes)
+
+
+def compare(name, timer, threads, folder):
+    preset, batches, shifts = CASES[name]
+    options = dict(spikformer())[preset]
+    rng = np.random.default_rng(1)
+    codes, scale = inputs_of(options, max(batches), rng)
+    model = network(options, shifts, codes, scale, rng)
+    save_file(model.state_dict(), str(folder / "model.safetensors"))
+    (folder / "model.yaml").write_text(
+        f"family: spikformer\npreset: {preset}\ncheckpoint: model.safetensors\n"
+    )
+    write_input(folder, codes)
+    x = torch.from_numpy(codes.astype(np.float32) * scale).transpose(0, 1).contiguous()
+    for batch in batches:
+        seconds, logits = torch_seconds(model, x[:, :batch].contiguous())
+        row = f"{name}, batch {batch}: PyTorch {seconds / batch:.4f} s per sample"
+        for number_format in ("8", "float32"):
+            ours = executor(timer, folder, batch, threads, number_format)
+            ratio = seconds / batch / ours["seconds_per_sample"]
+            row += (
+                f"; {number_format} {ours['seconds_per_sample']:.4f} s = {ratio:.1f}x"
+                f" ({ours['peak_mib']} MiB, rate {ours['firing_rate']:.3f})"
+            )
+            if number_format == "float32":
+                error = np.abs(np.array(ours["logits"]) - logits.numpy()).max()
+                row += f"; largest difference of logits {error:.2e}"
+        print(row, flush=True)
+
+
+def over_density(timer, folder, rng):
+    """Time against spikes, at inputs of 1 - 40 %."""
+    options = dict(spikformer())["cifar10_dvs"]
+    shape = (1, options["T"], *options["input"])
+    for percent in (1, 2, 5, 10, 20, 30, 40):
+        write_input(folder, (rng.random(shape) < percent / 100).astype(np.int16))
+        ours = executor(timer, folder, 1, 1, "8")
+        events = ours["synaptic_events_per_sample"]
+        print(
+            f"input density {percent} %: {events / 1e9:.2f} G synaptic events,"
+            f" {ours['seconds_per_sample'] * 1e3:.1f} ms"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--timer", required=True, help="the program sample_timer")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--density", action="store_true")
+    parser.add_argument("cases", nargs="*", help=", ".join(CASES))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    for name in arguments.cases or ("spikformer_2_256", "spikformer_8_512"):
+        with tempfile.TemporaryDirectory() as folder:
+            compare(name, arguments.timer, arguments.threads, pathlib.Path(folder))
+            if arguments.density and name == "spikformer_2_256":
+                over_density(arguments.timer, pathlib.Path(folder), np.random.default_rng(2))
+
+
+if __name__ == "__main__":
+    main()
