@@ -24,10 +24,7 @@ struct KindName {
 
 std::string_view kind_name(const Operator& op) { return std::visit(KindName{}, op); }
 
-bool is_plain(const Lif& lif) {
-  return lif.reset == Reset::to_zero && lif.decay_input && lif.firing == Firing::at_threshold &&
-         lif.refractory == 0 && lif.tau_synapse == 1.0;
-}
+bool has_membrane_only(const Lif& lif) { return lif.refractory == 0 && lif.tau_synapse == 1.0; }
 
 bool has_weights(const Operator& op) {
   return std::holds_alternative<Conv2d>(op) || std::holds_alternative<ClassifierHead>(op);

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "neurojoule/core/spike_tensor.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/aligned_vector.hpp"
 
 namespace nj {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "neurojoule/core/spike_tensor.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/aligned_vector.hpp"
 
 // Sums of a convolution for a block of output positions and all time steps of one sample.
 //

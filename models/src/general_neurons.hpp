@@ -10,8 +10,8 @@
 
 namespace nj {
 
-/// Neurons of a block of positions with any option of Lif; the fast kernels of neurons.hpp know tau
-/// and threshold only.
+/// Neurons of a block of positions with any option of Lif, and membranes of any width; the fast
+/// kernels of neurons.hpp know membranes only.
 class GeneralNeurons {
  public:
   /// At rest.

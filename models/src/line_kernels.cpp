@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "neurojoule/models/execute.hpp"
+
 #include "line_kernels.hpp"
 
 // Where the time goes: each event of a window loads one line per tile and adds it to registers. A
@@ -510,6 +512,10 @@ void sum_lines(const LineCall& call, std::int32_t* sums) {
   HWY_DYNAMIC_DISPATCH(sum_int32)(call, sums);
 }
 void sum_lines(const LineCall& call, float* sums) { HWY_DYNAMIC_DISPATCH(sum_float)(call, sums); }
+
+std::string simd_target() {
+  return hwy::TargetName(hwy::SupportedAndGeneratedTargets().front());  // the best comes first
+}
 
 }  // namespace nj
 #endif  // HWY_ONCE

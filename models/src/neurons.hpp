@@ -6,7 +6,7 @@
 #include <span>
 
 #include "neurojoule/core/spike_tensor.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/neuron_constants.hpp"
 
 // Neurons of a block of positions over all time steps; membranes live only inside the call.
 namespace nj {

@@ -19,9 +19,14 @@ std::uint32_t per_65536(double tau) {
   return static_cast<std::uint32_t>(round_half_up(65536.0 / tau));
 }
 
-NarrowLif make_narrow(const WideLif& wide) {
+NarrowLif make_narrow(const WideLif& wide, const Lif& op) {
   NarrowLif narrow;
-  narrow.leak_shift = 16 - std::countr_zero(wide.leak_q16);
+  const bool shifts = std::has_single_bit(wide.leak_q16);
+  narrow.leak_shift = shifts ? 16 - std::countr_zero(wide.leak_q16) : -1;
+  narrow.leak_q16 = wide.leak_q16;
+  narrow.reset = op.reset;
+  narrow.decay_input = op.decay_input;
+  narrow.firing = op.firing;
   narrow.fraction_bits = wide.membrane.fraction_bits;
   narrow.rounding = wide.membrane.rounding;
   narrow.min = static_cast<std::int32_t>(wide.membrane.min());
@@ -109,10 +114,9 @@ Neurons integer_neurons(const LayerSpec& layer, const FixedPointFormat& membrane
                  static_cast<double>(membrane.max()));
     wide.threshold.push_back(static_cast<std::int64_t>(threshold));
   }
-  const bool narrow = is_plain(neurons.op) && std::has_single_bit(wide.leak_q16) &&
-                      largest_current <= max_narrow_current &&
+  const bool narrow = has_membrane_only(neurons.op) && largest_current <= max_narrow_current &&
                       membrane.bits <= max_narrow_membrane_bits;
-  if (narrow) neurons.narrow = make_narrow(wide);
+  if (narrow) neurons.narrow = make_narrow(wide, neurons.op);
   return neurons;
 }
 
@@ -122,6 +126,9 @@ Neurons float_neurons(const Lif& lif, const std::vector<float>& bias) {
   neurons.is_float = true;
   neurons.floating.tau = static_cast<float>(lif.tau);
   neurons.floating.threshold = static_cast<float>(lif.v_threshold);
+  neurons.floating.reset = lif.reset;
+  neurons.floating.decay_input = lif.decay_input;
+  neurons.floating.firing = lif.firing;
   neurons.floating.bias.assign(bias.begin(), bias.end());
   neurons.floating.bias.resize(padded(bias.size()), 0.0F);
   return neurons;

@@ -394,7 +394,7 @@ void SampleRun::fire_block(LayerId lif, const NeuronBlock& block, const Sum* sum
   auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
   const Neurons& neurons = *net_.layer(lif).neurons;
   if constexpr (std::is_same_v<Sum, float>) {
-    if (is_plain(neurons.op)) return lif_block(neurons.floating, block, sums, out);
+    if (has_membrane_only(neurons.op)) return lif_block(neurons.floating, block, sums, out);
   } else if (neurons.narrow) {
     return lif_block(*neurons.narrow, block, sums, bound, out, saturations);
   }

@@ -6,7 +6,7 @@
 #include "neurojoule/core/number_format.hpp"
 #include "neurojoule/core/operators.hpp"
 #include "neurojoule/core/spike_tensor.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/aligned_vector.hpp"
 
 // Operators on spike trains, one time step or one train at a time.
 namespace nj {

@@ -5,7 +5,7 @@
 
 #include "neurojoule/core/number_format.hpp"
 #include "neurojoule/core/operators.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/aligned_vector.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 
 // Currents that are stored, and the operators on them. The meaning of each stands in operators.hpp.

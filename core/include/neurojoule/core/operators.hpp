@@ -94,8 +94,8 @@ struct Lif {
   double tau_synapse = 1.0;
 };
 
-/// True for neurons that have no other option than tau and threshold.
-bool is_plain(const Lif& lif);
+/// True for neurons whose only state is the membrane: no synaptic current, no refractory time.
+bool has_membrane_only(const Lif& lif);
 
 /// tau of neurons that do not leak.
 inline constexpr double no_leak = std::numeric_limits<double>::infinity();

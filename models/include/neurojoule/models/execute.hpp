@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "neurojoule/core/activity.hpp"
@@ -54,6 +55,9 @@ Execution execute(const QuantizedNetwork& network, const GradedTensor& input,
 /// The same with buffers of its own.
 Execution execute(const QuantizedNetwork& network, const GradedTensor& input,
                   const ExecuteOptions& options = {});
+
+/// The instruction set that the kernels use, e.g. `AVX2`.
+std::string simd_target();
 
 struct BatchOptions {
   unsigned threads = 0;           ///< 0: as many as the machine has

@@ -8,7 +8,7 @@
 
 #include "neurojoule/core/network.hpp"
 #include "neurojoule/core/number_format.hpp"
-#include "neurojoule/models/kernels.hpp"
+#include "neurojoule/models/neuron_constants.hpp"
 
 namespace nj {
 
@@ -27,7 +27,7 @@ struct Neurons {
   Lif op;
   WideLif wide;                     ///< integer neurons: bias and thresholds of any width
   std::optional<NarrowLif> narrow;  ///< the same for the fast kernel, where all values fit 31 bits
-                                    ///< and the neurons have no other option than tau
+                                    ///< and membranes are the only state
   FloatLif floating;                ///< float32 neurons
   bool is_float = false;
   std::uint32_t synapse_leak_q16 = 65536;  ///< round(2^16 / tau_synapse)
