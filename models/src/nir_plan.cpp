@@ -32,6 +32,17 @@ bool is_neuron_node(const PlanNode& node) {
   return std::visit([](const auto& op) { return is_neuron<std::decay_t<decltype(op)>>; }, *node.op);
 }
 
+/// The `reset` of a node's metadata.
+std::optional<NirReset> reset_of(const NirNode& node, const std::string& name) {
+  const auto found = node.metadata.find("reset");
+  if (found == node.metadata.end()) return std::nullopt;
+  const auto* text = std::get_if<NirTexts>(&found->second);
+  const std::string word = text != nullptr && text->values.size() == 1 ? text->values[0] : "";
+  if (word == "zero") return NirReset::to_value;
+  if (word == "subtract") return NirReset::subtract;
+  fail(ErrorKind::config, name, "metadata reset: expected 'zero' or 'subtract'");
+}
+
 /// Copies the nodes of a graph and of its subgraphs into one list, and links them.
 class Flattener {
  public:
@@ -58,6 +69,7 @@ class Flattener {
       }
       const std::size_t index = plan_.nodes.size();
       plan_.nodes.push_back({name, &node.op});
+      if (is_neuron_node(plan_.nodes[index])) plan_.nodes[index].reset = reset_of(node, name);
       end.in = end.out = {index};
       if (std::holds_alternative<NirInput>(node.op)) inputs->push_back(index);
       if (std::holds_alternative<NirOutput>(node.op)) outputs->push_back(index);

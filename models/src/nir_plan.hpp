@@ -2,10 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "neurojoule/models/nir_file.hpp"
+#include "neurojoule/models/nir_run.hpp"
 
 namespace nj::nir {
 
@@ -29,6 +30,7 @@ struct PlanNode {
   std::vector<std::uint64_t> delay_steps{};  ///< of a Delay, by element
   /// A Delay of a step or more everywhere: its value does not depend on this step's input.
   bool late = false;
+  std::optional<NirReset> reset{};  ///< as the node's metadata have it
 };
 
 /// A graph ready to be stepped. It points into the graph that it was made of. A node without state

@@ -51,7 +51,9 @@ class Runner {
       nodes_[i].sum.resize(nir::elements_of(node.in));
       nodes_[i].value.resize(elements);
       if (!node.delay_steps.empty()) nodes_[i].delay.emplace(node);
-      nir::Neurons neurons(node.name, *node.op, options);
+      NirRunOptions own = options;
+      if (!own.reset) own.reset = node.reset.value_or(NirReset::to_value);
+      nir::Neurons neurons(node.name, *node.op, own);
       if (!neurons.potential().empty()) nodes_[i].neurons.emplace(std::move(neurons));
       for (const nir::Source& source : node.sources) {
         if (source.previous) nodes_[source.node].previous.resize(1);

@@ -102,6 +102,22 @@ TEST_CASE("Euler steps, by hand") {
   CHECK(lif.potential == std::vector<double>{0.75, 0.25});
 }
 
+TEST_CASE("a node's metadata tell its reset, unless the caller does") {
+  // v += 0.75, fires above 1. Subtract: 0.75, 1.5 - 1, 1.25 - 1, 1. Zero: 0.75, 0, 0.75, 0.
+  NirGraph graph = chain(NirIf{one(1), one(1), one(0)});
+  const std::vector<double> input(4, 0.75);
+  const std::vector<double> subtract = {0, 1, 1, 0};
+  const std::vector<double> zero = {0, 1, 0, 1};
+  NirRunOptions options{.dt = 1.0, .step = NirStep::euler};
+  CHECK(run_nir(graph, 4, input, options).output == zero);
+  graph.nodes[1].metadata["reset"] = NirTexts{{}, {"subtract"}};
+  CHECK(run_nir(graph, 4, input, options).output == subtract);
+  options.reset = NirReset::to_value;
+  CHECK(run_nir(graph, 4, input, options).output == zero);
+  graph.nodes[1].metadata["reset"] = NirTexts{{}, {"soft"}};
+  CHECK(refusal(graph) == "n: metadata reset: expected 'zero' or 'subtract'");
+}
+
 TEST_CASE("Euler steps of current-based neurons, with the current after or before the step") {
   // dt = 1: I += (1/2) (4 x - I), v += (1/4) (0 - v + 2 I).
   const NirCubaLi li{one(2), one(4), one(2), one(0), one(4)};

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,7 +50,9 @@ enum class NirCurrent : std::uint8_t { updated, previous };
 struct NirRunOptions {
   double dt = 1e-4;  ///< seconds; 1 for graphs of tools without time, e.g. IF nets of sinabs
   NirStep step = NirStep::exponential;
-  NirReset reset = NirReset::to_value;
+  /// Of all neurons; without it the `reset` of a node's metadata (`zero` or `subtract`), as
+  /// export_nir writes it, else to_value.
+  std::optional<NirReset> reset{};
   NirCurrent current = NirCurrent::updated;
   /// Nodes whose values are kept; one inside a subgraph is `subgraph/node`.
   std::vector<std::string> record{};
