@@ -57,12 +57,6 @@ struct Hdf5Writer::Impl {
     throw Error(ErrorKind::io, message, {.file = target.string(), .key = key});
   }
 
-  [[nodiscard]] static Hdf5Handle link_properties() {
-    Hdf5Handle properties(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
-    H5Pset_create_intermediate_group(properties.id(), 1);
-    return properties;
-  }
-
   [[nodiscard]] static Hdf5Handle dataset_properties(const std::vector<hsize_t>* chunk) {
     Hdf5Handle properties(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
     set_header_properties(properties);
@@ -76,22 +70,29 @@ struct Hdf5Writer::Impl {
 
   [[nodiscard]] Hdf5Handle create(const std::string& path, hid_t type, const Hdf5Handle& space,
                                   const Hdf5Handle& properties) const {
-    const Hdf5Handle link = link_properties();
-    Hdf5Handle dataset(H5Dcreate2(file.id(), path.c_str(), type, space.id(), link.id(),
+    create_group(parent_of(path));
+    Hdf5Handle dataset(H5Dcreate2(file.id(), path.c_str(), type, space.id(), H5P_DEFAULT,
                                   properties.id(), H5P_DEFAULT),
                        H5Dclose);
     if (!dataset.valid()) fail("cannot create the dataset", path);
     return dataset;
   }
 
-  /// Makes a group unless something of that name is there.
+  static std::string parent_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash);
+  }
+
+  /// Makes a group and those around it (libhdf5 would give them times) unless something of that
+  /// name is there.
   void create_group(const std::string& path) const {
-    if (path == "/" || H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0) return;
-    const Hdf5Handle link = link_properties();
+    if (path.empty() || path == "/") return;
+    create_group(parent_of(path));
+    if (H5Lexists(file.id(), path.c_str(), H5P_DEFAULT) > 0) return;
     const Hdf5Handle properties(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
     set_header_properties(properties);
     const Hdf5Handle group(
-        H5Gcreate2(file.id(), path.c_str(), link.id(), properties.id(), H5P_DEFAULT), H5Gclose);
+        H5Gcreate2(file.id(), path.c_str(), H5P_DEFAULT, properties.id(), H5P_DEFAULT), H5Gclose);
     if (!group.valid()) fail("cannot create the group", path);
   }
 

@@ -77,6 +77,27 @@ TEST_CASE("thousands of texts are read back, and equal content gives equal bytes
   CHECK(read_file(folder / "a.h5", 1 << 24) == read_file(folder / "b.h5", 1 << 24));
 }
 
+TEST_CASE("no object says when it was made, groups on the way included") {
+  const TemporaryFolder folder;
+  Hdf5Writer writer(folder / "a.h5");
+  writer.write<float>("/a/b/c", std::vector<float>{1.0F}, {1});
+  writer.write_text("d/e", "text");
+  writer.create_group("/f/g");
+  writer.attribute("/h/i", "x", 0.5);
+  writer.create_rows<std::int16_t>("j/k", {2}, 4);
+  writer.commit();
+  const hid_t file = H5Fopen((folder / "a.h5").c_str(), H5F_ACC_RDONLY, H5P_DEFAULT);
+  for (const char* object :
+       {"/", "/a", "/a/b", "/a/b/c", "/d", "/d/e", "/f", "/f/g", "/h", "/h/i", "/j", "/j/k"}) {
+    CAPTURE(object);
+    H5O_info_t info{};
+    CHECK(H5Oget_info_by_name(file, object, &info, H5P_DEFAULT) >= 0);
+    CHECK(info.ctime == 0);
+    CHECK(info.mtime == 0);
+  }
+  H5Fclose(file);
+}
+
 TEST_CASE("texts of fixed length end at their first zero") {
   const TemporaryFolder folder;
   const hid_t file = create(folder / "a.h5");
