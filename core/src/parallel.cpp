@@ -51,15 +51,20 @@ void for_each_chunk(std::size_t chunks, unsigned threads,
 #else
 void for_each_chunk(std::size_t chunks, unsigned threads,
                     const std::function<void(std::size_t)>& run) {
+  const auto run_all = [&] {
+    oneapi::tbb::parallel_for(
+        std::size_t{0}, chunks, [&](std::size_t chunk) { run(chunk); },
+        oneapi::tbb::simple_partitioner{});
+  };
+  // The arena of this thread often has the right size; a new one would have to wake its workers.
+  if (static_cast<unsigned>(oneapi::tbb::this_task_arena::max_concurrency()) == threads) {
+    return run_all();
+  }
   // An arena larger than the machine needs the global limit raised as well.
   const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism,
                                           threads);
   oneapi::tbb::task_arena arena(static_cast<int>(threads));
-  arena.execute([&] {
-    oneapi::tbb::parallel_for(
-        std::size_t{0}, chunks, [&](std::size_t chunk) { run(chunk); },
-        oneapi::tbb::simple_partitioner{});
-  });
+  arena.execute(run_all);
 }
 #endif
 
