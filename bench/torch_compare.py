@@ -32,8 +32,8 @@ from weights import fold, randomize  # noqa: E402
 # Preset, batches, and BatchNorm shifts that give the firing rate of trained networks (0.11 - 0.15).
 CASES = {
     "spikformer_2_256": ("cifar10_dvs", (1, 16), {}),
-    "spikformer_8_512": ("imagenet_8_512", (1,), {"": (-0.6, 0.9)}),
-    "spikformer_8_768": ("imagenet_8_768", (1,), {"": (-0.6, 0.9)}),
+    "spikformer_8_512": ("imagenet_8_512", (1,), {"": (-0.8, 0.7)}),
+    "spikformer_8_768": ("imagenet_8_768", (1,), {"": (-0.8, 0.7)}),
 }
 
 

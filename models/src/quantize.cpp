@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "convolution.hpp"
+#include "dense_sums.hpp"
 #include "quantize_current.hpp"
 
 namespace nj {
@@ -125,8 +126,9 @@ class Quantizer {
       units.bias = model_.weights[maker.index]->bias;
       units.bound.assign(channels, 0);
       const std::size_t fan_in = tensor.integers.size() / channels;
+      const std::int64_t largest = max_input(maker);
       for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
-        units.bound[i / fan_in] += std::abs(std::int64_t{tensor.integers[i]}) * max_input(maker);
+        units.bound[i / fan_in] += std::abs(std::int64_t{tensor.integers[i]}) * largest;
       }
       return units;
     }
@@ -239,6 +241,10 @@ class Quantizer {
     synapses.laid_out =
         std::make_shared<ConvolutionWeights>(geometry(id), std::span(synapses.tensor.integers));
     const std::int32_t max_weight = synapses.laid_out->max_weight();
+    if (shape.kernel == Extent(1) && std::get<Conv2d>(layer.op).groups == 1 && max_weight <= 127) {
+      synapses.dense =
+          std::make_shared<DenseWeights>(geometry(id), std::span(synapses.tensor.integers));
+    }
     const auto inputs = static_cast<std::int64_t>(shape.fan_in()) * max_input(id);
     if (inputs > max_accumulator / std::max(1, max_weight)) {
       throw layer_error(

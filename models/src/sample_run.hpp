@@ -11,6 +11,7 @@
 
 #include "attention.hpp"
 #include "convolution.hpp"
+#include "dense_sums.hpp"
 #include "neurons.hpp"
 #include "spike_operators.hpp"
 #include "stream_operators.hpp"
@@ -20,6 +21,7 @@ namespace nj {
 /// What a block of output positions, or a time step, needs while it is executed.
 struct BlockBuffers {
   ConvolutionScratch convolution;
+  DenseScratch dense;
   AlignedVector<std::int16_t> narrow_sums;  ///< [T, positions of the block, stride]: one of three
   AlignedVector<std::int32_t> sums;
   AlignedVector<float> float_sums;
@@ -87,6 +89,7 @@ class SampleRun {
   void release_operands(LayerId id);
 
   [[nodiscard]] bool is_fast(LayerId lif) const;
+  [[nodiscard]] bool is_dense(LayerId id, const InputEvents& events) const;
   [[nodiscard]] BlockCounts blank_counts() const;
   [[nodiscard]] std::uint64_t block_size(const FeatureShape& shape) const;
   template <class Body>

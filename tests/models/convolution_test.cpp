@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include "dense_sums.hpp"
 #include "kernel_targets.hpp"
 #include "random_model.hpp"
 
@@ -130,6 +131,37 @@ void check_block(const Case& c, const std::vector<Weight>& tensor, Sum fill) {
     CHECK(rows == expected_rows);
     CHECK(same_sums(c, expected, sums));
   });
+}
+
+TEST_CASE("dense sums equal the reference, for 8-bit weights and inputs that are not negative") {
+  Random random(2);
+  std::uint32_t compared = 0;
+  for (int round = 0; round < 400; ++round) {
+    CAPTURE(round);
+    Case c = random_case(random, random.pick({0, 1, 5, 30}));
+    if (c.geometry.groups != 1) continue;
+    const auto tensor = random_weights(random, c.geometry.group_rows() * c.geometry.out_channels,
+                                       random.pick({1, 7, 127}));
+    const DenseWeights weights(c.geometry, tensor);
+    const InputEvents events(c.input, 1);
+    if (!weights.takes(events.min_value(), events.max_value())) continue;
+    ++compared;
+    const std::uint32_t timesteps = timesteps_of(c.input);
+    const std::size_t size = timesteps * (c.end - c.begin) * padded(c.geometry.out_channels);
+    AlignedVector<std::int32_t> expected(size);
+    std::vector<std::uint64_t> expected_rows(timesteps, 0);
+    convolve_ref(c.geometry, std::span<const std::int16_t>(tensor), c.input, c.begin, c.end,
+                 expected.data(), expected_rows);
+    DenseScratch scratch;
+    for_each_target([&] {
+      AlignedVector<std::int32_t> sums(size, -1);
+      std::vector<std::uint64_t> rows(timesteps, 0);
+      dense_sums(weights, c.input, events, c.begin, c.end, scratch, sums.data(), rows);
+      CHECK(rows == expected_rows);
+      CHECK(same_sums(c, expected, sums));
+    });
+  }
+  CHECK(compared > 100);
 }
 
 TEST_CASE("integer sums of any geometry, weight width, density and block equal the reference") {

@@ -13,6 +13,7 @@
 namespace nj {
 
 class ConvolutionWeights;
+class DenseWeights;
 
 /// The weights of one layer as the hardware stores and as the executor adds them.
 struct Synapses {
@@ -20,6 +21,7 @@ struct Synapses {
   QuantizedTensor tensor;           ///< [out, in / groups, ky, kx]; empty for float32
   std::vector<float> float_weight;  ///< float32 only; times the input's value scale
   std::shared_ptr<const ConvolutionWeights> laid_out;  ///< for the kernels; none for the head
+  std::shared_ptr<const DenseWeights> dense;  ///< the same for inputs that are rarely zero, or null
 };
 
 /// The neurons of one Lif layer.
