@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/models/model_file.hpp"
 
@@ -134,6 +135,16 @@ Model read_model_yaml(const std::filesystem::path& file) {
   document.finish();
   return attach_weights(std::move(network), read_safetensors(file.parent_path() / weights),
                         timesteps);
+}
+
+void write_model_yaml(const Model& model, const std::filesystem::path& file) {
+  validate(model);
+  const std::string layers = to_yaml(model.network);
+  const std::filesystem::path weights =
+      std::filesystem::path(file).replace_extension(".safetensors");
+  write_safetensors(weights, weight_tensors(model));
+  write_file_atomically(file, fmt::format("timesteps: {}\nweights: {}\n{}", model.timesteps,
+                                          yaml_quoted(weights.filename().string()), layers));
 }
 
 }  // namespace nj

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <set>
@@ -17,6 +18,7 @@
 
 #include "layer_text.hpp"
 #include "model_file_layout.hpp"
+#include "pickle.hpp"
 
 namespace nj {
 namespace {
@@ -284,6 +286,14 @@ class ModelReader {
   std::vector<std::string> names_;  ///< of layers, in file order
 };
 
+void refuse_pickle(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string start(16, '\0');
+  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
+  if (!starts_as_pickle(start)) return;
+  throw Error(ErrorKind::format, std::string(pickle_refusal), {.file = file.string()});
+}
+
 }  // namespace
 
 bool is_model_file(const std::filesystem::path& file) {
@@ -293,6 +303,9 @@ bool is_model_file(const std::filesystem::path& file) {
          reader.attribute_text("/", "format") == model_file::format;
 }
 
-Model read_model_file(const std::filesystem::path& file) { return ModelReader(file).read(); }
+Model read_model_file(const std::filesystem::path& file) {
+  refuse_pickle(file);
+  return ModelReader(file).read();
+}
 
 }  // namespace nj

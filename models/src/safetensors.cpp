@@ -18,6 +18,8 @@
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/error.hpp"
 
+#include "pickle.hpp"
+
 namespace nj {
 namespace {
 
@@ -301,6 +303,9 @@ std::string to_string(const std::vector<std::uint64_t>& shape) {
 SafetensorsFile read_safetensors(const std::filesystem::path& file) {
   const std::string content = read_file(file, max_safetensors_bytes);
   const Blame blame{file.string()};
+  if (starts_as_pickle(content)) {
+    throw blame(ErrorKind::format, 0, "", std::string(pickle_refusal));
+  }
   const std::uint64_t header_bytes = header_length(content, blame);
   const std::uint64_t data_start = length_bytes + header_bytes;
   const Json header =

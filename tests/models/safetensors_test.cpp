@@ -233,6 +233,16 @@ TEST_CASE("values of other precisions that are not finite as float32") {
   CHECK(error.location().byte_offset == 8 + header.size() + 8);
 }
 
+TEST_CASE("a pickle is called one, a header length that begins like one is not") {
+  for (const std::string start : {"PK\x03\x04", "\x80\x02\x8a\x0a\x6c\xfc", "\x80\x04\x95\x10"}) {
+    check_refused(start + std::string(64, '\0'), ErrorKind::format, "a Python pickle");
+  }
+  // 640 = 0x280: the file begins with the bytes 80 02.
+  std::string header = R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})";
+  header.resize(640, ' ');
+  CHECK(read_content(file_of(header, 4)).tensors.at("w").values == std::vector<float>{0.0F});
+}
+
 TEST_CASE("missing file") { CHECK_THROWS_AS(read_safetensors("no/such/file.safetensors"), Error); }
 
 }  // namespace

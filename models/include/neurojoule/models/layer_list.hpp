@@ -39,4 +39,8 @@ std::map<std::string, Tensor> weight_tensors(const Model& model);
 /// beside it. Throws: Error as above and as read_safetensors.
 Model read_model_yaml(const std::filesystem::path& file);
 
+/// Writes `file` and, beside it under the same name, the weights (`.safetensors`), each atomically.
+/// Throws: Error(io); Error as validate(); Error(config) for a layer that a file cannot hold.
+void write_model_yaml(const Model& model, const std::filesystem::path& file);
+
 }  // namespace nj
