@@ -14,7 +14,7 @@ BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const R
                .effective_bits = mean_effective_bits(prepared.network),
                .energy = std::nullopt,
                .latency = std::nullopt};
-  if (point.scenario.model.has_classifier) row.accuracy = result.accuracy();
+  if (prepared.has_classifier) row.accuracy = result.accuracy();
   if (result.chip) {
     row.energy = energy_per_inference(*result.chip);
     row.latency = mean_latency(*result.chip);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/run.hpp"
+#include "neurojoule/models/layer_list.hpp"
 
 #include "commands.hpp"
 
@@ -8,17 +9,18 @@ namespace nj {
 namespace {
 
 /// What a YAML file is, told by keys that only its kind has.
-enum class FileKind { scenario, chip, price_table };
+enum class FileKind { scenario, layers, chip, price_table };
 
 FileKind kind_of(const std::filesystem::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
   if (root.find("topology")) return FileKind::chip;
   if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
+  if (root.find("layers")) return FileKind::layers;
   if (root.find("entries")) return FileKind::price_table;
   throw root.error(
-      "neither a scenario (model, or scenarios), nor a chip (topology), nor a price table "
-      "(entries)");
+      "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
+      "(topology), nor a price table (entries)");
 }
 
 std::string check_scenario(const std::filesystem::path& file) {
@@ -33,6 +35,8 @@ std::string check(const std::filesystem::path& file) {
   switch (kind_of(file)) {
     case FileKind::scenario:
       return check_scenario(file);
+    case FileKind::layers:
+      return fmt::format("network of {} layers", read_model_yaml(file).network.size());
     case FileKind::chip:
       return fmt::format("chip '{}'", load_chip(file).spec().name);
     case FileKind::price_table:

@@ -4,8 +4,8 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/datasets/event_stream.hpp"
 #include "neurojoule/datasets/nmnist.hpp"
-#include "neurojoule/models/family.hpp"
-#include "neurojoule/models/model.hpp"
+#include "neurojoule/models/layer_list.hpp"
+#include "neurojoule/models/model_file.hpp"
 #include "neurojoule/models/safetensors.hpp"
 
 #include "commands.hpp"
@@ -80,28 +80,57 @@ std::string layer_table(const Network& network, const QuantizedNetwork* quantize
   return table.render();
 }
 
-std::string describe_model(const std::string& name, const FamilySpec& spec,
-                           const QuantizedNetwork* quantized) {
-  const Network network = build_network(spec.parameters);
+/// The layers, and what they cost a dense implementation.
+std::string describe_layers(const Network& network, const QuantizedNetwork* quantized) {
   std::uint64_t operations = 0;
   for (std::uint32_t i = 0; i < network.size(); ++i) operations += dense_operations(network, {i});
+  return fmt::format("{}{} dense operations per time step\n", layer_table(network, quantized),
+                     operations);
+}
+
+std::string describe_family(const std::string& name, const FamilySpec& spec,
+                            const QuantizedNetwork* quantized) {
   const ParameterCount count = parameter_count(spec.parameters);
   return fmt::format(
-      "{}: {}, form {}, {} time steps\n{}{} dense operations per time step\n{} parameters in the "
-      "state dict, {} with BatchNorm folded\n",
+      "{}: {}, form {}, {} time steps\n{}{} parameters in the state dict, {} with BatchNorm "
+      "folded\n",
       name, to_string(spec.parameters.family), to_string(spec.parameters.form), spec.timesteps,
-      layer_table(network, quantized), operations, count.state_dict, count.folded);
+      describe_layers(build_network(spec.parameters), quantized), count.state_dict, count.folded);
+}
+
+/// A network that is not one of a family.
+std::string describe_network(const std::string& name, const Network& network,
+                             std::uint32_t timesteps, const QuantizedNetwork* quantized) {
+  std::uint64_t parameters = 0;
+  for (const LayerId id : network.weighted_layers()) {
+    const WeightShape shape = *weight_shape(network.layer(id).op);
+    parameters += shape.elements() + shape.out;
+  }
+  return fmt::format("{}: {} layers, {} time steps\n{}{} weights and biases\n", name,
+                     network.size(), timesteps, describe_layers(network, quantized), parameters);
+}
+
+std::string describe_model(const std::string& name, const Model& model) {
+  return describe_network(name, model.network, model.timesteps, nullptr);
+}
+
+std::string describe_prepared(const Scenario& scenario, const PreparedRun& prepared) {
+  const QuantizedNetwork& quantized = prepared.network;
+  if (const auto* spec = std::get_if<FamilySpec>(&scenario.model)) {
+    return describe_family(scenario.name, *spec, &quantized);
+  }
+  return describe_network(scenario.name, quantized.network(), quantized.timesteps(), &quantized);
 }
 
 std::string describe_scenario(const fs::path& file) {
   const Batch batch = read_batch(file, {});
   const Scenario& scenario = batch.points.front().scenario;
-  if (scenario.model.checkpoint.empty()) {
-    return describe_model(scenario.name, scenario.model, nullptr) +
+  if (weights_path(scenario.model).empty()) {
+    return describe_family(scenario.name, std::get<FamilySpec>(scenario.model), nullptr) +
            "no checkpoint, so it cannot be run\n";
   }
   const PreparedRun prepared = prepare(scenario);
-  std::string text = describe_model(scenario.name, scenario.model, &prepared.network);
+  std::string text = describe_prepared(scenario, prepared);
   text += fmt::format("weights take {}, {:.3f} effective bits each\n",
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
@@ -113,22 +142,11 @@ std::string describe_scenario(const fs::path& file) {
   return text;
 }
 
-/// Whether a file holds a `model:` block alone.
-bool is_model(const YamlNode& root) {
-  bool found = false;
-  for (const auto& [key, value] : root.entries()) {
-    if (key != "name" && key != "model") return false;
-    found = found || key == "model";
+std::string describe_lone_model(const LoneModel& model, const fs::path& directory) {
+  if (const auto* spec = std::get_if<FamilySpec>(&model.source)) {
+    return describe_family(model.name, *spec, nullptr);
   }
-  return found;
-}
-
-std::string describe_model_file(const fs::path& file) {
-  const YamlDocument document = YamlDocument::load(file);
-  const auto name = document.root().find("name");
-  const FamilySpec spec = read_family(document.root().at("model"));
-  document.finish();
-  return describe_model(name ? name->text() : file.stem().string(), spec, nullptr);
+  return describe_model(model.name, load_model(model.source, directory));
 }
 
 std::string describe_yaml(const fs::path& file) {
@@ -139,17 +157,24 @@ std::string describe_yaml(const fs::path& file) {
     return fmt::format("{}: {} entries for {}\n", table.name, table.entries.size(),
                        to_string(table.process));
   }
-  return is_model(document.root()) ? describe_model_file(file) : describe_scenario(file);
+  if (document.root().find("layers")) return describe_model(file.stem(), read_model_yaml(file));
+  if (const auto model = read_lone_model(file)) {
+    return describe_lone_model(*model, file.parent_path());
+  }
+  return describe_scenario(file);
 }
 
 std::string describe(const fs::path& file) {
   const std::string extension = file.extension().string();
   if (extension == ".yaml" || extension == ".yml") return describe_yaml(file);
   if (extension == ".safetensors") return describe_checkpoint(file);
-  if (extension == ".h5") return describe_events(load_events(file));
+  if (extension == ".h5") {
+    if (!is_model_file(file)) return describe_events(load_events(file));
+    return describe_model(file.stem(), read_model_file(file));
+  }
   if (extension == ".bin") return describe_events(read_nmnist(file));
   throw Error(ErrorKind::unsupported,
-              "expected a .yaml, .safetensors, .h5 (events) or .bin (N-MNIST) file",
+              "expected a .yaml, .safetensors, .h5 (model, events) or .bin (N-MNIST) file",
               {.file = file.string()});
 }
 

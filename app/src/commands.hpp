@@ -1,11 +1,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/models/nir_model.hpp"
 
 namespace nj {
 
@@ -28,10 +30,27 @@ struct CheckCommand {
   int execute() const;
 };
 
-/// `neurojoule info`: describes the network of a scenario or of a file with a `model:` block alone,
-/// a checkpoint, a chip or an event file.
+/// `neurojoule info`: describes the network of a scenario, of a file with a `model:` block alone,
+/// of a list of layers or of a model file; a checkpoint, a chip or an event file.
 struct InfoCommand {
   std::filesystem::path file;
+  int execute() const;
+};
+
+/// `neurojoule import`: writes a model file of what import_model reads.
+struct ImportCommand {
+  std::filesystem::path source;
+  std::filesystem::path out;
+  NirImportOptions nir;
+  bool has_nir_options = false;
+  int execute() const;
+};
+
+/// `neurojoule export`: writes a model file in another form.
+struct ExportCommand {
+  std::filesystem::path file;
+  std::filesystem::path out;
+  std::optional<double> dt;  ///< seconds; of a NIR graph
   int execute() const;
 };
 

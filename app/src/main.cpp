@@ -1,3 +1,7 @@
+#include <functional>
+#include <memory>
+#include <string>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
@@ -8,6 +12,99 @@
 
 namespace {
 
+/// A subcommand, and what it does once its options are parsed.
+struct Command {
+  CLI::App* app;
+  std::function<int()> execute;
+};
+
+Command add_run(CLI::App& app) {
+  auto run = std::make_shared<nj::RunCommand>();
+  CLI::App* sub = app.add_subcommand("run", "run a scenario, a sweep or a list of scenarios");
+  sub->add_option("SCENARIO", run->scenario, "scenario file (YAML)")->required();
+  sub->add_option("--out", run->out, "folder for the results (default runs/<name>)");
+  sub->add_option("--set", run->overrides, "key=value, replaces a value of the scenario")
+      ->allow_extra_args(false);
+  sub->add_option("--jobs", run->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
+  sub->add_flag("--quiet", run->quiet, "no progress");
+  return {sub, [run] { return run->execute(); }};
+}
+
+Command add_check(CLI::App& app) {
+  auto check = std::make_shared<nj::CheckCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "check", "validate a scenario, list of layers, chip or price table without running it");
+  sub->add_option("FILE", check->file, "YAML file")->required();
+  return {sub, [check] { return check->execute(); }};
+}
+
+Command add_info(CLI::App& app) {
+  auto info = std::make_shared<nj::InfoCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "info", "describe a network, a checkpoint, a chip, a price table or events");
+  sub->add_option("FILE", info->file, ".yaml, .h5, .safetensors or .bin file")->required();
+  return {sub, [info] { return info->execute(); }};
+}
+
+Command add_import(CLI::App& app) {
+  auto import = std::make_shared<nj::ImportCommand>();
+  CLI::App* sub = app.add_subcommand("import", "make a model file of a trained network");
+  sub->add_option("SOURCE", import->source,
+                  "scenario that names a checkpoint, list of layers (.yaml), or NIR graph (.nir)")
+      ->required();
+  sub->add_option("--out", import->out, "model file to write (.h5)")->required();
+  CLI::Option_group* nir = sub->add_option_group("NIR", "what a NIR graph does not say");
+  nj::NirImportOptions& options = import->nir;
+  nir->add_option("--timesteps", options.timesteps, "time steps of a sample (1..1024)");
+  nir->add_option("--dt", options.dt, "seconds of a time step");
+  nir->add_option("--min-input", options.min_input, "least input value (default 0)");
+  nir->add_option("--max-input", options.max_input, "largest input value (default 1)");
+  nir->add_option("--input-scale", options.input_scale, "what an input of 1 is (default 1)");
+  nir->add_option_function<std::string>(
+         "--step",
+         [&options](const std::string& word) {
+           options.step = word == "euler" ? nj::NirStep::euler : nj::NirStep::exponential;
+         },
+         "how neurons step: euler (default) or exponential")
+      ->check(CLI::IsMember({"euler", "exponential"}));
+  nir->add_option_function<std::string>(
+         "--reset",
+         [&options](const std::string& word) {
+           options.reset = word == "zero" ? nj::NirReset::to_value : nj::NirReset::subtract;
+         },
+         "what a spike does to the membrane: zero (default) or subtract")
+      ->check(CLI::IsMember({"zero", "subtract"}));
+  return {sub, [import, nir] {
+            import->has_nir_options = nir->count_all() > 0;
+            return import->execute();
+          }};
+}
+
+Command add_export(CLI::App& app) {
+  auto command = std::make_shared<nj::ExportCommand>();
+  CLI::App* sub = app.add_subcommand("export", "write a model file in another form");
+  sub->add_option("MODEL", command->file, "model file (.h5)")->required();
+  sub->add_option(
+         "--out", command->out,
+         "file to write: .nir, .safetensors (weights) or .yaml (layers, and weights beside)")
+      ->required();
+  sub->add_option("--dt", command->dt, "seconds of a time step of a NIR graph (default 1e-4)");
+  return {sub, [command] { return command->execute(); }};
+}
+
+Command add_frames(CLI::App& app) {
+  auto frames = std::make_shared<nj::FramesCommand>();
+  CLI::App* sub =
+      app.add_subcommand("frames", "write the input frames of a scenario's dataset as HDF5");
+  sub->add_option("SCENARIO", frames->scenario, "scenario file (YAML)")->required();
+  sub->add_option("--out", frames->out, "HDF5 file to write")->required();
+  sub->add_option("--set", frames->overrides, "key=value, e.g. dataset.split=train")
+      ->allow_extra_args(false);
+  sub->add_option("--jobs", frames->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
+  sub->add_flag("--quiet", frames->quiet, "no progress");
+  return {sub, [frames] { return frames->execute(); }};
+}
+
 /// Parses the command line and runs the chosen command; returns its exit code.
 int run_command_line(int argc, char** argv) {
   CLI::App app{"neurojoule: what a spiking transformer costs on a neuromorphic chip"};
@@ -16,46 +113,17 @@ int run_command_line(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n"
       "docs/scenario.md describes the files.");
-
-  nj::RunCommand run;
-  CLI::App* run_app = app.add_subcommand("run", "run a scenario, a sweep or a list of scenarios");
-  run_app->add_option("SCENARIO", run.scenario, "scenario file (YAML)")->required();
-  run_app->add_option("--out", run.out, "folder for the results (default runs/<name>)");
-  run_app->add_option("--set", run.overrides, "key=value, replaces a value of the scenario")
-      ->allow_extra_args(false);
-  run_app->add_option("--jobs", run.threads, "threads (default: all)")->check(CLI::Range(1, 1024));
-  run_app->add_flag("--quiet", run.quiet, "no progress");
-
-  nj::CheckCommand check;
-  CLI::App* check_app =
-      app.add_subcommand("check", "validate a scenario, chip or price table without running it");
-  check_app->add_option("FILE", check.file, "YAML file")->required();
-
-  nj::InfoCommand info;
-  CLI::App* info_app = app.add_subcommand(
-      "info", "describe a scenario's network, a checkpoint, a chip, a price table or events");
-  info_app->add_option("FILE", info.file, ".yaml, .safetensors, .h5 or .bin file")->required();
-
-  nj::FramesCommand frames;
-  CLI::App* frames_app =
-      app.add_subcommand("frames", "write the input frames of a scenario's dataset as HDF5");
-  frames_app->add_option("SCENARIO", frames.scenario, "scenario file (YAML)")->required();
-  frames_app->add_option("--out", frames.out, "HDF5 file to write")->required();
-  frames_app->add_option("--set", frames.overrides, "key=value, e.g. dataset.split=train")
-      ->allow_extra_args(false);
-  frames_app->add_option("--jobs", frames.threads, "threads (default: all)")
-      ->check(CLI::Range(1, 1024));
-  frames_app->add_flag("--quiet", frames.quiet, "no progress");
-
+  const Command commands[] = {add_run(app),    add_check(app),  add_info(app),
+                              add_import(app), add_export(app), add_frames(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? nj::exit_done : nj::exit_bad_input;
   }
-  if (*run_app) return run.execute();
-  if (*check_app) return check.execute();
-  if (*info_app) return info.execute();
-  return frames.execute();
+  for (const Command& command : commands) {
+    if (*command.app) return command.execute();
+  }
+  return nj::exit_bad_input;
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
                {"timesteps", result.activity.timesteps},
                {"effective_bits", mean_effective_bits(prepared.network)},
                {"weight_storage_bits", prepared.network.weight_storage_bits()}};
-  if (prepared.scenario.model.has_classifier) {
+  if (prepared.has_classifier) {
     json["correct"] = result.correct;
     json["accuracy"] = result.accuracy();
   }

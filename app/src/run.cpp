@@ -7,7 +7,6 @@
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/hardware/simulate.hpp"
-#include "neurojoule/models/checkpoint.hpp"
 #include "neurojoule/models/execute.hpp"
 
 namespace nj {
@@ -78,40 +77,75 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
   return mapped;
 }
 
-/// The model must be one to run, and take what the dataset gives.
-void require_fit(const Scenario& scenario) {
-  const FamilyParameters& model = scenario.model.parameters;
+/// What a model takes, and where that is written.
+struct ModelInput {
+  FeatureShape shape;
+  std::int32_t largest = 0;
+  std::uint32_t timesteps = 0;
+  std::string shape_place;
+  std::string largest_place;
+  std::string timesteps_place;
+};
+
+ModelInput input_of(const FamilySpec& spec) {
+  return {spec.parameters.input, spec.parameters.max_input, spec.timesteps,
+          "model.input",         "model.max_input",         "model.timesteps"};
+}
+
+ModelInput input_of(const ModelFile& file, const Model& model) {
+  for (const LayerSpec& layer : model.network.layers()) {
+    if (const auto* input = std::get_if<Input>(&layer.op)) {
+      return {input->shape, input->max_value, model.timesteps, file.path, file.path, file.path};
+    }
+  }
+  throw Error(ErrorKind::shape, "the network has no input", {.file = file.path});
+}
+
+/// A model takes what the dataset gives.
+void require_fit(const Scenario& scenario, const ModelInput& model) {
   const DatasetSpec& dataset = scenario.dataset;
-  if (scenario.model.checkpoint.empty()) {
-    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
-                {.file = scenario.file.string(), .key = "model"});
-  }
-  if (scenario.outputs.predictions && !scenario.model.has_classifier) {
-    throw Error(ErrorKind::config, "there are none without a classifier (model.classifier)",
-                {.file = scenario.file.string(), .key = "outputs.predictions"});
-  }
   const Location location{.file = scenario.file.string(), .key = "dataset"};
   const std::int32_t largest =
       dataset.framing.values == FrameValues::binary ? 1 : dataset.framing.max_value;
-  if (largest > model.max_input) {
+  if (largest > model.largest) {
     throw Error(ErrorKind::config,
-                fmt::format("its values reach {}, the model takes at most {} (model.max_input)",
-                            largest, model.max_input),
+                fmt::format("its values reach {}, the model takes at most {} ({})", largest,
+                            model.largest, model.largest_place),
                 location);
   }
   const FeatureShape frame{2, dataset.camera.height, dataset.camera.width};
-  if (frame != model.input) {
+  if (frame != model.shape) {
     throw Error(ErrorKind::shape,
-                fmt::format("it gives event frames of {}, the model takes {} (model.input)",
-                            to_string(frame), to_string(model.input)),
+                fmt::format("it gives event frames of {}, the model takes {} ({})",
+                            to_string(frame), to_string(model.shape), model.shape_place),
                 location);
   }
-  if (dataset.framing.timesteps != scenario.model.timesteps) {
+  if (dataset.framing.timesteps != model.timesteps) {
     throw Error(ErrorKind::config,
-                fmt::format("it is framed into {} time steps, the model has {} (model.timesteps)",
-                            dataset.framing.timesteps, scenario.model.timesteps),
+                fmt::format("it is framed into {} time steps, the model has {} ({})",
+                            dataset.framing.timesteps, model.timesteps, model.timesteps_place),
                 location);
   }
+}
+
+/// The scenario's model, which must be one to run on its dataset; what can be told without reading
+/// the weights is told first.
+Model load_fitting(const Scenario& scenario) {
+  if (weights_path(scenario.model).empty()) {
+    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
+                {.file = scenario.file.string(), .key = "model"});
+  }
+  const auto* family = std::get_if<FamilySpec>(&scenario.model);
+  if (family != nullptr) require_fit(scenario, input_of(*family));
+  Model model = load_model(scenario.model, scenario.directory);
+  if (family == nullptr) {
+    require_fit(scenario, input_of(std::get<ModelFile>(scenario.model), model));
+  }
+  if (scenario.outputs.predictions && !has_classifier(model)) {
+    throw Error(ErrorKind::config, "there are none without a classifier",
+                {.file = scenario.file.string(), .key = "outputs.predictions"});
+  }
+  return model;
 }
 
 ProcessMismatch mismatch_rule(const ChipRun& run) {
@@ -168,8 +202,7 @@ double RunResult::accuracy() const {
 }
 
 PreparedRun prepare(const Scenario& scenario) {
-  require_fit(scenario);
-  const Model model = load_model(scenario.model, scenario.directory);
+  const Model model = load_fitting(scenario);
   QuantizedNetwork network = quantize(model, scenario.quantization);
   std::vector<Population> groups = populations(network.network());
   auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
@@ -185,7 +218,8 @@ PreparedRun prepare(const Scenario& scenario) {
           .dataset = std::move(dataset),
           .network = std::move(network),
           .populations = std::move(groups),
-          .chip = std::move(chip)};
+          .chip = std::move(chip),
+          .has_classifier = has_classifier(model)};
 }
 
 RunResult run(const PreparedRun& prepared, const RunOptions& options) {

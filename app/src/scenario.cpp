@@ -182,7 +182,7 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   if (scenario.name.empty() || file_name_of(scenario.name) != scenario.name) {
     throw name.error("expected up to 60 letters, digits, '.', '-' or '_'");
   }
-  scenario.model = read_family(root.at("model"));
+  scenario.model = read_model_source(root.at("model"));
   scenario.dataset = read_dataset_spec(root.at("dataset"));
   scenario.dataset.path = directory / scenario.dataset.path;
   if (const auto node = root.find("quantization")) {
@@ -197,11 +197,24 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   return scenario;
 }
 
+std::optional<LoneModel> read_lone_model(const fs::path& file) {
+  const YamlDocument document = YamlDocument::load(file);
+  const YamlNode root = document.root();
+  if (!root.find("model")) return std::nullopt;
+  for (const auto& [key, value] : root.entries()) {
+    if (key != "name" && key != "model") return std::nullopt;
+  }
+  const auto name = root.find("name");
+  LoneModel model{name ? name->text() : file.stem().string(), read_model_source(root.at("model"))};
+  document.finish();
+  return model;
+}
+
 std::string to_yaml(const Scenario& scenario) {
   Scenario resolved = scenario;
   resolved.dataset.path = absolute_path(scenario.dataset.path);
-  if (!scenario.model.checkpoint.empty()) {
-    resolved.model.checkpoint = absolute_path(scenario.directory / scenario.model.checkpoint);
+  if (const std::string& weights = weights_path(scenario.model); !weights.empty()) {
+    resolved.model = with_weights_path(scenario.model, absolute_path(scenario.directory / weights));
   }
   if (resolved.chip) {
     const auto resolve_name = [&](DataKind kind, std::string& name) {
@@ -218,7 +231,8 @@ std::string scenario_hash(const Scenario& scenario, const Dataset& dataset) {
   Scenario hashed = scenario;
   hashed.dataset = dataset.spec();
   hashed.dataset.path = digest_of(dataset);
-  hashed.model.checkpoint = sha256_hex_of_file(scenario.directory / scenario.model.checkpoint);
+  hashed.model = with_weights_path(
+      scenario.model, sha256_hex_of_file(scenario.directory / weights_path(scenario.model)));
   if (hashed.chip) {
     hashed.chip->chip =
         sha256_hex_of_file(find_data_file(DataKind::chip, scenario.chip->chip, scenario.directory));

@@ -75,10 +75,10 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
   std::string text = fmt::format("\n{}: counts {}per inference\n\n", scenario.name,
                                  result.chip ? "and energy " : "");
   text += layer_table(prepared, result);
-  text += scenario.model.has_classifier
+  text += prepared.has_classifier
               ? fmt::format("\naccuracy   {:.2f} % ({} of {} samples)\n", 100 * result.accuracy(),
                             result.correct, result.samples)
-              : "\naccuracy   none: the checkpoint has no classifier\n";
+              : "\naccuracy   none: the model has no classifier\n";
   text += fmt::format("weights    {} in {:.3f} effective bits each\n",
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));

@@ -23,6 +23,8 @@ expect() {
 
 expect 0 "SCENARIO" run --help
 expect 0 "check" --help
+expect 0 "--timesteps" import --help
+expect 0 "--dt" export --help
 expect 0 "0." --version
 expect 2 "subcommand" 
 expect 2 "subcommand" nonsense
@@ -63,6 +65,63 @@ head -c 7 /dev/zero >odd.bin
 expect 2 "odd.bin" info odd.bin
 expect 2 "expected a .yaml" info odd.txt
 
+# A trained network as a model file, as a list of layers, and back: the same bytes.
+quickstart=$source_dir/examples/quickstart.yaml
+expect 0 "net.h5: 48 layers, 359736 weights, 4 time steps" import "$quickstart" --out net.h5
+expect 0 "dense operations per time step" info net.h5
+expect 0 "net.yaml" export net.h5 --out net.yaml
+expect 0 "dense operations per time step" info net.yaml
+expect 0 "valid network of" check net.yaml
+expect 0 "again.h5" import net.yaml --out again.h5
+cmp net.h5 again.h5 || failures=$((failures + 1))
+expect 0 "weights.safetensors" export net.h5 --out weights.safetensors
+expect 0 "head.weight" info weights.safetensors
+printf 'name: lone\nmodel: {file: net.h5}\n' >lone.yaml
+expect 0 "361750 weights and biases" info lone.yaml
+printf 'model: {file: net.h5, timesteps: 4}\n' >lone.yaml
+expect 2 "timesteps: unknown key" info lone.yaml
+
+# Two inputs, two neurons, two classes; all weights 0.
+header='{"a.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"c.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[16,32]}}'
+{
+  printf "\\x$(printf %02x ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header"
+  head -c 32 /dev/zero
+} >small.safetensors
+cat >small.yaml <<END
+timesteps: 4
+weights: small.safetensors
+layers:
+- {name: in, kind: input, shape: [2, 1, 1], max_value: 7}
+- {name: a, kind: conv2d, input: in, out_channels: 2}
+- {name: b, kind: lif, input: a}
+- {name: c, kind: head, input: b, classes: 2}
+END
+expect 0 "small.h5: 4 layers, 8 weights, 4 time steps" import small.yaml --out small.h5
+expect 0 "small.nir" export small.h5 --out small.nir --dt 1e-3
+expect 0 "4 time steps" import small.nir --out back.h5
+cmp small.h5 back.h5 || failures=$((failures + 1))
+expect 0 "9 time steps" import small.nir --out nine.h5 --timesteps 9 --dt 2e-3 --reset subtract
+expect 2 "--step" import small.nir --out bad.h5 --step fast
+expect 2 "dt: expected seconds above 0" import small.nir --out bad.h5 --dt 0
+expect 2 "for NIR only" import small.yaml --out bad.h5 --dt 1
+expect 2 "small.h5: expected a .nir file" import small.h5 --out bad.h5
+expect 2 "bad.txt: expected a model file (.h5)" import small.nir --out bad.txt
+expect 2 "none.nir: no such file" import none.nir --out bad.h5
+expect 2 "none.h5: no such file" export none.h5 --out bad.nir
+expect 2 "expected .h5, .nir, .safetensors or .yaml" export small.h5 --out bad.onnx
+expect 2 "NIR has no node for 'maxpool2d'" export net.h5 --out bad.nir
+expect 1 "failed: " export small.h5 --out no/folder.nir
+head -c 3000 net.h5 >half.h5
+expect 2 "half.h5: not a readable HDF5 file" info half.h5
+expect 2 "half.h5: not a readable HDF5 file" export half.h5 --out bad.nir
+printf 'PK\3\4' >pickle.h5
+expect 2 "pickle.h5: a Python pickle" export pickle.h5 --out bad.nir
+expect 2 "tools/export_checkpoint.py" import net.pth --out bad.h5
+
+if compgen -G 'bad*' >/dev/null || compgen -G '*.partial' >/dev/null; then
+  echo "FAILED: bad input left a file behind"
+  failures=$((failures + 1))
+fi
 if [[ -e result ]]; then
   echo "FAILED: bad input left a folder behind"
   failures=$((failures + 1))

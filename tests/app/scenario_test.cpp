@@ -42,7 +42,7 @@ TEST_CASE("a scenario is read with its defaults resolved") {
   CHECK(scenario.name == "tiny");
   CHECK(scenario.seed == 9);
   CHECK(scenario.quantization.default_rule.format.bits == 4);
-  CHECK(scenario.model.timesteps == 4);
+  CHECK(std::get<FamilySpec>(scenario.model).timesteps == 4);
   CHECK(scenario.chip->samples == 3);
 }
 

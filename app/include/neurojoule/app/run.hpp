@@ -44,6 +44,7 @@ struct PreparedRun {
   QuantizedNetwork network;
   std::vector<Population> populations;
   std::optional<MappedChip> chip;
+  bool has_classifier = true;  ///< false: the logits say nothing, and there is no accuracy
 };
 
 /// Loads, quantizes, maps. Throws: Error for every kind of bad input; a network that does not fit

@@ -8,7 +8,7 @@
 
 #include "neurojoule/core/yaml.hpp"
 #include "neurojoule/datasets/dataset.hpp"
-#include "neurojoule/models/family.hpp"
+#include "neurojoule/models/model_source.hpp"
 #include "neurojoule/models/quantize.hpp"
 
 namespace nj {
@@ -34,7 +34,7 @@ struct Scenario {
   std::string name;
   std::filesystem::path file;       ///< as the user wrote it, for messages
   std::filesystem::path directory;  ///< relative paths in the file start here
-  FamilySpec model;
+  ModelSource model;
   DatasetSpec dataset;
   QuantizationSpec quantization;
   std::optional<ChipRun> chip;  ///< absent: execute only, no energy
@@ -45,6 +45,15 @@ struct Scenario {
 /// Reads a scenario and finishes the document; `file` is where it stands.
 /// Throws: Error(config) at the value that is wrong.
 Scenario read_scenario(const YamlDocument& document, const std::filesystem::path& file);
+
+/// A `model:` block that stands in a file of its own, with a `name` at most.
+struct LoneModel {
+  std::string name;  ///< without one, that of the file
+  ModelSource source;
+};
+
+/// Nullopt when the file has other keys. Throws: Error as read_model_source.
+std::optional<LoneModel> read_lone_model(const std::filesystem::path& file);
 
 /// The scenario as YAML with every default written out and every path absolute, so that it runs
 /// again from anywhere to the same results.
