@@ -24,17 +24,19 @@ namespace nj::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 constexpr std::size_t tile_channels = DenseWeights::tile_channels;
-constexpr std::size_t line_bytes_dense = tile_channels * DenseWeights::line_inputs;
+constexpr std::size_t line_inputs = DenseWeights::line_inputs;
+constexpr std::size_t dense_line = tile_channels * line_inputs;  // bytes
 
 #if HWY_TARGET != HWY_SCALAR
 
 using D16 = hn::ScalableTag<std::int16_t>;
 using D32 = hn::ScalableTag<std::int32_t>;
 using V16 = hn::Vec<D16>;
-constexpr std::size_t lanes16 = hn::MaxLanes(D16());
-constexpr std::size_t vectors = tile_channels / lanes16;
+using V32 = hn::Vec<D32>;
+constexpr std::size_t lanes32 = hn::MaxLanes(D32());
+constexpr std::size_t vectors = tile_channels / lanes32;
 /// Positions that share a loaded line: as many sums as registers hold.
-constexpr std::size_t together = vectors == 1 ? 8 : vectors == 2 ? 4 : 2;
+constexpr std::size_t together = vectors == 1 ? 8 : vectors == 2 ? 3 : 1;
 
 /// For each 16-bit lane the sum of two products, unsigned bytes of `a` times signed bytes of `b`.
 HWY_INLINE V16 multiply_pairs(V16 a, V16 b) {
@@ -53,29 +55,36 @@ HWY_INLINE V16 multiply_pairs(V16 a, V16 b) {
 #endif
 }
 
-HWY_INLINE void widen(V16 sum, bool first, std::int32_t* out) {
-  const hn::Half<D16> half;
-  const D32 d;
-  auto low = hn::PromoteTo(d, hn::LowerHalf(half, sum));
-  auto high = hn::PromoteTo(d, hn::UpperHalf(half, sum));
-  if (!first) {
-    low = hn::Add(low, hn::LoadU(d, out));
-    high = hn::Add(high, hn::LoadU(d, out + lanes16 / 2));
-  }
-  hn::StoreU(low, d, out);
-  hn::StoreU(high, d, out + lanes16 / 2);
+/// The sum of the two 16-bit halves of each 32-bit lane.
+HWY_INLINE V32 add_halves(V16 sum) {
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL
+  return V32{_mm512_madd_epi16(sum.raw, _mm512_set1_epi16(1))};
+#elif HWY_TARGET == HWY_AVX2
+  return V32{_mm256_madd_epi16(sum.raw, _mm256_set1_epi16(1))};
+#elif HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+  return V32{_mm_madd_epi16(sum.raw, _mm_set1_epi16(1))};
+#else
+  const auto both = hn::BitCast(D32(), sum);
+  return hn::Add(hn::ShiftRight<16>(both), hn::ShiftRight<16>(hn::ShiftLeft<16>(both)));
+#endif
 }
 
-/// `count` rows of inputs times a tile.
+/// `count` rows of inputs times a tile. A 32-bit lane is an output channel; its halves sum two
+/// inputs each, for as many lines as are sure to fit.
 template <std::size_t count>
 HWY_INLINE void multiply_rows(const DenseWeights& weights, const std::int8_t* tile,
                               const std::uint8_t* inputs, std::size_t block, std::size_t stride,
                               std::int32_t* sums) {
   const D16 d;
+  const D32 d32;
   const std::size_t lines = weights.lines();
+  V32 sum[count][vectors];
+  for (auto& row : sum) {
+    for (auto& vector : row) vector = hn::Zero(d32);
+  }
   for (std::size_t begin = 0; begin < lines; begin += block) {
-    V16 sum[count][vectors];
-    for (auto& row : sum) {
+    V16 halves[count][vectors];
+    for (auto& row : halves) {
       for (auto& vector : row) vector = hn::Zero(d);
     }
     const std::size_t end = std::min(begin + block, lines);
@@ -83,28 +92,33 @@ HWY_INLINE void multiply_rows(const DenseWeights& weights, const std::int8_t* ti
       V16 weight[vectors];
       for (std::size_t v = 0; v < vectors; ++v) {
         weight[v] = hn::Load(
-            d, reinterpret_cast<const std::int16_t*>(tile + line * line_bytes_dense) + v * lanes16);
+            d, reinterpret_cast<const std::int16_t*>(tile + line * dense_line) + v * 2 * lanes32);
       }
       for (std::size_t r = 0; r < count; ++r) {
-        std::int16_t pair = 0;
-        std::memcpy(&pair, inputs + (r * lines + line) * 2, 2);
-        const auto both = hn::Set(d, pair);
+        std::int32_t four = 0;
+        std::memcpy(&four, inputs + (r * lines + line) * line_inputs, sizeof(four));
+        const auto all = hn::BitCast(d, hn::Set(d32, four));
         for (std::size_t v = 0; v < vectors; ++v) {
-          sum[r][v] = hn::Add(sum[r][v], multiply_pairs(both, weight[v]));
+          halves[r][v] = hn::Add(halves[r][v], multiply_pairs(all, weight[v]));
         }
       }
     }
     for (std::size_t r = 0; r < count; ++r) {
       for (std::size_t v = 0; v < vectors; ++v) {
-        widen(sum[r][v], begin == 0, sums + r * stride + v * lanes16);
+        sum[r][v] = hn::Add(sum[r][v], add_halves(halves[r][v]));
       }
+    }
+  }
+  for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t v = 0; v < vectors; ++v) {
+      hn::StoreU(sum[r][v], d32, sums + r * stride + v * lanes32);
     }
   }
 }
 
 void multiply_tile(const DenseWeights& weights, const std::int8_t* tile, const std::uint8_t* inputs,
                    std::size_t rows, std::size_t block, std::size_t stride, std::int32_t* sums) {
-  const std::size_t row_bytes = weights.lines() * 2;
+  const std::size_t row_bytes = weights.lines() * line_inputs;
   std::size_t r = 0;
   for (; r + together <= rows; r += together) {
     multiply_rows<together>(weights, tile, inputs + r * row_bytes, block, stride,
@@ -119,12 +133,13 @@ void multiply_tile(const DenseWeights& weights, const std::int8_t* tile, const s
 
 void multiply_tile(const DenseWeights& weights, const std::int8_t* tile, const std::uint8_t* inputs,
                    std::size_t rows, std::size_t, std::size_t stride, std::int32_t* sums) {
-  const std::size_t row_inputs = weights.lines() * 2;
+  const std::size_t row_inputs = weights.lines() * line_inputs;
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t c = 0; c < tile_channels; ++c) {
       std::int32_t sum = 0;
       for (std::size_t i = 0; i < row_inputs; ++i) {
-        sum += inputs[r * row_inputs + i] * tile[i / 2 * line_bytes_dense + 2 * c + i % 2];
+        sum += inputs[r * row_inputs + i] *
+               tile[i / line_inputs * dense_line + line_inputs * c + i % line_inputs];
       }
       sums[r * stride + c] = sum;
     }

@@ -14,13 +14,13 @@
 // instruction, instead of looking for events.
 namespace nj {
 
-/// 8-bit weights in the order of the products: tiles of 32 output channels, in each a line of 64
-/// bytes per two inputs, channel after channel.
+/// 8-bit weights in the order of the products: tiles of 16 output channels, in each a line of 64
+/// bytes per four inputs, channel after channel.
 class DenseWeights {
  public:
   /// Outputs of a tile, and inputs of a line.
-  static constexpr std::size_t tile_channels = 32;
-  static constexpr std::size_t line_inputs = 2;
+  static constexpr std::size_t tile_channels = 16;
+  static constexpr std::size_t line_inputs = 4;
 
   /// `weights`: [out, in, ky, kx], |value| <= 127. One group. Throws: Error(shape) when the number
   /// of weights is wrong.
@@ -48,7 +48,7 @@ class DenseWeights {
 
 /// Buffers of `dense_sums`; one per thread, reused from call to call.
 struct DenseScratch {
-  AlignedVector<std::uint8_t> inputs;  ///< [T, positions, lines * 2]
+  AlignedVector<std::uint8_t> inputs;  ///< [T, positions, lines * 4]
 };
 
 /// As `convolve` of convolution.hpp, the same bits. `events` lists `input`, for the counts;

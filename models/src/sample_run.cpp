@@ -29,6 +29,24 @@ SpikeTrain input_train(const GradedTensor& input, bool binary) {
   return spikes;
 }
 
+/// Whether all time steps of a graded train are the same, as those of an image are.
+bool is_constant(const SpikeTrain& train) {
+  const auto* graded = std::get_if<GradedTensor>(&train);
+  if (graded == nullptr || graded->timesteps() < 2) return false;
+  const auto first = graded->step(0);
+  for (std::uint32_t t = 1; t < graded->timesteps(); ++t) {
+    if (!std::equal(first.begin(), first.end(), graded->step(t).begin())) return false;
+  }
+  return true;
+}
+
+SpikeTrain first_step(const SpikeTrain& train) {
+  const auto& graded = std::get<GradedTensor>(train);
+  GradedTensor first(1, graded.shape());
+  std::copy(graded.step(0).begin(), graded.step(0).end(), first.step(0).begin());
+  return first;
+}
+
 std::uint32_t largest(const std::vector<double>& logits) {
   return static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) -
                                     logits.begin());
@@ -273,10 +291,16 @@ void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCou
   }
 }
 
-/// The events of a train; kept for the next layer, which often reads the same (query, key, value).
+/// The events of a train, of one step only where all are the same; kept for the next layer, which
+/// often reads the same (query, key, value).
 const InputEvents& SampleRun::events_of(LayerId id, std::uint32_t groups) {
   if (!events_ || listed_ != id || events_->groups() != groups) {
-    events_.emplace(*trains_[id.index], groups, options_.threads);
+    const SpikeTrain& train = *trains_[id.index];
+    if (is_constant(train)) {
+      events_.emplace(first_step(train), groups);
+    } else {
+      events_.emplace(train, groups, options_.threads);
+    }
     listed_ = id;
   }
   return *events_;
@@ -317,7 +341,7 @@ bool SampleRun::is_dense(LayerId id, const InputEvents& events) const {
   const auto& dense = net_.layer(id).synapses->dense;
   if (!dense || !dense->takes(events.min_value(), events.max_value())) return false;
   const double share = static_cast<double>(events.count()) /
-                       static_cast<double>(shape_of(train(id)).neurons() * net_.timesteps());
+                       static_cast<double>(shape_of(train(id)).neurons() * events.timesteps());
   return share > (events.graded() ? dense_graded_share : dense_binary_share);
 }
 
@@ -338,6 +362,10 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
     }
   } else {
     convolve(weights, events, begin, end, buffers.convolution, sums.data(), counted.rows);
+  }
+  for (std::uint32_t t = events.timesteps(); t < net_.timesteps(); ++t) {
+    std::copy(sums.data(), sums.data() + step, sums.data() + t * step);
+    counted.rows[t] = counted.rows[0];
   }
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
     for (std::uint32_t t = 0; net_.layer(id).may_overflow && t < net_.timesteps(); ++t) {
