@@ -1,9 +1,12 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/report.hpp"
 #include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
 
 namespace nj {
@@ -153,6 +156,44 @@ std::string layers_csv(const PreparedRun& prepared, const RunResult& result) {
   return text;
 }
 
+std::string activity_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "layer,step,spikes,spike_values,binary_accumulates,graded_multiplies,attention_coincidences,"
+      "attention_accumulates,transposed_coincidences,transposed_accumulates,neuron_updates,"
+      "stream_additions,overflows,saturations\n";
+  const Network& network = prepared.network.network();
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    for (std::uint32_t t = 0; t < result.activity.timesteps; ++t) {
+      const StepCounts& c = result.activity.layers[i].steps[t];
+      text += fmt::format(
+          "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv(network.layer({i}).name), t, c.spikes,
+          c.spike_values, c.binary_accumulates, c.graded_multiplies, c.attention_coincidences,
+          c.attention_accumulates, c.transposed_coincidences, c.transposed_accumulates,
+          c.neuron_updates, c.stream_additions, c.overflows, c.saturations);
+    }
+  }
+  return text;
+}
+
+std::string attention_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text = "layer,product,dense,gated,coincident\n";
+  const Network& network = prepared.network.network();
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    const LayerSpec& layer = network.layer({i});
+    if (!std::holds_alternative<SpikingSelfAttention>(layer.op)) continue;
+    const AttentionOperations all = attention_operations(network, {i}, result.activity);
+    const auto add = [&](std::string_view product, const ProductOperations& operations) {
+      text += fmt::format("{},{},{},{},{}\n", csv(layer.name), product, operations.dense,
+                          operations.gated, operations.coincident);
+    };
+    add("Q K^T", all.scores);
+    add("(Q K^T) V", all.score_values);
+    add("K^T V", all.key_values);
+    add("Q (K^T V)", all.query_values);
+  }
+  return text;
+}
+
 std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
   std::string text =
       "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,source\n";
@@ -175,11 +216,20 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
                 {.file = directory.string()});
   }
   // Files of an earlier run must not be taken for parts of this one.
-  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5"}) {
+  for (const char* name :
+       {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
   write_file_atomically(directory / "layers.csv", layers_csv(prepared, result));
+  write_file_atomically(directory / "activity.csv", activity_csv(prepared, result));
+  const auto layers = prepared.network.network().layers();
+  const bool attends = std::any_of(layers.begin(), layers.end(), [](const LayerSpec& layer) {
+    return std::holds_alternative<SpikingSelfAttention>(layer.op);
+  });
+  if (attends) {
+    write_file_atomically(directory / "attention.csv", attention_csv(prepared, result));
+  }
   if (result.chip) write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
   if (prepared.scenario.outputs.predictions) {
     write_file_atomically(directory / "predictions.csv", predictions_csv(prepared, result));

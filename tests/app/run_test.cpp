@@ -218,8 +218,9 @@ TEST_CASE("a run's folder is whole, and its resolved scenario runs again to the 
       prepare(read_batch(first / "scenario.resolved.yaml", {}).points[0].scenario);
   const std::filesystem::path second = tiny.folder() / "second";
   write_results(again, run(again, {}), second);
-  for (const char* name : {"result.json", "layers.csv", "ledger.csv", "predictions.csv",
-                           "scenario.resolved.yaml", "spikes.h5"}) {
+  for (const char* name :
+       {"result.json", "layers.csv", "ledger.csv", "activity.csv", "attention.csv",
+        "predictions.csv", "scenario.resolved.yaml", "spikes.h5"}) {
     CAPTURE(name);
     CHECK(text_of(first / name) == text_of(second / name));
   }

@@ -9,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/models/quantize.hpp"
 
@@ -237,6 +238,32 @@ TEST_CASE("hand-worked saturation: membranes stop at the word's limits and are c
   // A membrane exactly at the limit is no saturation: X = -16 * 2 = -32, H = -16.
   frames.step(0)[2] = 2;
   CHECK(execute(network, frames).activity.layers[2].steps[0].saturations == 0);
+}
+
+TEST_CASE("attention by hand: both product orders under every convention") {
+  // 2 tokens, 2 heads of 2 channels; q = k = v: token 0 has channels 0, 1, 2, token 1 has channel
+  // 0.
+  const Network network =
+      Network::build({{"input", Input{{4, 1, 2}, 1}, {}},
+                      {"ssa",
+                       SpikingSelfAttention{2, 0.25},
+                       {{"input", Port::query}, {"input", Port::key}, {"input", Port::value}}},
+                      {"lif", Lif{2.0, 0.5}, {{"ssa", Port::input}}},
+                      {"head", ClassifierHead{4, 2}, {{"lif", Port::input}}}});
+  GradedTensor frames(1, {4, 1, 2});
+  for (const std::size_t address : {0U, 1U, 2U, 4U}) frames.step(0)[address] = 1;
+  const Execution run = execute(quantize(nj::test::random_model(network, 1, 1), {}), frames);
+  const AttentionOperations counted = attention_operations(network, {1}, run.activity);
+  // Q K^T: head 0 has 2 + 1 + 1 + 1 common channels of the four pairs of tokens, head 1 has 1.
+  // V: spikes of v[m] for each pair with a score: head 0 2 + 1 + 2 + 1, head 1 1.
+  CHECK(counted.scores == ProductOperations{2 * 2 * 4, 2 * 4, 6});
+  CHECK(counted.score_values == ProductOperations{2 * 2 * 4, 2 * 4, 7});
+  // K^T V: per token and head the spikes of k times those of v: 2 * 2 + 1 * 1 and 1 * 1. Q: a row
+  // of 2 channels for each of 4 spikes.
+  CHECK(counted.key_values == ProductOperations{2 * 4 * 2, 2 * 4, 6});
+  CHECK(counted.query_values == ProductOperations{2 * 4 * 2, 2 * 4, 8});
+  CHECK_THROWS_WITH_AS(attention_operations(network, {2}, run.activity),
+                       "lif: is no spiking self-attention", Error);
 }
 
 TEST_CASE("input that does not fit the network is refused") {

@@ -46,6 +46,10 @@ RunCounts run_counts(const RunResult& result);
 std::string result_json(const PreparedRun& prepared, const RunResult& result);
 std::string layers_csv(const PreparedRun& prepared, const RunResult& result);
 std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
+/// Every count of StepCounts, one row per layer and time step, over all samples.
+std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
+/// AttentionOperations of each attention, over all samples.
+std::string attention_csv(const PreparedRun& prepared, const RunResult& result);
 
 /// Writes all files of a run; result.json last, so that its presence means that the run is whole.
 /// Throws: Error(io).
