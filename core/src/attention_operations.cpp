@@ -15,8 +15,11 @@ AttentionOperations attention_operations(const Network& network, LayerId attenti
   const std::uint64_t tokens = shape.positions();
   const std::uint64_t size = shape.channels / op->heads;
   const std::uint64_t steps = activity.samples * activity.timesteps;
-  const auto spikes = [&](std::size_t operand) {
-    return activity.layers[network.operands(attention)[operand].source.index].total().spikes;
+  const auto spikes = [&](std::size_t k) {
+    const Operand& operand = network.operands(attention)[k];
+    const LayerActivity& source = activity.layers[operand.source.index];
+    // What the source sends in the last step is never read with a delay.
+    return source.total().spikes - (operand.delay != 0 ? source.steps.back().spikes : 0);
   };
   const StepCounts counted = activity.layers[attention.index].total();
   const std::uint64_t by_tokens = steps * tokens * tokens * shape.channels;

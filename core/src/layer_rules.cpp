@@ -1,5 +1,6 @@
 #include "layer_rules.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -228,6 +229,33 @@ void fill_channels(Operator& op, std::span<const LayerSource> sources) {
 LayerOutput output_of(const std::string& name, const Operator& op,
                       std::span<const LayerSource> sources) {
   return std::visit(Rule(name, sources), op);
+}
+
+std::optional<LayerOutput> outline_of(const std::string& name, Operator op,
+                                      std::span<const OutlinedSource> sources) {
+  const auto has_shape = [](const OutlinedSource& source) {
+    return source.output && source.output->shape.neurons() != 0;
+  };
+  const auto shaped = std::find_if(sources.begin(), sources.end(), has_shape);
+  if (std::holds_alternative<Lif>(op)) {
+    return binary(shaped == sources.end() ? FeatureShape{0, 0, 0} : shaped->output->shape);
+  }
+  if (!sources.empty() && shaped == sources.end()) return std::nullopt;
+  if (std::holds_alternative<SpikeAnd>(op)) {
+    if (!has_shape(sources[0])) return std::nullopt;
+    return binary(sources[0].output->shape);
+  }
+  if (std::holds_alternative<SpikingSelfAttention>(op)) return current(shaped->output->shape);
+  const bool adds = std::holds_alternative<ResidualAdd>(op);
+  if (adds && shaped->output->is_current) return current(shaped->output->shape);
+  std::vector<LayerSource> known;
+  for (const OutlinedSource& source : sources) {
+    if (!source.output) return std::nullopt;
+    known.push_back({source.name, *source.output});
+    if (!has_shape(source)) known.back().output.shape = shaped->output->shape;
+  }
+  fill_channels(op, known);
+  return output_of(name, op, known);
 }
 
 }  // namespace nj

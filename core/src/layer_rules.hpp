@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,6 +33,12 @@ struct LayerSource {
   LayerOutput output;
 };
 
+/// An operand whose output may be unknown yet; an output without neurons is one of unknown shape.
+struct OutlinedSource {
+  std::string name;
+  std::optional<LayerOutput> output;
+};
+
 /// Sets the input channels of an operator that leaves them open (0).
 void fill_channels(Operator& op, std::span<const LayerSource> sources);
 
@@ -39,5 +46,11 @@ void fill_channels(Operator& op, std::span<const LayerSource> sources);
 /// `name`.
 LayerOutput output_of(const std::string& name, const Operator& op,
                       std::span<const LayerSource> sources);
+
+/// Output of a layer as far as it follows from the operands that are known already: neurons are
+/// binary whatever drives them, and an operand that must have the shape of another one may be
+/// unknown. `output_of` still has to check. Throws: as output_of.
+std::optional<LayerOutput> outline_of(const std::string& name, Operator op,
+                                      std::span<const OutlinedSource> sources);
 
 }  // namespace nj

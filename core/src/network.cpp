@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <queue>
 
 #include <boost/graph/adjacency_list.hpp>
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include "neurojoule/core/yaml.hpp"
 
 #include "layer_rules.hpp"
+#include "recurrence.hpp"
 
 namespace nj {
 
@@ -26,7 +26,12 @@ struct Network::Graph {
   std::vector<LayerOutput> outputs;
   std::vector<bool> streams;
   std::map<std::string, LayerId, std::less<>> by_name;
+  bool delays = false;
 
+  explicit Graph(std::size_t size) : topology(size), operands(size) {}
+  void add(Draft&& draft, std::span<const LayerSource> inputs);
+  void add_edge(LayerId id, const Operand& operand);
+  void list_consumers();
   void mark_streams();
 };
 
@@ -69,33 +74,38 @@ std::map<std::string, std::size_t, std::less<>> index_names(const std::vector<Dr
   return index;
 }
 
-/// Kahn's algorithm, lowest draft first among the ready. Throws when a cycle remains.
-std::vector<std::size_t> topological_order(const std::vector<std::vector<std::size_t>>& sources,
-                                           const std::vector<Draft>& drafts) {
-  std::vector<std::vector<std::size_t>> consumers(drafts.size());
-  std::vector<std::size_t> waiting(drafts.size());
-  std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;
+/// The drafts that each draft reads. Throws for unknown names and for delays.
+DraftSources link(std::vector<Draft>& drafts) {
+  const auto names = index_names(drafts);
+  DraftSources sources(drafts.size());
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    waiting[i] = sources[i].size();
-    for (const std::size_t source : sources[i]) consumers[source].push_back(i);
-    if (waiting[i] == 0) ready.push(i);
-  }
-  std::vector<std::size_t> order;
-  while (!ready.empty()) {
-    const std::size_t next = ready.top();
-    ready.pop();
-    order.push_back(next);
-    for (const std::size_t consumer : consumers[next]) {
-      if (--waiting[consumer] == 0) ready.push(consumer);
+    sort_operands(drafts[i]);
+    for (const Draft::Source& operand : drafts[i].operands) {
+      const auto source = names.find(operand.layer);
+      if (source == names.end()) {
+        std::vector<std::string> known;
+        for (const auto& [name, index] : names) known.push_back(name);
+        const auto nearest = did_you_mean(operand.layer, known);
+        fail(ErrorKind::config, drafts[i].name,
+             fmt::format("operand '{}' is no layer{}", operand.layer,
+                         nearest ? fmt::format(", did you mean '{}'?", *nearest) : ""));
+      }
+      if (operand.delay > 1) {
+        fail(ErrorKind::config, drafts[i].name,
+             fmt::format("reads '{}' with a delay of {} time steps, expected 0..1", operand.layer,
+                         operand.delay));
+      }
+      sources[i].push_back(source->second);
     }
   }
-  if (order.size() == drafts.size()) return order;
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    if (waiting[i] != 0) {
-      fail(ErrorKind::config, drafts[i].name, "waits for its own output (cyclic graph)");
-    }
-  }
-  return order;
+  return sources;
+}
+
+bool any_delay(const std::vector<Draft>& drafts) {
+  return std::any_of(drafts.begin(), drafts.end(), [](const Draft& draft) {
+    return std::any_of(draft.operands.begin(), draft.operands.end(),
+                       [](const auto& operand) { return operand.delay != 0; });
+  });
 }
 
 }  // namespace
@@ -132,59 +142,65 @@ void Network::Graph::mark_streams() {
   }
 }
 
+/// Adds the layer of a draft whose sources are `inputs`.
+void Network::Graph::add(Draft&& draft, std::span<const LayerSource> inputs) {
+  fill_channels(draft.op, inputs);
+  const LayerOutput output = output_of(draft.name, draft.op, inputs);
+  const FeatureShape& shape = output.shape;
+  if (shape.positions() > max_neurons || shape.neurons() > max_neurons) {
+    fail(ErrorKind::capacity, draft.name, fmt::format("has more than {} neurons", max_neurons));
+  }
+  by_name.emplace(draft.name, LayerId{static_cast<std::uint32_t>(layers.size())});
+  layers.push_back({std::move(draft.name), draft.op});
+  outputs.push_back(output);
+}
+
+/// Links each layer with what it reads.
+void Network::Graph::add_edge(LayerId id, const Operand& operand) {
+  boost::add_edge(operand.source.index, id.index, operand.port, topology);
+  operands[id.index].push_back(operand);
+  delays = delays || operand.delay != 0;
+}
+
+void Network::Graph::list_consumers() {
+  consumers.resize(layers.size());
+  for (std::uint32_t i = 0; i < layers.size(); ++i) {
+    for (const auto edge : boost::make_iterator_range(boost::out_edges(i, topology))) {
+      consumers[i].push_back({static_cast<std::uint32_t>(boost::target(edge, topology))});
+    }
+    std::sort(consumers[i].begin(), consumers[i].end());
+  }
+}
+
 Network Network::build(std::vector<Draft> drafts) {
   if (drafts.empty()) fail(ErrorKind::config, "", "a network needs at least one layer");
-  const auto names = index_names(drafts);
-  std::vector<std::vector<std::size_t>> sources(drafts.size());
-  for (std::size_t i = 0; i < drafts.size(); ++i) {
-    sort_operands(drafts[i]);
-    for (const Draft::Source& operand : drafts[i].operands) {
-      const auto source = names.find(operand.layer);
-      if (source == names.end()) {
-        std::vector<std::string> known;
-        for (const auto& [name, index] : names) known.push_back(name);
-        const auto nearest = did_you_mean(operand.layer, known);
-        fail(ErrorKind::config, drafts[i].name,
-             fmt::format("operand '{}' is no layer{}", operand.layer,
-                         nearest ? fmt::format(", did you mean '{}'?", *nearest) : ""));
-      }
-      sources[i].push_back(source->second);
-    }
-  }
+  const DraftSources sources = link(drafts);
+  const std::vector<std::size_t> order = topological_order(drafts, sources);
+  std::vector<std::optional<LayerOutput>> outlines;
+  if (any_delay(drafts)) outlines = outline_outputs(drafts, sources);
 
-  auto graph = std::make_shared<Graph>();
+  auto graph = std::make_shared<Graph>(drafts.size());
   std::vector<LayerId> id_of(drafts.size());
-  for (const std::size_t draft_index : topological_order(sources, drafts)) {
-    Draft& draft = drafts[draft_index];
-    const LayerId id{static_cast<std::uint32_t>(boost::add_vertex(graph->topology))};
-    id_of[draft_index] = id;
+  for (std::uint32_t i = 0; i < order.size(); ++i) id_of[order[i]] = {i};
+  for (std::uint32_t i = 0; i < order.size(); ++i) {
+    Draft& draft = drafts[order[i]];
     std::vector<LayerSource> inputs;
-    std::vector<Operand> operands;
     for (std::size_t k = 0; k < draft.operands.size(); ++k) {
-      const LayerId source = id_of[sources[draft_index][k]];
-      boost::add_edge(source.index, id.index, draft.operands[k].port, graph->topology);
-      operands.push_back({source, draft.operands[k].port});
-      inputs.push_back({graph->layers[source.index].name, graph->outputs[source.index]});
+      const Draft::Source& operand = draft.operands[k];
+      const std::size_t from = sources[order[i]][k];
+      const LayerOutput& output =
+          operand.delay != 0 ? *outlines[from] : graph->outputs[id_of[from].index];
+      if (operand.delay != 0 && output.is_current) {
+        fail(ErrorKind::shape, draft.name,
+             fmt::format("reads '{}' with a delay, which gives a current; only spikes can wait",
+                         operand.layer));
+      }
+      inputs.push_back({operand.layer, output});
+      graph->add_edge({i}, {id_of[from], operand.port, operand.delay});
     }
-    fill_channels(draft.op, inputs);
-    const LayerOutput output = output_of(draft.name, draft.op, inputs);
-    const FeatureShape& shape = output.shape;
-    if (shape.positions() > max_neurons || shape.neurons() > max_neurons) {
-      fail(ErrorKind::capacity, draft.name, fmt::format("has more than {} neurons", max_neurons));
-    }
-    graph->by_name.emplace(draft.name, id);
-    graph->layers.push_back({std::move(draft.name), draft.op});
-    graph->operands.push_back(std::move(operands));
-    graph->outputs.push_back(output);
+    graph->add(std::move(draft), inputs);
   }
-  graph->consumers.resize(graph->layers.size());
-  for (std::uint32_t i = 0; i < graph->layers.size(); ++i) {
-    for (const auto edge : boost::make_iterator_range(boost::out_edges(i, graph->topology))) {
-      graph->consumers[i].push_back(
-          {static_cast<std::uint32_t>(boost::target(edge, graph->topology))});
-    }
-    std::sort(graph->consumers[i].begin(), graph->consumers[i].end());
-  }
+  graph->list_consumers();
   graph->mark_streams();
   Network network;
   network.graph_ = std::move(graph);
@@ -210,6 +226,7 @@ std::optional<std::uint32_t> Network::max_output(LayerId id) const {
   if (output.is_current) return std::nullopt;
   return output.magnitude();
 }
+bool Network::has_delays() const { return graph_ && graph_->delays; }
 bool Network::is_binary(LayerId id) const { return graph_->outputs.at(id.index).is_binary(); }
 double Network::value_scale(LayerId id) const { return graph_->outputs.at(id.index).scale; }
 bool Network::is_stream(LayerId id) const { return graph_->streams.at(id.index); }

@@ -3,12 +3,13 @@
 namespace nj {
 namespace {
 
-/// The only consumer of `id`, when there is just one and it is a `Kind`.
+/// The only consumer of `id`, when there is just one, it is a `Kind` and reads `id` without delay.
 template <class Kind>
 std::optional<LayerId> sole_follower(const Network& network, LayerId id) {
   const auto consumers = network.consumers(id);
   if (consumers.size() != 1) return std::nullopt;
   if (!std::holds_alternative<Kind>(network.layer(consumers[0]).op)) return std::nullopt;
+  if (network.operands(consumers[0])[0].delay != 0) return std::nullopt;
   return consumers[0];
 }
 

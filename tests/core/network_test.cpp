@@ -109,7 +109,7 @@ TEST_CASE("a graph that cannot be is refused with the layer's name") {
   CHECK(refusal({input(),
                  {"a", ResidualAdd{}, {{"input"}, {"b", Port::residual}}},
                  {"b", ResidualAdd{}, {{"input"}, {"a", Port::residual}}}}) ==
-        "a: waits for its own output (cyclic graph)");
+        "a: lies on a cycle without delay: a -> b -> a");
   CHECK(refusal({{"input", Input{{4, 2, 2}, 1}, {}},
                  {"s",
                   SpikingSelfAttention{3, 0.25},
@@ -123,4 +123,115 @@ TEST_CASE("a sum of residuals that could leave sixteen bits is refused") {
   std::vector<Draft> drafts = {{"input", Input{{1, 1, 1}, 20000}, {}},
                                {"a", ResidualAdd{}, {{"input"}, {"input", Port::residual}}}};
   CHECK(refusal(drafts) == "a: its values can reach 40000, beyond 32767");
+}
+
+namespace {
+
+/// input [2, 8, 6] -> conv -> sum <- rec <- (a step late) lif <- sum; lif -> head.
+std::vector<Draft> recurrent_network() {
+  return {input(),
+          {"rec", Conv2d{0, 4, 3, 1, 1}, {{"lif", Port::input, 1}}},
+          conv("conv", "input", {2, 4, 3, 1, 1}),
+          {"sum", ResidualAdd{}, {{"conv"}, {"rec", Port::residual}}},
+          lif("lif", "sum"),
+          {"head", ClassifierHead{4, 10}, {{"lif"}}}};
+}
+
+}  // namespace
+
+TEST_CASE("an operand with a delay may come from behind") {
+  const Network network = Network::build(recurrent_network());
+  const LayerId rec = *network.find("rec");
+  const LayerId neurons = *network.find("lif");
+  CHECK(network.has_delays());
+  CHECK_FALSE(Network::build(small_network()).has_delays());
+  // Without the delayed edge rec is ready at once, in the order of the drafts.
+  CHECK(rec.index == 1);
+  CHECK(neurons.index == 4);
+  REQUIRE(network.operands(rec).size() == 1);
+  CHECK(network.operands(rec)[0].source == neurons);
+  CHECK(network.operands(rec)[0].delay == 1);
+  CHECK(network.operands(neurons)[0].delay == 0);
+  CHECK(network.consumers(neurons).size() == 2);
+  // Four channels and the map of conv, by way of sum and lif.
+  CHECK(std::get<Conv2d>(network.layer(rec).op).in_channels == 4);
+  CHECK(network.output_shape(rec) == FeatureShape{4, 8, 6});
+  CHECK(network.is_stream(rec));
+  CHECK(network.is_binary(neurons));
+}
+
+TEST_CASE("shapes on a cycle follow from what leads into it, whatever the order of the drafts") {
+  // q AND (a step late: the gate of its own tokens), then attention whose key is its own output.
+  std::vector<Draft> drafts = {
+      {"input", Input{{4, 3, 2}, 1}, {}},
+      {"and", SpikeAnd{}, {{"input"}, {"gate", Port::gate, 1}}},
+      {"sum", SpikeSum{}, {{"and"}}},
+      lif("gate", "sum"),
+      {"ssa",
+       SpikingSelfAttention{2},
+       {{"and", Port::query}, {"a", Port::key, 1}, {"and", Port::value}}},
+      lif("a", "ssa"),
+      {"both", ResidualAdd{}, {{"a", Port::input, 1}, {"b", Port::residual}}},
+      conv("c", "both", {0, 4}),
+      lif("b", "d"),
+      {"d", Conv2d{0, 4}, {{"e", Port::input, 1}}},
+      {"e", MaxPool2d{3, 1, 1}, {{"a"}}}};
+  for (int turn = 0; turn < 2; ++turn) {
+    const Network network = Network::build(drafts);
+    CHECK(network.output_shape(*network.find("gate")) == FeatureShape{4, 1, 1});
+    CHECK(network.output_shape(*network.find("a")) == FeatureShape{4, 3, 2});
+    CHECK(network.max_output(*network.find("both")) == 2U);
+    CHECK(network.output_shape(*network.find("c")) == FeatureShape{4, 3, 2});
+    for (std::uint32_t i = 0; i < network.size(); ++i) {
+      for (const Operand& operand : network.operands({i})) {
+        if (operand.delay == 0) CHECK(operand.source.index < i);
+      }
+    }
+    std::reverse(drafts.begin(), drafts.end());
+  }
+}
+
+TEST_CASE("a pool that reads neurons a step late is no part of their population") {
+  const auto pooled = [](std::uint32_t delay) {
+    return populations(Network::build({input(),
+                                       conv("conv", "input", {2, 4, 3, 1, 1}),
+                                       lif("lif", "conv"),
+                                       {"pool", MaxPool2d{}, {{"lif", Port::input, delay}}}}));
+  };
+  CHECK(pooled(0).size() == 2);
+  CHECK(pooled(1).size() == 3);
+}
+
+TEST_CASE("delays that cannot be are refused with the layer's name") {
+  std::vector<Draft> drafts = recurrent_network();
+  drafts[1].operands[0].delay = 0;
+  CHECK(refusal(drafts) == "rec: lies on a cycle without delay: rec -> sum -> lif -> rec");
+  drafts[1].operands[0].delay = 2;
+  CHECK(refusal(drafts) == "rec: reads 'lif' with a delay of 2 time steps, expected 0..1");
+  drafts = recurrent_network();
+  drafts[3].operands[0].delay = 1;
+  CHECK(refusal(drafts) ==
+        "sum: reads 'conv' with a delay, which gives a current; only spikes can wait");
+  drafts = recurrent_network();
+  std::get<Conv2d>(drafts[1].op).out_channels = 5;
+  CHECK(refusal(drafts) == "sum: operands differ in shape: 'conv' [4, 8, 6] and 'rec' [5, 8, 6]");
+  drafts = recurrent_network();
+  std::get<Conv2d>(drafts[1].op).in_channels = 3;
+  CHECK(refusal(drafts) == "rec: expects 3 channels, 'lif' sends [4, 8, 6]");
+  // Nothing leads into the cycle.
+  CHECK(refusal({input(), {"c", Conv2d{0, 4}, {{"l", Port::input, 1}}}, lif("l", "c")}) ==
+        "c: the shape or range of 'l', which it reads with a delay, depends on itself alone");
+  // A sum of its own past has no largest value.
+  CHECK(refusal({input(), {"a", ResidualAdd{}, {{"input"}, {"a", Port::residual, 1}}}}) ==
+        "a: the shape or range of 'a', which it reads with a delay, depends on itself alone");
+  CHECK(refusal({input(), lif("l", "l")}) == "l: lies on a cycle without delay: l -> l");
+  // A long cycle is not listed whole; what only waits for it is not listed at all.
+  drafts = {input(), lif("waits", "x8")};
+  for (int i = 0; i < 9; ++i) {
+    const std::string name = "x" + std::to_string(i);
+    drafts.push_back(conv(name, i == 0 ? "x8" : "x" + std::to_string(i - 1), {0, 4}));
+  }
+  CHECK(refusal(drafts) ==
+        "x0: lies on a cycle without delay: x0 -> x1 -> x2 -> x3 -> x4 -> x5 -> x6 -> x7 -> .. (9 "
+        "layers) -> x0");
 }

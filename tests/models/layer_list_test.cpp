@@ -143,7 +143,7 @@ TEST_CASE("mistakes are found at their line and column") {
         "net.yaml:4:3: layers[2]: layer 'c': two layers have this name");
   CHECK(refusal(start + "- {name: l, kind: lif, input: d}\n- {name: d, kind: conv2d, input: l, "
                         "out_channels: 2}\n") ==
-        "net.yaml:4:3: layers[2]: layer 'l': waits for its own output (cyclic graph)");
+        "net.yaml:4:3: layers[2]: layer 'l': lies on a cycle without delay: l -> d -> l");
   CHECK(refusal(start + "- {name: l, kind: lif, input: c, tau: 0.5}\n") ==
         "net.yaml:4:34: layers[2].tau: expected 1..1e+30, got 0.5");
   CHECK(refusal(start + "- {name: l, kind: lif, input: c, tau: inf}\n") ==

@@ -267,7 +267,7 @@ TEST_CASE("graphs that cannot be") {
   CHECK(refusal([](Content& c) { c.at("00001", "input") = "il"; }) ==
         "/layers/00001: layer 'c': operand 'il' is no layer, did you mean 'in'?");
   CHECK(refusal([](Content& c) { c.at("00001", "input") = "l"; }) ==
-        "/layers/00001: layer 'c': waits for its own output (cyclic graph)");
+        "/layers/00001: layer 'c': lies on a cycle without delay: c -> l -> c");
   CHECK(refusal([](Content& c) { c.at("00002", "name") = "c"; }) ==
         "/layers/00002: layer 'c': two layers have this name");
   CHECK(refusal([](Content& c) { c.at("00001", "in_channels") = std::int64_t{5}; }) ==

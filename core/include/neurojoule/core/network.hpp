@@ -27,14 +27,20 @@ struct LayerSpec {
 };
 
 /// A connection: the output of `source` is operand `port` of the layer that owns it.
+///
+/// With a delay of 1, what the layer reads in time step t is what the source sent in step t - 1,
+/// and zero in the first step of each sample. Only spikes can wait, binary or graded: the source
+/// may be any layer that sends them, the layer itself and those behind it included, so that a cycle
+/// is a recurrent network. What the operand causes is counted in the step that reads it.
 struct Operand {
   LayerId source;
   Port port = Port::input;
+  std::uint32_t delay = 0;  ///< time steps, 0 or 1
 };
 
-/// An immutable, validated layer graph.
+/// An immutable, validated layer graph; every cycle has an operand with a delay.
 ///
-/// Layers are stored in topological order, so `LayerId::index` grows along every edge.
+/// Layers are stored in topological order: `LayerId::index` grows along every edge without delay.
 class Network {
  public:
   /// A layer before validation; operands name layers.
@@ -44,14 +50,15 @@ class Network {
     struct Source {
       std::string layer;
       Port port = Port::input;
+      std::uint32_t delay = 0;
     };
     std::vector<Source> operands;
   };
 
-  /// Checks names (unique, known), ports (exactly those of the operator), cycles and shapes, fills
-  /// in channels that are 0, and sorts topologically (stable: file order among the ready).
-  /// Throws: Error(shape) for shapes and ports, Error(config) for names and cycles, key = layer
-  /// name.
+  /// Checks names (unique, known), ports (exactly those of the operator), delays, cycles and
+  /// shapes, fills in channels that are 0, and sorts topologically (stable: file order among the
+  /// ready). Throws: Error(shape) for shapes and ports, Error(config) for names, delays and cycles
+  /// without delay (listed), key = layer name.
   static Network build(std::vector<Draft> drafts);
 
   [[nodiscard]] std::span<const LayerSpec> layers() const;
@@ -64,6 +71,8 @@ class Network {
   /// Largest magnitude that one output element can take: 1 for spikes, the sum for adds; nullopt
   /// for currents (Conv2d, attention, head, sums of them), which are not spike trains.
   [[nodiscard]] std::optional<std::uint32_t> max_output(LayerId id) const;
+  /// True when an operand of any layer has a delay.
+  [[nodiscard]] bool has_delays() const;
   /// True for layers that send spikes of value 1 only.
   [[nodiscard]] bool is_binary(LayerId id) const;
   /// What an output of value 1 stands for; 1 but for scaled inputs and averages of spikes. Currents
@@ -92,7 +101,8 @@ struct Population {
 
 /// Groups the layers of a network into populations, in topological order of their leads. A Lif
 /// joins a producer that feeds nothing else, and else leads its own population (lead and lif are
-/// then the same layer); a MaxPool2d joins a Lif that feeds nothing else.
+/// then the same layer); a MaxPool2d joins a Lif that feeds nothing else, unless it reads it with a
+/// delay.
 std::vector<Population> populations(const Network& network);
 
 }  // namespace nj

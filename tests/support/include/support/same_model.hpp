@@ -72,6 +72,7 @@ inline bool same(const Network& a, const Network& b) {
     if (left.size() != right.size()) return false;
     for (std::size_t k = 0; k < left.size(); ++k) {
       if (left[k].source != right[k].source || left[k].port != right[k].port) return false;
+      if (left[k].delay != right[k].delay) return false;
     }
   }
   return true;
