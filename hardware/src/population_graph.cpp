@@ -19,6 +19,12 @@ namespace {
 
 /// Throws for what no core can run.
 void require_supported(const Network& network, const Population& population) {
+  for (const Operand& operand : network.operands(population.lead)) {
+    if (operand.delay == 0) continue;
+    refuse(network, population.lead,
+           fmt::format("reads \"{}\" with a delay; no core keeps spikes for a time step",
+                       network.layer(operand.source).name));
+  }
   const Operator& op = network.layer(population.lead).op;
   const bool drives =
       std::holds_alternative<Conv2d>(op) || std::holds_alternative<SpikingSelfAttention>(op);

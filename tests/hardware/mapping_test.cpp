@@ -194,5 +194,17 @@ TEST_CASE("mapping: synapses that drive no neurons are refused by name") {
         "b: drives no lif layer of its own, so no core can send its output");
 }
 
+TEST_CASE("mapping: operands with a delay are refused by name") {
+  const MappedNetwork s = micro_scenario();
+  const Network network = Network::build({{"input", Input{{1, 4, 4}, 1}, {}},
+                                          {"a", Conv2d{1, 2}, {{"input"}}},
+                                          {"a.lif", Lif{}, {{"a"}}},
+                                          {"b", Conv2d{2, 2}, {{"a.lif", Port::input, 1}}},
+                                          {"b.lif", Lif{}, {{"b"}}}});
+  const std::vector<LayerWidths> widths(5, s.widths[0]);
+  CHECK(testing::message_of([&] { map_network(network, populations(network), widths, s.chip); }) ==
+        "b: reads \"a.lif\" with a delay; no core keeps spikes for a time step");
+}
+
 }  // namespace
 }  // namespace nj

@@ -29,7 +29,8 @@ struct PopulationGraph {
 };
 
 /// Throws: Error(unsupported), key = layer name, when a Conv2d or attention drives no Lif, or when
-/// a head drives one, or when spikes are tapped inside a population (before its pooling).
+/// a head drives one, or when spikes are tapped inside a population (before its pooling) or read
+/// with a delay.
 PopulationGraph population_graph(const Network& network, std::span<const Population> populations);
 
 /// The map of neurons that a population is sliced by: the output of its lead, `[C, H, W]`.
