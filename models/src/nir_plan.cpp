@@ -12,7 +12,7 @@
 
 #include "neurojoule/core/error.hpp"
 
-#include "nir_cycles.hpp"
+#include "graph_components.hpp"
 #include "nir_fields.hpp"
 
 namespace nj::nir {

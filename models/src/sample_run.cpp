@@ -69,21 +69,33 @@ void SampleBuffers::give_back(std::unique_ptr<BlockBuffers> block) {
 
 SampleRun::SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers,
                      const ExecuteOptions& options)
+    : SampleRun(network, buffers, options, network.timesteps()) {}
+
+SampleRun::SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers,
+                     const ExecuteOptions& options, std::uint32_t steps)
     : net_(network),
       graph_(network.network()),
       buffers_(buffers),
       options_(options),
+      steps_(steps),
       trains_(graph_.size()),
+      delayed_(graph_.size()),
       currents_(graph_.size()),
       readers_(graph_.size(), 0) {
-  result_.activity = Activity(graph_.size(), network.timesteps());
+  result_.activity = Activity(graph_.size(), steps);
   for (std::uint32_t i = 0; i < graph_.size(); ++i) {
     readers_[i] = graph_.consumers({i}).size();
   }
 }
 
 Execution SampleRun::operator()(const GradedTensor& input) {
-  for (const Population& population : buffers_.order) run(population, input);
+  for (const Stage& stage : buffers_.order) {
+    if (stage.stepwise) {
+      RecurrentRun(*this, stage)(input);
+    } else {
+      run(stage.populations.front(), input);
+    }
+  }
   result_.activity.samples = 1;
   if (options_.keep_trace) result_.trace = std::move(trains_);
   return std::move(result_);
@@ -92,6 +104,7 @@ Execution SampleRun::operator()(const GradedTensor& input) {
 void SampleRun::run(const Population& population, const GradedTensor& input) {
   const LayerId id = population.lead;
   const Operator& op = graph_.layer(id).op;
+  delay_operands(id);
   if (std::holds_alternative<Input>(op)) {
     publish(id, input_train(input, graph_.is_binary(id)));
   } else if (std::holds_alternative<Lif>(op)) {
@@ -143,15 +156,14 @@ void SampleRun::publish(LayerId id, SpikeTrain train) {
 
 void SampleRun::run_and(LayerId id) {
   publish(id, spike_and(spikes(id, 0), spikes(id, 1)));
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  for (std::uint32_t t = 0; t < steps_; ++t) {
     counts(id, t).attention_coincidences += counts(id, t).spikes;
   }
 }
 
 void SampleRun::run_max(LayerId id, const MaxPool2d& op) {
-  const LayerId from = source(id);
-  if (trains_[from.index]) {
-    SpikeTensor out(net_.timesteps(), graph_.output_shape(id));
+  if (reads_spikes(id)) {
+    SpikeTensor out(steps_, graph_.output_shape(id));
     for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
       pool_step(op, spikes(id), t, buffers.pooled_row, out);
     });
@@ -164,10 +176,10 @@ void SampleRun::run_max(LayerId id, const MaxPool2d& op) {
 }
 
 void SampleRun::run_average(LayerId id, const AveragePool2d& op) {
-  if (trains_[source(id).index]) {
+  if (reads_spikes(id)) {
     std::vector<std::uint64_t> operations;
     publish(id, average_pool(op, train(id), graph_.output_shape(id), operations));
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       count_operations(id, t, 0, operations[t]);
     }
     return;
@@ -176,16 +188,16 @@ void SampleRun::run_average(LayerId id, const AveragePool2d& op) {
   out.shape = graph_.output_shape(id);
   average_pool(op, current(id), out);
   currents_[id.index] = std::move(out);
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  for (std::uint32_t t = 0; t < steps_; ++t) {
     counts(id, t).stream_additions = current(id).shape.neurons();
   }
 }
 
 void SampleRun::run_add(LayerId id) {
-  if (!trains_[source(id).index]) {
+  if (!reads_spikes(id)) {
     CurrentTensor sum = take_current();
     const auto saturations = add_streams(current(id, 0), current(id, 1), net_.stream(), sum);
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       counts(id, t).saturations = saturations[t];
       counts(id, t).stream_additions = sum.shape.neurons();
     }
@@ -193,11 +205,11 @@ void SampleRun::run_add(LayerId id) {
     return;
   }
   for (std::size_t k = 0; k < 2; ++k) {
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       count_operations(id, t, k, count(train(id, k), t));
     }
   }
-  GradedTensor sum(net_.timesteps(), graph_.output_shape(id));
+  GradedTensor sum(steps_, graph_.output_shape(id));
   for_each_step([&](std::uint32_t t, BlockBuffers&) { add(train(id, 0), train(id, 1), t, sum); });
   publish(id, std::move(sum));
 }
@@ -206,13 +218,13 @@ void SampleRun::run_head(LayerId id) {
   const auto& layer = net_.layer(id);
   const std::size_t classes = graph_.output_shape(id).channels;
   FeatureSums features;
-  if (trains_[source(id).index]) {
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  if (reads_spikes(id)) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       count_operations(id, t, 0, count(train(id), t) * classes);
     }
     features.words = channel_sums(train(id));
   } else {
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       counts(id, t).graded_multiplies = current(id).shape.neurons() * classes;
     }
     features = channel_sums(current(id));
@@ -243,14 +255,14 @@ void SampleRun::run_head(LayerId id) {
 // --- layers that make currents, and neurons ----------------------------------------------------
 
 SampleRun::BlockCounts SampleRun::blank_counts() const {
-  const std::vector<std::uint64_t> zeros(net_.timesteps(), 0);
+  const std::vector<std::uint64_t> zeros(steps_, 0);
   return {zeros, zeros, zeros};
 }
 
 /// Positions per block: their spikes fill whole words, and their sums fit the cache.
 std::uint64_t SampleRun::block_size(const FeatureShape& shape) const {
   const std::uint64_t least = block_unit(shape.channels);
-  const std::uint64_t fits = block_sums / (net_.timesteps() * padded(shape.channels));
+  const std::uint64_t fits = block_sums / (steps_ * padded(shape.channels));
   return std::max(least, fits / least * least);
 }
 
@@ -271,7 +283,7 @@ std::vector<SampleRun::BlockCounts> SampleRun::for_each_block(const FeatureShape
 /// Calls `body(t, buffers)` for all time steps, in parallel.
 template <class Body>
 void SampleRun::for_each_step(Body&& body) {
-  parallel_for(net_.timesteps(), 1, options_.threads, [&](std::size_t begin, std::size_t) {
+  parallel_for(steps_, 1, options_.threads, [&](std::size_t begin, std::size_t) {
     auto buffers = buffers_.take();
     body(static_cast<std::uint32_t>(begin), *buffers);
     buffers_.give_back(std::move(buffers));
@@ -282,7 +294,7 @@ void SampleRun::for_each_step(Body&& body) {
 void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks) {
   const auto& synapses = net_.layer(maker).synapses;
   const std::uint64_t row = synapses ? synapses->laid_out->geometry().group_outputs() : 0;
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  for (std::uint32_t t = 0; t < steps_; ++t) {
     for (const BlockCounts& block : blocks) {
       count_operations(maker, t, 0, block.rows[t] * row);
       counts(maker, t).overflows += block.overflows[t];
@@ -291,17 +303,17 @@ void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCou
   }
 }
 
-/// The events of a train, of one step only where all are the same; kept for the next layer, which
-/// often reads the same (query, key, value).
-const InputEvents& SampleRun::events_of(LayerId id, std::uint32_t groups) {
-  if (!events_ || listed_ != id || events_->groups() != groups) {
-    const SpikeTrain& train = *trains_[id.index];
-    if (is_constant(train)) {
-      events_.emplace(first_step(train), groups);
+/// The events that a layer reads, of one step only where all are the same; kept for the next layer,
+/// which often reads the same (query, key, value).
+const InputEvents& SampleRun::events_into(LayerId id, std::uint32_t groups) {
+  const SpikeTrain& read = train(id);
+  if (!events_ || listed_ != &read || events_->groups() != groups) {
+    if (is_constant(read)) {
+      events_.emplace(first_step(read), groups);
     } else {
-      events_.emplace(train, groups, options_.threads);
+      events_.emplace(read, groups, options_.threads);
     }
-    listed_ = id;
+    listed_ = &read;
   }
   return *events_;
 }
@@ -311,12 +323,12 @@ void SampleRun::run_convolution(const Population& population) {
   const LayerId id = population.lead;
   const FeatureShape& shape = graph_.output_shape(id);
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
-  const InputEvents& events = events_of(source(id), event_groups(weights.geometry()));
+  const InputEvents& events = events_into(id, event_groups(weights.geometry()));
   if (population.lif) {
-    trains_[population.lif->index] = SpikeTensor(net_.timesteps(), shape);
+    trains_[population.lif->index] = SpikeTensor(steps_, shape);
   } else {
     currents_[id.index] = take_current();
-    currents_[id.index]->assign(net_.timesteps(), shape, weights.is_float());
+    currents_[id.index]->assign(steps_, shape, weights.is_float());
   }
   const auto blocks = for_each_block(shape, [&](std::uint64_t begin, std::uint64_t end,
                                                 BlockBuffers& buffers, BlockCounts& counted) {
@@ -334,7 +346,9 @@ void SampleRun::run_convolution(const Population& population) {
 }
 
 /// Whether the fast integer kernel can step these neurons.
-bool SampleRun::is_fast(LayerId lif) const { return net_.layer(lif).neurons->narrow.has_value(); }
+bool SampleRun::is_fast(LayerId lif) const {
+  return running_ == nullptr && net_.layer(lif).neurons->narrow.has_value();
+}
 
 /// Whether so many inputs are not zero that making all products is faster than listing events.
 bool SampleRun::is_dense(LayerId id, const InputEvents& events) const {
@@ -352,7 +366,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
   const LayerId id = population.lead;
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
   const std::size_t step = (end - begin) * padded(graph_.output_shape(id).channels);
-  sums.resize(step * net_.timesteps());
+  sums.resize(step * steps_);
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
     if (is_dense(id, events)) {
       dense_sums(*net_.layer(id).synapses->dense, train(id), events, begin, end, buffers.dense,
@@ -363,12 +377,12 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
   } else {
     convolve(weights, events, begin, end, buffers.convolution, sums.data(), counted.rows);
   }
-  for (std::uint32_t t = events.timesteps(); t < net_.timesteps(); ++t) {
+  for (std::uint32_t t = events.timesteps(); t < steps_; ++t) {
     std::copy(sums.data(), sums.data() + step, sums.data() + t * step);
     counted.rows[t] = counted.rows[0];
   }
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
-    for (std::uint32_t t = 0; net_.layer(id).may_overflow && t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; net_.layer(id).may_overflow && t < steps_; ++t) {
       counted.overflows[t] = read_accumulators(net_.accumulator(), graph_.output_shape(id).channels,
                                                end - begin, sums.data() + t * step);
     }
@@ -378,7 +392,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
                       net_.layer(id).current_bound, counted.saturations);
   }
   if constexpr (!std::is_same_v<Sum, std::int16_t>) {
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+    for (std::uint32_t t = 0; t < steps_; ++t) {
       counted.saturations[t] += store(id, t, begin, end - begin, sums.data() + t * step);
     }
   }
@@ -386,7 +400,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
 
 void SampleRun::run_step_sums(LayerId id) {
   currents_[id.index] = take_current();
-  currents_[id.index]->assign(net_.timesteps(), graph_.output_shape(id), net_.layer(id).is_float);
+  currents_[id.index]->assign(steps_, graph_.output_shape(id), net_.layer(id).is_float);
   for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
     counts(id, t).saturations = sum_step(id, t, buffers);
   });
@@ -443,6 +457,9 @@ void SampleRun::fire_block(LayerId lif, const NeuronBlock& block, const Sum* sum
                            std::int64_t bound, std::span<std::uint64_t> saturations) {
   auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
   const Neurons& neurons = *net_.layer(lif).neurons;
+  if constexpr (!std::is_same_v<Sum, std::int16_t>) {
+    if (running_ != nullptr) return running_->at(lif, block.begin).run(sums, out, saturations);
+  }
   if constexpr (std::is_same_v<Sum, float>) {
     if (has_membrane_only(neurons.op)) return lif_block(neurons.floating, block, sums, out);
   } else if (neurons.narrow) {
@@ -458,7 +475,7 @@ void SampleRun::fire_stored(LayerId lif) {
   const FeatureShape& shape = graph_.output_shape(lif);
   const CurrentTensor& in = current(lif);
   const std::int64_t bound = net_.layer(source(lif)).current_bound;
-  trains_[lif.index] = SpikeTensor(net_.timesteps(), shape);
+  trains_[lif.index] = SpikeTensor(steps_, shape);
   const auto blocks = for_each_block(
       shape, [&](std::uint64_t begin, std::uint64_t end, BlockBuffers&, BlockCounts& counted) {
         const NeuronBlock block{begin, end, shape.positions() * in.stride()};
@@ -474,7 +491,7 @@ void SampleRun::fire_stored(LayerId lif) {
 
 void SampleRun::finish_neurons(LayerId lif) {
   SpikeTrain train = std::move(*trains_[lif.index]);
-  for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
+  for (std::uint32_t t = 0; t < steps_; ++t) {
     counts(lif, t).neuron_updates = shape_of(train).neurons();
   }
   publish(lif, std::move(train));
@@ -485,8 +502,10 @@ void SampleRun::finish_neurons(LayerId lif) {
 LayerId SampleRun::source(LayerId id, std::size_t index) const {
   return graph_.operands(id)[index].source;
 }
+bool SampleRun::reads_spikes(LayerId id) const { return graph_.max_output(source(id)).has_value(); }
 const SpikeTrain& SampleRun::train(LayerId id, std::size_t index) const {
-  return *trains_[source(id, index).index];
+  const Operand& operand = graph_.operands(id)[index];
+  return *(operand.delay != 0 ? delayed_ : trains_)[operand.source.index];
 }
 const SpikeTensor& SampleRun::spikes(LayerId id, std::size_t index) const {
   return std::get<SpikeTensor>(train(id, index));
@@ -507,6 +526,13 @@ CurrentTensor SampleRun::take_current() {
   CurrentTensor tensor = std::move(buffers_.currents.back());
   buffers_.currents.pop_back();
   return tensor;
+}
+
+void SampleRun::delay_operands(LayerId id) {
+  for (const Operand& operand : graph_.operands(id)) {
+    auto& delayed = delayed_[operand.source.index];
+    if (operand.delay != 0 && !delayed) delayed = one_step_late(*trains_[operand.source.index]);
+  }
 }
 
 /// Frees the currents that nothing reads any more.

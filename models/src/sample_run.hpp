@@ -13,6 +13,7 @@
 #include "convolution.hpp"
 #include "dense_sums.hpp"
 #include "neurons.hpp"
+#include "recurrent_run.hpp"
 #include "spike_operators.hpp"
 #include "stream_operators.hpp"
 
@@ -32,12 +33,12 @@ struct BlockBuffers {
 /// Buffers of one sample; blocks of one layer may run on several threads.
 class SampleBuffers {
  public:
-  explicit SampleBuffers(const Network& network) : order(populations(network)) {}
+  explicit SampleBuffers(const Network& network) : order(stages(network)) {}
 
   std::unique_ptr<BlockBuffers> take();
   void give_back(std::unique_ptr<BlockBuffers> block);
 
-  std::vector<Population> order;
+  std::vector<Stage> order;
   std::vector<CurrentTensor> currents;  ///< free ones
 
  private:
@@ -52,6 +53,11 @@ class SampleRun {
   Execution operator()(const GradedTensor& input);
 
  private:
+  friend class RecurrentRun;
+
+  /// Runs `steps` of the time steps.
+  SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers, const ExecuteOptions& options,
+            std::uint32_t steps);
   /// What a block counted, by time step.
   struct BlockCounts {
     std::vector<std::uint64_t> rows;
@@ -65,7 +71,7 @@ class SampleRun {
   void run_average(LayerId id, const AveragePool2d& op);
   void run_max(LayerId id, const MaxPool2d& op);
   void run_head(LayerId id);
-  const InputEvents& events_of(LayerId id, std::uint32_t groups);
+  const InputEvents& events_into(LayerId id, std::uint32_t groups);
   void run_convolution(const Population& population);
   template <class Sum>
   void convolve_block(const Population& population, const InputEvents& events, std::uint64_t begin,
@@ -86,6 +92,8 @@ class SampleRun {
   void fire_stored(LayerId lif);
   void finish_neurons(LayerId lif);
   void publish(LayerId id, SpikeTrain train);
+  /// Makes the trains that a layer reads with a delay.
+  void delay_operands(LayerId id);
   void release_operands(LayerId id);
 
   [[nodiscard]] bool is_fast(LayerId lif) const;
@@ -100,6 +108,7 @@ class SampleRun {
   void merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks);
   [[nodiscard]] CurrentTensor take_current();
   [[nodiscard]] LayerId source(LayerId id, std::size_t index = 0) const;
+  [[nodiscard]] bool reads_spikes(LayerId id) const;
   [[nodiscard]] const SpikeTrain& train(LayerId id, std::size_t index = 0) const;
   [[nodiscard]] const SpikeTensor& spikes(LayerId id, std::size_t index = 0) const;
   [[nodiscard]] const CurrentTensor& current(LayerId id, std::size_t index = 0) const;
@@ -112,10 +121,13 @@ class SampleRun {
   const Network& graph_;
   SampleBuffers& buffers_;
   ExecuteOptions options_;
+  std::uint32_t steps_;
+  RunningNeurons* running_ = nullptr;  ///< of a run that goes on where the one before ended
   SpikeTrace trains_;
+  SpikeTrace delayed_;  ///< the same a step late, where they are so read
   std::vector<std::optional<CurrentTensor>> currents_;
-  std::optional<InputEvents> events_;  ///< of layer `listed_`
-  LayerId listed_;
+  std::optional<InputEvents> events_;  ///< of the train `listed_`
+  const SpikeTrain* listed_ = nullptr;
   std::vector<std::size_t> readers_;  ///< consumers that have not run yet, by layer
   Execution result_;
 };

@@ -22,6 +22,27 @@ struct Current {
   }
 };
 
+/// What a layer reads: the output of its source, of an earlier step where there is a delay.
+struct Read {
+  const DenseTensor& source;
+  std::uint32_t delay;
+  const FeatureShape& shape;
+  [[nodiscard]] std::int64_t at(std::uint32_t t, std::uint32_t c, std::uint32_t y,
+                                std::uint32_t x) const {
+    return t < delay ? 0 : source.at(t - delay, c, y, x);
+  }
+};
+
+/// The state of one neuron.
+struct Membrane {
+  std::int64_t v = 0;
+  std::int64_t synapse = 0;
+  float float_v = 0.0F;
+  float float_synapse = 0.0F;
+  std::uint32_t rest = 0;
+};
+
+/// Runs all layers in one time step before the next.
 class Reference {
  public:
   Reference(const Model& model, const QuantizedNetwork& network, const GradedTensor& input)
@@ -30,16 +51,25 @@ class Reference {
     run_.activity.samples = 1;
     run_.outputs.resize(graph_.size());
     currents_.resize(graph_.size());
+    membranes_.resize(graph_.size());
+    for (std::uint32_t i = 0; i < graph_.size(); ++i) {
+      const FeatureShape& shape = graph_.output_shape({i});
+      membranes_[i].resize(shape.neurons());
+      if (!graph_.max_output({i})) continue;
+      run_.outputs[i] = {shape, std::vector<std::int64_t>(shape.neurons() * net_.timesteps(), 0)};
+    }
   }
 
   DenseExecution operator()() {
+    for (now_ = 0; now_ < net_.timesteps(); ++now_) {
+      for (std::uint32_t i = 0; i < graph_.size(); ++i) {
+        std::visit([&](const auto& op) { layer({i}, op); }, graph_.layer({i}).op);
+      }
+    }
     for (std::uint32_t i = 0; i < graph_.size(); ++i) {
-      const LayerId id{i};
-      std::visit([&](const auto& op) { layer(id, op); }, graph_.layer(id).op);
-      if (run_.outputs[i].values.empty()) continue;
-      const std::size_t neurons = graph_.output_shape(id).neurons();
+      const std::size_t neurons = graph_.output_shape({i}).neurons();
       for (std::size_t n = 0; n < run_.outputs[i].values.size(); ++n) {
-        StepCounts& step = counts(id, static_cast<std::uint32_t>(n / neurons));
+        StepCounts& step = counts({i}, static_cast<std::uint32_t>(n / neurons));
         const std::int64_t value = run_.outputs[i].values[n];
         step.spikes += value != 0 ? 1 : 0;
         step.spike_values += static_cast<std::uint64_t>(std::abs(value));
@@ -52,30 +82,24 @@ class Reference {
   StepCounts& counts(LayerId id, std::uint32_t t) {
     return run_.activity.layers[id.index].steps[t];
   }
-  const DenseTensor& operand(LayerId id, std::size_t k) const {
-    return run_.outputs[graph_.operands(id)[k].source.index];
+  Read operand(LayerId id, std::size_t k) const {
+    const Operand& from = graph_.operands(id)[k];
+    return {run_.outputs[from.source.index], from.delay, graph_.output_shape(from.source)};
   }
   LayerId source(LayerId id, std::size_t k) const { return graph_.operands(id)[k].source; }
-  DenseTensor blank(const FeatureShape& shape) const {
-    return {shape, std::vector<std::int64_t>(shape.neurons() * net_.timesteps(), 0)};
-  }
+  DenseTensor& output(LayerId id) { return run_.outputs[id.index]; }
   void count(LayerId id, std::uint32_t t, std::size_t k, std::uint64_t operations) {
     const bool graded = !graph_.is_binary(source(id, k));
     (graded ? counts(id, t).graded_multiplies : counts(id, t).binary_accumulates) += operations;
   }
-  template <class Visit>
-  void each(const FeatureShape& shape, std::uint32_t steps, Visit&& visit) const {
-    for (std::uint32_t t = 0; t < steps; ++t) {
-      for (std::uint32_t c = 0; c < shape.channels; ++c) {
-        for (std::uint32_t y = 0; y < shape.height; ++y) {
-          for (std::uint32_t x = 0; x < shape.width; ++x) visit(t, c, y, x);
-        }
-      }
-    }
-  }
+  /// Calls `visit(t, c, y, x)` for all neurons in the step that runs.
   template <class Visit>
   void each(const FeatureShape& shape, Visit&& visit) const {
-    each(shape, net_.timesteps(), visit);
+    for (std::uint32_t c = 0; c < shape.channels; ++c) {
+      for (std::uint32_t y = 0; y < shape.height; ++y) {
+        for (std::uint32_t x = 0; x < shape.width; ++x) visit(now_, c, y, x);
+      }
+    }
   }
   /// Calls `visit(ky, kx, iy, ix)` for the inputs inside the map that a window sees.
   template <class Visit>
@@ -93,22 +117,22 @@ class Reference {
   }
 
   void layer(LayerId id, const Input& op) {
-    DenseTensor& out = run_.outputs[id.index] = blank(op.shape);
+    DenseTensor& out = output(id);
     each(op.shape, [&](auto t, auto c, auto y, auto x) {
       out.at(t, c, y, x) = input_.step(t)[op.shape.address(c, y, x)];
     });
   }
 
   void layer(LayerId id, const Conv2d& op) {
-    const DenseTensor& in = operand(id, 0);
+    const Read in = operand(id, 0);
     const FeatureShape& shape = graph_.output_shape(id);
     const Synapses& synapses = *net_.layer(id).synapses;
     const auto value_scale = graph_.value_scale(source(id, 0));
     Current& out = make(id, shape, synapses.format.scheme == Scheme::float32);
     const std::uint32_t group_in = op.in_channels / op.groups;
     const std::uint32_t group_out = op.out_channels / op.groups;
-    std::size_t n = 0;
     each(shape, [&](auto t, auto o, auto y, auto x) {
+      const std::size_t n = out.at(t, o, y, x);
       std::uint64_t operations = 0;
       for_window(op.kernel, op.stride, op.padding, op.dilation, in.shape, y, x,
                  [&](auto ky, auto kx, auto iy, auto ix) {
@@ -126,8 +150,9 @@ class Reference {
                    }
                  });
       count(id, t, 0, operations);
-      ++n;
     });
+    out.scale.clear();
+    out.bias.clear();
     for (std::uint32_t c = 0; c < shape.channels; ++c) {
       const auto& scales = synapses.tensor.scales;
       const double scale = out.is_float ? 1.0 : scales.at(scales.size() == 1 ? 0 : c) * value_scale;
@@ -138,42 +163,41 @@ class Reference {
   }
 
   void layer(LayerId id, const SpikingSelfAttention& op) {
-    const DenseTensor& q = operand(id, 0);
-    const DenseTensor& k = operand(id, 1);
-    const DenseTensor& v = operand(id, 2);
+    const Read q = operand(id, 0);
+    const Read k = operand(id, 1);
+    const Read v = operand(id, 2);
     const FeatureShape& shape = q.shape;
     const auto size = static_cast<std::uint32_t>(shape.channels / op.heads);
     const auto tokens = static_cast<std::uint32_t>(shape.positions());
     Current& out = make(id, shape, net_.layer(id).is_float);
-    DenseTensor sums = blank(shape);
-    const auto token = [&](const DenseTensor& tensor, auto t, auto n, auto c) {
+    std::vector<std::int64_t> sums(shape.neurons(), 0);
+    const auto token = [&](const Read& tensor, auto t, auto n, auto c) {
       return tensor.at(t, c, n / shape.width, n % shape.width);
     };
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-      for (std::uint32_t h = 0; h < op.heads; ++h) {
-        for (std::uint32_t n = 0; n < tokens; ++n) {
+    const std::uint32_t t = now_;
+    for (std::uint32_t h = 0; h < op.heads; ++h) {
+      for (std::uint32_t n = 0; n < tokens; ++n) {
+        for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
+          counts(id, t).transposed_accumulates +=
+              static_cast<std::uint64_t>(token(q, t, n, c)) * size;
+        }
+        for (std::uint32_t m = 0; m < tokens; ++m) {
+          std::int64_t score = 0;
           for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
-            counts(id, t).transposed_accumulates +=
-                static_cast<std::uint64_t>(token(q, t, n, c)) * size;
+            score += token(q, t, n, c) * token(k, t, m, c);
           }
-          for (std::uint32_t m = 0; m < tokens; ++m) {
-            std::int64_t score = 0;
-            for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
-              score += token(q, t, n, c) * token(k, t, m, c);
+          counts(id, t).attention_coincidences += static_cast<std::uint64_t>(score);
+          const std::int64_t word = read_word(id, t, net_.score(), score);
+          for (std::uint32_t i = h * size; n == 0 && i < (h + 1) * size; ++i) {
+            for (std::uint32_t j = h * size; j < (h + 1) * size; ++j) {
+              counts(id, t).transposed_coincidences +=
+                  static_cast<std::uint64_t>(token(k, t, m, i) * token(v, t, m, j));
             }
-            counts(id, t).attention_coincidences += static_cast<std::uint64_t>(score);
-            const std::int64_t word = read_word(id, t, net_.score(), score);
-            for (std::uint32_t i = h * size; n == 0 && i < (h + 1) * size; ++i) {
-              for (std::uint32_t j = h * size; j < (h + 1) * size; ++j) {
-                counts(id, t).transposed_coincidences +=
-                    static_cast<std::uint64_t>(token(k, t, m, i) * token(v, t, m, j));
-              }
-            }
-            for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
-              const std::int64_t value = token(v, t, m, c);
-              counts(id, t).attention_accumulates += score * value != 0 ? 1 : 0;
-              sums.at(t, c, n / shape.width, n % shape.width) += word * value;
-            }
+          }
+          for (std::uint32_t c = h * size; c < (h + 1) * size; ++c) {
+            const std::int64_t value = token(v, t, m, c);
+            counts(id, t).attention_accumulates += score * value != 0 ? 1 : 0;
+            sums[std::size_t{c} * tokens + n] += word * value;
           }
         }
       }
@@ -183,17 +207,18 @@ class Reference {
   }
 
   void layer(LayerId id, const SpikeSum& op) {
-    const DenseTensor& in = operand(id, 0);
+    const Read in = operand(id, 0);
     const FeatureShape& shape = graph_.output_shape(id);
     Current& out = make(id, shape, net_.layer(id).is_float);
-    DenseTensor sums = blank(shape);
+    std::vector<std::int64_t> sums(shape.neurons(), 0);
     each(in.shape, [&](auto t, auto c, auto y, auto x) {
       if (in.at(t, c, y, x) == 0) return;
       count(id, t, 0, 1);
       if (op.axis == SumAxis::tokens) {
-        ++sums.at(t, c, 0, 0);
+        ++sums[c];
       } else {
-        ++sums.at(t, c / (in.shape.channels / op.heads), y, x);
+        const std::uint32_t head = c / (in.shape.channels / op.heads);
+        ++sums[(std::size_t{head} * shape.height + y) * shape.width + x];
       }
     });
     count_units(out, sums, op.scale);
@@ -201,9 +226,9 @@ class Reference {
   }
 
   void layer(LayerId id, const SpikeAnd&) {
-    const DenseTensor& in = operand(id, 0);
-    const DenseTensor& gate = operand(id, 1);
-    DenseTensor& out = run_.outputs[id.index] = blank(in.shape);
+    const Read in = operand(id, 0);
+    const Read gate = operand(id, 1);
+    DenseTensor& out = output(id);
     const bool by_channel = gate.shape == FeatureShape{in.shape.channels, 1, 1};
     each(in.shape, [&](auto t, auto c, auto y, auto x) {
       const std::int64_t open =
@@ -215,9 +240,9 @@ class Reference {
   }
 
   void layer(LayerId id, const TokenChannelMax& op) {
-    const DenseTensor& in = operand(id, 0);
+    const Read in = operand(id, 0);
     const FeatureShape& shape = in.shape;
-    DenseTensor& out = run_.outputs[id.index] = blank(shape);
+    DenseTensor& out = output(id);
     const std::int64_t size = shape.channels / op.heads;
     const auto tokens = static_cast<std::int64_t>(shape.positions());
     each(shape, [&](auto t, auto c, auto y, auto x) {
@@ -237,17 +262,19 @@ class Reference {
   }
 
   void layer(LayerId id, const Flatten&) {
-    const DenseTensor& in = operand(id, 0);
-    DenseTensor& out = run_.outputs[id.index] = blank(graph_.output_shape(id));
-    out.values = in.values;  // already [T, C, H, W]
+    const Read in = operand(id, 0);
+    DenseTensor& out = output(id);
+    std::uint32_t channel = 0;
+    each(in.shape,
+         [&](auto t, auto c, auto y, auto x) { out.at(t, channel++, 0, 0) = in.at(t, c, y, x); });
   }
 
   void layer(LayerId id, const AveragePool2d& op) {
     const FeatureShape& shape = graph_.output_shape(id);
     const std::int64_t size = std::int64_t{op.kernel.y} * op.kernel.x;
     if (graph_.max_output(id)) {
-      const DenseTensor& in = operand(id, 0);
-      DenseTensor& out = run_.outputs[id.index] = blank(shape);
+      const Read in = operand(id, 0);
+      DenseTensor& out = output(id);
       each(shape, [&](auto t, auto c, auto y, auto x) {
         for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
                    [&](auto, auto, auto iy, auto ix) {
@@ -261,8 +288,8 @@ class Reference {
     Current& out = make(id, shape, in.is_float);
     out.scale = in.scale;
     out.bias.assign(shape.channels, 0.0F);
-    std::size_t n = 0;
     each(shape, [&](auto t, auto c, auto y, auto x) {
+      const std::size_t n = out.at(t, c, y, x);
       std::int64_t sum = 0;
       for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
                  [&](auto, auto, auto iy, auto ix) {
@@ -279,17 +306,14 @@ class Reference {
         out.words[n] = static_cast<std::int64_t>(
             std::floor(static_cast<double>(sum) / static_cast<double>(size) + 0.5));
       }
-      ++n;
     });
-    for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-      counts(id, t).stream_additions = in.shape.neurons();
-    }
+    counts(id, now_).stream_additions = in.shape.neurons();
   }
 
   void layer(LayerId id, const Lif& op) {
     const Current& in = currents_[source(id, 0).index];
     const FeatureShape& shape = graph_.output_shape(id);
-    DenseTensor& out = run_.outputs[id.index] = blank(shape);
+    DenseTensor& out = output(id);
     if (in.is_float) return float_neurons(id, op, in, out);
     const FixedPointFormat& word = net_.membrane();
     const auto part = [&](std::int64_t x, double tau) {
@@ -297,71 +321,70 @@ class Reference {
       return floor_shift(x * numerator + (word.rounding == Rounding::nearest_half_up ? 32768 : 0),
                          16);
     };
-    each({shape.channels, shape.height, shape.width}, 1, [&](auto, auto c, auto y, auto x) {
+    each(shape, [&](auto t, auto c, auto y, auto x) {
       const double unit = in.scale[c] / std::exp2(word.fraction_bits);
       const auto threshold = std::min<std::int64_t>(
           static_cast<std::int64_t>(std::floor(op.v_threshold / unit + 0.5)), word.max());
       const auto offset = static_cast<std::int64_t>(std::floor(double{in.bias[c]} / unit + 0.5));
-      std::int64_t v = 0;
-      std::int64_t synapse = 0;
-      std::uint32_t rest = 0;
-      for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-        const auto saturated = [&](std::int64_t exact) {
-          if (exact <= word.max() && exact >= word.min()) return exact;
-          ++counts(id, t).saturations;
-          return exact > 0 ? word.max() : word.min();
-        };
-        ++counts(id, t).neuron_updates;
-        std::int64_t current =
-            in.words[in.at(t, c, y, x)] * (std::int64_t{1} << word.fraction_bits) + offset;
-        if (op.tau_synapse != 1.0) {
-          current = synapse = saturated(synapse - part(synapse, op.tau_synapse) + current);
-        }
-        if (rest > 0) {
-          --rest;
-          continue;
-        }
-        const std::int64_t h = saturated(op.decay_input ? v + part(current - v, op.tau)
-                                                        : v - part(v, op.tau) + current);
-        const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
-        out.at(t, c, y, x) = fires ? 1 : 0;
-        v = !fires ? h : op.reset == Reset::to_zero ? 0 : h - threshold;
-        if (fires) rest = op.refractory;
+      const auto saturated = [&](std::int64_t exact) {
+        if (exact <= word.max() && exact >= word.min()) return exact;
+        ++counts(id, t).saturations;
+        return exact > 0 ? word.max() : word.min();
+      };
+      Membrane& m = membrane(id, c, y, x);
+      ++counts(id, t).neuron_updates;
+      std::int64_t current =
+          in.words[in.at(t, c, y, x)] * (std::int64_t{1} << word.fraction_bits) + offset;
+      if (op.tau_synapse != 1.0) {
+        current = m.synapse = saturated(m.synapse - part(m.synapse, op.tau_synapse) + current);
       }
+      if (m.rest > 0) {
+        --m.rest;
+        return;
+      }
+      const std::int64_t h = saturated(op.decay_input ? m.v + part(current - m.v, op.tau)
+                                                      : m.v - part(m.v, op.tau) + current);
+      const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
+      out.at(t, c, y, x) = fires ? 1 : 0;
+      m.v = !fires ? h : op.reset == Reset::to_zero ? 0 : h - threshold;
+      if (fires) m.rest = op.refractory;
     });
   }
 
   void float_neurons(LayerId id, const Lif& op, const Current& in, DenseTensor& out) {
     const auto tau = static_cast<float>(op.tau);
     const auto threshold = static_cast<float>(op.v_threshold);
-    each(out.shape, 1, [&](auto, auto c, auto y, auto x) {
-      float v = 0.0F;
-      float synapse = 0.0F;
-      std::uint32_t rest = 0;
-      for (std::uint32_t t = 0; t < net_.timesteps(); ++t) {
-        ++counts(id, t).neuron_updates;
-        float current = in.floats[in.at(t, c, y, x)];
-        if (op.tau_synapse != 1.0) {
-          current = synapse = synapse - synapse / static_cast<float>(op.tau_synapse) + current;
-        }
-        if (rest > 0) {
-          --rest;
-          continue;
-        }
-        const float h = op.decay_input ? v + (current - v) / tau : v - v / tau + current;
-        const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
-        out.at(t, c, y, x) = fires ? 1 : 0;
-        v = !fires ? h : op.reset == Reset::to_zero ? 0.0F : h - threshold;
-        if (fires) rest = op.refractory;
+    each(out.shape, [&](auto t, auto c, auto y, auto x) {
+      Membrane& m = membrane(id, c, y, x);
+      ++counts(id, t).neuron_updates;
+      float current = in.floats[in.at(t, c, y, x)];
+      if (op.tau_synapse != 1.0) {
+        current = m.float_synapse =
+            m.float_synapse - m.float_synapse / static_cast<float>(op.tau_synapse) + current;
       }
+      if (m.rest > 0) {
+        --m.rest;
+        return;
+      }
+      const float v = m.float_v;
+      const float h = op.decay_input ? v + (current - v) / tau : v - v / tau + current;
+      const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
+      out.at(t, c, y, x) = fires ? 1 : 0;
+      m.float_v = !fires ? h : op.reset == Reset::to_zero ? 0.0F : h - threshold;
+      if (fires) m.rest = op.refractory;
     });
+  }
+
+  Membrane& membrane(LayerId id, std::uint32_t c, std::uint32_t y, std::uint32_t x) {
+    const FeatureShape& shape = graph_.output_shape(id);
+    return membranes_[id.index][(std::size_t{c} * shape.height + y) * shape.width + x];
   }
 
   void layer(LayerId id, const MaxPool2d& op) {
     const FeatureShape& shape = graph_.output_shape(id);
     if (graph_.max_output(id)) {
-      const DenseTensor& in = operand(id, 0);
-      DenseTensor& out = run_.outputs[id.index] = blank(shape);
+      const Read in = operand(id, 0);
+      DenseTensor& out = output(id);
       each(shape, [&](auto t, auto c, auto y, auto x) {
         for_window(op.kernel, op.stride, op.padding, 1, in.shape, y, x,
                    [&](auto, auto, auto iy, auto ix) {
@@ -374,8 +397,8 @@ class Reference {
     Current& out = make(id, shape, in.is_float);
     out.scale = in.scale;
     out.bias = in.bias;
-    std::size_t n = 0;
     each(shape, [&](auto t, auto c, auto y, auto x) {
+      const std::size_t n = out.at(t, c, y, x);
       bool first = true;
       for_window(
           op.kernel, op.stride, op.padding, 1, in.shape, y, x, [&](auto, auto, auto iy, auto ix) {
@@ -387,13 +410,12 @@ class Reference {
             }
             first = false;
           });
-      ++n;
     });
   }
 
   void layer(LayerId id, const ResidualAdd&) {
     if (!graph_.max_output(id)) return add_streams(id);
-    DenseTensor& out = run_.outputs[id.index] = blank(graph_.output_shape(id));
+    DenseTensor& out = output(id);
     for (std::size_t k = 0; k < 2; ++k) {
       each(out.shape, [&](auto t, auto c, auto y, auto x) {
         const std::int64_t value = operand(id, k).at(t, c, y, x);
@@ -409,51 +431,55 @@ class Reference {
     Current& out = make(id, a.shape, a.is_float);
     out.scale = a.scale;
     out.bias.assign(a.shape.channels, 0.0F);
-    std::size_t n = 0;
-    each(a.shape, [&](auto t, auto, auto, auto) {
+    each(a.shape, [&](auto t, auto c, auto y, auto x) {
+      const std::size_t n = out.at(t, c, y, x);
       ++counts(id, t).stream_additions;
       if (out.is_float) {
         out.floats[n] = a.floats[n] + b.floats[n];
       } else {
         out.words[n] = stream_word(id, t, a.words[n] + b.words[n]);
       }
-      ++n;
     });
   }
 
   void layer(LayerId id, const ClassifierHead& op) {
     const bool stream = !graph_.max_output(source(id, 0));
     const FeatureShape& shape = graph_.output_shape(source(id, 0));
-    const double summands = static_cast<double>(shape.positions()) * net_.timesteps();
-    std::vector<std::int64_t> features(op.in_channels, 0);
-    std::vector<double> values(op.in_channels, 0.0);
+    features_.resize(op.in_channels, 0);
+    values_.resize(op.in_channels, 0.0);
     each(shape, [&](auto t, auto c, auto y, auto x) {
       if (!stream) {
         const std::int64_t value = operand(id, 0).at(t, c, y, x);
-        features[c] += value;
+        features_[c] += value;
+        values_[c] = static_cast<double>(features_[c]);
         if (value != 0) count(id, t, 0, op.classes);
         return;
       }
       const Current& in = currents_[source(id, 0).index];
       counts(id, t).graded_multiplies += op.classes;
       if (in.is_float) {
-        values[c] += double{in.floats[in.at(t, c, y, x)]};
+        values_[c] += double{in.floats[in.at(t, c, y, x)]};
       } else {
-        features[c] += in.words[in.at(t, c, y, x)];
+        features_[c] += in.words[in.at(t, c, y, x)];
       }
     });
+    if (now_ + 1 == net_.timesteps()) classify(id, op, stream);
+  }
+
+  void classify(LayerId id, const ClassifierHead& op, bool stream) {
+    const double summands =
+        static_cast<double>(graph_.output_shape(source(id, 0)).positions()) * net_.timesteps();
     const LayerWeights& weights = *model_.weights[id.index];
     const Synapses& synapses = *net_.layer(id).synapses;
     const bool is_float = synapses.format.scheme == Scheme::float32;
     const double value = !stream    ? graph_.value_scale(source(id, 0))
                          : is_float ? 1.0
                                     : std::exp2(-net_.stream().fraction_bits);
-    if (!stream) values.assign(features.begin(), features.end());
     for (std::uint32_t o = 0; o < op.classes; ++o) {
       if (is_float) {
         double sum = 0.0;
         for (std::uint32_t c = 0; c < op.in_channels; ++c) {
-          sum += double{weights.weight[o * op.in_channels + c]} * values[c];
+          sum += double{weights.weight[o * op.in_channels + c]} * values_[c];
         }
         run_.logits.push_back(sum * (value / summands) + double{weights.bias[o]});
         continue;
@@ -461,7 +487,7 @@ class Reference {
       const double unit = synapses.tensor.scales.at(0) * value / summands;
       auto sum = static_cast<std::int64_t>(std::floor(double{weights.bias[o]} / unit + 0.5));
       for (std::uint32_t c = 0; c < op.in_channels; ++c) {
-        sum += synapses.tensor.integers[o * op.in_channels + c] * features[c];
+        sum += synapses.tensor.integers[o * op.in_channels + c] * features_[c];
       }
       run_.logits.push_back(static_cast<double>(sum) * unit);
     }
@@ -474,18 +500,19 @@ class Reference {
     current.shape = shape;
     current.is_float = is_float;
     const std::size_t size = shape.neurons() * net_.timesteps();
-    current.words.assign(is_float ? 0 : size, 0);
-    current.floats.assign(is_float ? size : 0, 0.0F);
+    current.words.resize(is_float ? 0 : size, 0);
+    current.floats.resize(is_float ? size : 0, 0.0F);
     return current;
   }
-  /// Counts in units of `scale`.
-  void count_units(Current& out, const DenseTensor& sums, double scale) {
-    if (out.is_float) {
-      for (std::size_t n = 0; n < sums.values.size(); ++n) {
-        out.floats[n] = static_cast<float>(sums.values[n]) * static_cast<float>(scale);
+  /// Counts of the step that runs, in units of `scale`.
+  void count_units(Current& out, const std::vector<std::int64_t>& sums, double scale) {
+    for (std::size_t n = 0; n < sums.size(); ++n) {
+      if (out.is_float) {
+        out.floats[out.at(now_, 0, 0, 0) + n] =
+            static_cast<float>(sums[n]) * static_cast<float>(scale);
+      } else {
+        out.words[out.at(now_, 0, 0, 0) + n] = sums[n];
       }
-    } else {
-      out.words = sums.values;
     }
     out.scale.assign(out.shape.channels, scale);
     out.bias.assign(out.shape.channels, 0.0F);
@@ -493,17 +520,15 @@ class Reference {
   /// Adds float32 biases; turns the accumulators of a stream into its words.
   void finish(LayerId id) {
     Current& out = currents_[id.index];
-    const std::size_t positions = out.shape.positions();
-    if (out.is_float) {
-      for (std::size_t n = 0; n < out.floats.size(); ++n) {
-        out.floats[n] += out.bias[n / positions % out.shape.channels];
+    each(out.shape, [&](auto t, auto c, auto y, auto x) {
+      const std::size_t n = out.at(t, c, y, x);
+      if (out.is_float) {
+        out.floats[n] += out.bias[c];
+      } else {
+        out.words[n] = read_word(id, t, net_.accumulator(), out.words[n]);
       }
-      return;
-    }
-    for (std::size_t n = 0; n < out.words.size(); ++n) {
-      const auto t = static_cast<std::uint32_t>(n / positions / out.shape.channels);
-      out.words[n] = read_word(id, t, net_.accumulator(), out.words[n]);
-    }
+    });
+    if (out.is_float) return;
     if (!graph_.is_stream(id)) return;
     const int fraction = net_.stream().fraction_bits;
     int shift = 62;
@@ -512,16 +537,15 @@ class Reference {
     };
     const double largest = *std::max_element(out.scale.begin(), out.scale.end());
     while (multiplier(largest) >= std::exp2(31)) --shift;
-    for (std::size_t n = 0; n < out.words.size(); ++n) {
-      const std::size_t c = n / positions % out.shape.channels;
-      const auto t = static_cast<std::uint32_t>(n / positions / out.shape.channels);
+    each(out.shape, [&](auto t, auto c, auto y, auto x) {
+      const std::size_t n = out.at(t, c, y, x);
       const std::int64_t product =
           out.words[n] * static_cast<std::int64_t>(multiplier(out.scale[c]));
       const auto bias =
           static_cast<std::int64_t>(std::floor(double{out.bias[c]} * std::exp2(fraction) + 0.5));
       out.words[n] =
           stream_word(id, t, floor_shift(product + (std::int64_t{1} << (shift - 1)), shift) + bias);
-    }
+    });
     out.scale.assign(out.scale.size(), std::exp2(-fraction));
     out.bias.assign(out.bias.size(), 0.0F);
   }
@@ -551,6 +575,10 @@ class Reference {
   const Network& graph_;
   DenseExecution run_;
   std::vector<Current> currents_;
+  std::vector<std::vector<Membrane>> membranes_;  ///< by LayerId
+  std::vector<std::int64_t> features_;            ///< of the head, summed so far
+  std::vector<double> values_;
+  std::uint32_t now_ = 0;  ///< the step that runs
 };
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include "nir_cycles.hpp"
+#include "graph_components.hpp"
 
 #include <algorithm>
 #include <limits>
 
-namespace nj::nir {
+namespace nj {
 namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
@@ -70,4 +70,4 @@ std::vector<std::size_t> strong_components(const Edges& edges) {
   return component;
 }
 
-}  // namespace nj::nir
+}  // namespace nj

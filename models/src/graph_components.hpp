@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace nj::nir {
+namespace nj {
 
 /// The targets of each node of a graph.
 using Edges = std::vector<std::vector<std::size_t>>;
@@ -14,4 +14,4 @@ Edges reversed(const Edges& edges);
 /// their components are equal.
 std::vector<std::size_t> strong_components(const Edges& edges);
 
-}  // namespace nj::nir
+}  // namespace nj
