@@ -206,6 +206,46 @@ class Rule {
   std::span<const LayerSource> sources_;
 };
 
+constexpr FeatureShape no_shape{0, 0, 0};
+
+bool has_shape(const OutlinedSource& source) {
+  return source.output && source.output->shape.neurons() != 0;
+}
+
+std::optional<LayerOutput> first_shaped(std::span<const OutlinedSource> sources) {
+  const auto found = std::find_if(sources.begin(), sources.end(), has_shape);
+  return found == sources.end() ? std::nullopt : found->output;
+}
+
+/// What an operator gives whatever it reads, but for the shape; nullopt where that depends on it.
+std::optional<LayerOutput> fixed_output(const Operator& op) {
+  if (std::holds_alternative<Lif>(op) || std::holds_alternative<SpikeAnd>(op) ||
+      std::holds_alternative<TokenChannelMax>(op)) {
+    return binary(no_shape);
+  }
+  if (has_weights(op) || std::holds_alternative<SpikeSum>(op) ||
+      std::holds_alternative<SpikingSelfAttention>(op)) {
+    return current(no_shape);
+  }
+  return std::nullopt;
+}
+
+/// The operands whose shape is that of the output, of an operator with a fixed output.
+std::span<const OutlinedSource> same_shape_operands(const Operator& op,
+                                                    std::span<const OutlinedSource> sources) {
+  if (has_weights(op) || std::holds_alternative<SpikeSum>(op)) return {};
+  return std::holds_alternative<SpikingSelfAttention>(op) ? sources : sources.first(1);
+}
+
+/// A map that the windows of an operator fit.
+FeatureShape least_map(const Operator& op) {
+  if (const auto* pool = std::get_if<MaxPool2d>(&op)) return {1, pool->kernel.y, pool->kernel.x};
+  if (const auto* pool = std::get_if<AveragePool2d>(&op)) {
+    return {1, pool->kernel.y, pool->kernel.x};
+  }
+  return {1, 1, 1};
+}
+
 }  // namespace
 
 std::vector<Port> operand_ports(const Operator& op) {
@@ -233,29 +273,24 @@ LayerOutput output_of(const std::string& name, const Operator& op,
 
 std::optional<LayerOutput> outline_of(const std::string& name, Operator op,
                                       std::span<const OutlinedSource> sources) {
-  const auto has_shape = [](const OutlinedSource& source) {
-    return source.output && source.output->shape.neurons() != 0;
-  };
-  const auto shaped = std::find_if(sources.begin(), sources.end(), has_shape);
-  if (std::holds_alternative<Lif>(op)) {
-    return binary(shaped == sources.end() ? FeatureShape{0, 0, 0} : shaped->output->shape);
+  if (const auto fixed = fixed_output(op)) {
+    const auto shaped = first_shaped(same_shape_operands(op, sources));
+    if (shaped) return LayerOutput{shaped->shape, fixed->is_current};
+    const bool all = std::all_of(sources.begin(), sources.end(), has_shape);
+    const bool follows = has_weights(op) || std::holds_alternative<SpikeSum>(op);
+    if (!all || !follows) return fixed;
   }
-  if (!sources.empty() && shaped == sources.end()) return std::nullopt;
-  if (std::holds_alternative<SpikeAnd>(op)) {
-    if (!has_shape(sources[0])) return std::nullopt;
-    return binary(sources[0].output->shape);
-  }
-  if (std::holds_alternative<SpikingSelfAttention>(op)) return current(shaped->output->shape);
-  const bool adds = std::holds_alternative<ResidualAdd>(op);
-  if (adds && shaped->output->is_current) return current(shaped->output->shape);
+  const auto shaped = first_shaped(sources);
   std::vector<LayerSource> known;
   for (const OutlinedSource& source : sources) {
     if (!source.output) return std::nullopt;
     known.push_back({source.name, *source.output});
-    if (!has_shape(source)) known.back().output.shape = shaped->output->shape;
+    if (!has_shape(source)) known.back().output.shape = shaped ? shaped->shape : least_map(op);
   }
   fill_channels(op, known);
-  return output_of(name, op, known);
+  LayerOutput output = output_of(name, op, known);
+  if (!shaped && !sources.empty()) output.shape = no_shape;
+  return output;
 }
 
 }  // namespace nj
