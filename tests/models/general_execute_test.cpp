@@ -14,12 +14,14 @@
 #include "dense_reference.hpp"
 #include "random_graph.hpp"
 #include "random_model.hpp"
+#include "random_recurrent_graph.hpp"
 
 namespace {
 
 using namespace nj;
 using nj::test::Random;
 using nj::test::RandomGraph;
+using nj::test::RandomRecurrentGraph;
 
 QuantizationSpec random_spec(Random& random) {
   QuantizationSpec spec;
@@ -48,15 +50,23 @@ QuantizationSpec random_spec(Random& random) {
   return spec;
 }
 
-TEST_CASE("every operator and option: executor and dense reference agree on 400 random graphs") {
+/// What the networks of a test were and did.
+struct Seen {
   std::set<std::string> kinds;
-  StepCounts seen;
+  StepCounts counts;
   std::uint32_t compared = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+};
+
+/// Runs random networks in the executor, at 1 and 3 threads, and in the dense reference.
+Seen compare(std::uint64_t count, bool recurrent) {
+  Seen seen;
+  for (std::uint64_t seed = 0; seed < count; ++seed) {
     CAPTURE(seed);
     Random random(seed, 4);
-    const Network network = RandomGraph(seed).build();
-    const std::uint32_t timesteps = random.integer(1, 5);
+    const Network network =
+        recurrent ? RandomRecurrentGraph(seed).build() : RandomGraph(seed).build();
+    CHECK(network.has_delays() == recurrent);
+    const std::uint32_t timesteps = random.integer(1, recurrent ? 8 : 5);
     const Model model = nj::test::random_model(network, timesteps, seed, 2.0F);
     std::optional<QuantizedNetwork> quantized;
     try {
@@ -86,18 +96,36 @@ TEST_CASE("every operator and option: executor and dense reference agree on 400 
         if (train) CHECK(nj::test::equal(reference.outputs[i], *train));
       }
     }
-    for (const LayerSpec& layer : network.layers()) kinds.insert(std::string(kind_name(layer.op)));
-    seen += reference.activity.total();
-    ++compared;
+    for (const LayerSpec& layer : network.layers()) {
+      seen.kinds.insert(std::string(kind_name(layer.op)));
+    }
+    seen.counts += reference.activity.total();
+    ++seen.compared;
   }
-  MESSAGE("networks compared: " << compared);
-  CHECK(compared >= 250);  // the rest have formats that do not fit each other
-  CHECK(kinds.size() == 12);
-  CHECK(seen.spikes > 10000);
-  CHECK(seen.stream_additions > 10000);
-  CHECK(seen.saturations > 100);
-  CHECK(seen.overflows > 100);
-  CHECK(seen.attention_coincidences > 1000);
+  MESSAGE("networks compared: " << seen.compared);
+  return seen;
+}
+
+TEST_CASE("every operator and option: executor and dense reference agree on 400 random graphs") {
+  const Seen seen = compare(400, false);
+  CHECK(seen.compared >= 250);  // the rest have formats that do not fit each other
+  CHECK(seen.kinds.size() == 12);
+  CHECK(seen.counts.spikes > 10000);
+  CHECK(seen.counts.stream_additions > 10000);
+  CHECK(seen.counts.saturations > 100);
+  CHECK(seen.counts.overflows > 100);
+  CHECK(seen.counts.attention_coincidences > 1000);
+}
+
+TEST_CASE("cycles: executor and dense reference agree on 300 random recurrent graphs") {
+  const Seen seen = compare(300, true);
+  CHECK(seen.compared >= 200);
+  CHECK(seen.kinds.size() == 13);  // attention too
+  CHECK(seen.counts.spikes > 10000);
+  CHECK(seen.counts.stream_additions > 10000);
+  CHECK(seen.counts.saturations > 100);
+  CHECK(seen.counts.overflows > 100);
+  CHECK(seen.counts.attention_accumulates > 1000);
 }
 
 }  // namespace

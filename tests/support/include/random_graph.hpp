@@ -30,6 +30,11 @@ class RandomGraph {
 
   Network build() {
     for (std::uint32_t i = random_.integer(1, 4); i > 0; --i) stage();
+    return finish();
+  }
+
+ protected:
+  Network finish() {
     if (random_.integer(0, 2) == 0) flatten();
     const bool stream = random_.integer(0, 3) == 0;
     const std::string last = stream ? membrane_sum() : now_;
@@ -37,7 +42,6 @@ class RandomGraph {
     return Network::build(std::move(drafts_));
   }
 
- private:
   using Sources = std::vector<Network::Draft::Source>;
 
   std::string add(std::string name, Operator op, Sources sources) {
