@@ -45,6 +45,14 @@ constexpr Field time_constant(std::string_view name) {
 }
 constexpr Field word(std::string_view name) { return {.name = name}; }
 
+/// How late an operand is read: `input_delay_steps`, in time steps.
+constexpr Field delay_steps(Port port) {
+  constexpr std::array<std::string_view, 6> names = {"input_delay_steps",    "query_delay_steps",
+                                                     "key_delay_steps",      "value_delay_steps",
+                                                     "residual_delay_steps", "gate_delay_steps"};
+  return {names.at(static_cast<std::size_t>(port)), false, 0.0, 1.0};
+}
+
 /// The words of a choice, by value.
 constexpr std::array<std::string_view, 2> words_of(bool) { return {"false", "true"}; }
 constexpr std::array<std::string_view, 2> words_of(Reset) { return {"to_zero", "by_subtraction"}; }

@@ -67,6 +67,8 @@ Network::Draft read_layer(Source& source) {
   draft.op = all_operators()[*source.word(Field{"kind", true}, kind_words())];
   for (const Port port : operand_ports(draft.op)) {
     draft.operands.push_back({source.text(to_string(port)), port});
+    const auto delay = source.integers(delay_steps(port), 1, 1);
+    if (!delay.empty()) draft.operands.back().delay = static_cast<std::uint32_t>(delay[0]);
   }
   std::visit([&](auto& op) { visit_fields(op, Reader<Source>{source}); }, draft.op);
   return draft;
@@ -110,7 +112,7 @@ struct Writer {
   }
 };
 
-/// Writes one layer, every parameter included.
+/// Writes one layer, every parameter included; of delays those that are.
 template <class Sink>
 void write_layer(const Network& network, LayerId id, Sink& sink) {
   const LayerSpec& layer = network.layer(id);
@@ -119,6 +121,7 @@ void write_layer(const Network& network, LayerId id, Sink& sink) {
   sink.word("kind", kind_word(layer.op));
   for (const Operand& operand : network.operands(id)) {
     sink.text(to_string(operand.port), network.layer(operand.source).name);
+    if (operand.delay != 0) sink.integers(delay_steps(operand.port).name, {operand.delay});
   }
   const Writer<Sink> writer{sink, layer.name};
   std::visit([&](const auto& op) { visit_fields(op, writer); }, layer.op);

@@ -19,6 +19,7 @@
 #include "layer_fields.hpp"
 #include "random_graph.hpp"
 #include "random_model.hpp"
+#include "random_recurrent_graph.hpp"
 #include "support/same_model.hpp"
 #include "support/thrown.hpp"
 
@@ -28,6 +29,7 @@ using namespace nj;
 using nj::test::every_operator;
 using nj::test::random_model;
 using nj::test::RandomGraph;
+using nj::test::RandomRecurrentGraph;
 using nj::test::same;
 using nj::testing::message_of;
 using nj::testing::TemporaryFolder;
@@ -94,6 +96,56 @@ TEST_CASE("400 random graphs come back from their text") {
     const Network network = RandomGraph(seed).build();
     REQUIRE(same(network, read(to_yaml(network))));
   }
+}
+
+TEST_CASE("200 random recurrent graphs come back from their text") {
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    const Network network = RandomRecurrentGraph(seed).build();
+    REQUIRE(network.has_delays());
+    REQUIRE(same(network, read(to_yaml(network))));
+  }
+}
+
+TEST_CASE("a delay is written beside its operand, and read there") {
+  const Network network =
+      read(start +
+           "- {name: s, kind: add, input: c, residual: r}\n"
+           "- {name: r, kind: conv2d, input: l, input_delay_steps: 1, out_channels: 4}\n"
+           "- {name: l, kind: lif, input: s, input_delay_steps: 0}\n"
+           "- {name: both, kind: add, input: l, residual: l, residual_delay_steps: 1}\n");
+  CHECK(network.operands(*network.find("r"))[0].delay == 1);
+  CHECK(network.operands(*network.find("l"))[0].delay == 0);
+  CHECK(network.operands(*network.find("both"))[0].delay == 0);
+  CHECK(network.operands(*network.find("both"))[1].delay == 1);
+  const std::string text = to_yaml(network);
+  CHECK(text.find("input: \"l\", residual: \"l\", residual_delay_steps: 1}") != std::string::npos);
+  CHECK(text.find("delay_steps: 0") == std::string::npos);
+}
+
+TEST_CASE("delays that cannot be are found at their line and column") {
+  const auto recurrent = [](const std::string& rec, const std::string& lif = "") {
+    return refusal(start + "- {name: s, kind: add, input: c, residual: r}\n" +
+                   "- {name: r, kind: conv2d, input: l, out_channels: 4" + rec + "}\n" +
+                   "- {name: l, kind: lif, input: s" + lif + "}\n");
+  };
+  CHECK(recurrent("") ==
+        "net.yaml:4:3: layers[2]: layer 's': lies on a cycle without delay: s -> l -> r -> s");
+  CHECK(recurrent(", input_delay_steps: 2") ==
+        "net.yaml:5:54: layers[3].input_delay_steps: expected 0..1, got 2");
+  CHECK(refusal(start + "- {name: l, kind: lif, input: c, input_delay: 0}\n") ==
+        "net.yaml:4:34: layers[2].input_delay: unknown key, expected one of decay_input, firing, "
+        "input, input_delay_steps, kind, name, refractory, reset, tau, tau_synapse, v_threshold");
+  CHECK(
+      refusal(start + "- {name: l, kind: lif, input: c, gate_delay_steps: 0}\n") ==
+      "net.yaml:4:34: layers[2].gate_delay_steps: unknown key, did you mean 'input_delay_steps'?");
+  CHECK(recurrent(", input_delay_steps: 1", ", input_delay_steps: 1") ==
+        "net.yaml:6:3: layers[4]: layer 'l': reads 's' with a delay, which gives a current; only "
+        "spikes can wait");
+  CHECK(
+      refusal(start + "- {name: a, kind: and, input: a, gate: in, input_delay_steps: 1}\n") ==
+      "net.yaml:4:3: layers[2]: layer 'a': the shape or range of 'a', which it reads with a delay, "
+      "depends on itself alone");
 }
 
 TEST_CASE("every operator, infinite tau and odd names come back from their text") {

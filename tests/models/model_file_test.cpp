@@ -22,6 +22,7 @@
 
 #include "random_graph.hpp"
 #include "random_model.hpp"
+#include "random_recurrent_graph.hpp"
 #include "support/same_model.hpp"
 #include "support/thrown.hpp"
 
@@ -31,6 +32,7 @@ using namespace nj;
 using nj::test::every_operator;
 using nj::test::random_model;
 using nj::test::RandomGraph;
+using nj::test::RandomRecurrentGraph;
 using nj::test::same;
 using nj::testing::message_of;
 using nj::testing::TemporaryFolder;
@@ -135,6 +137,19 @@ TEST_CASE("200 random graphs come back the same, and do the same") {
     const Execution second = run(again, seed);
     CHECK(first.activity == second.activity);
     CHECK(first.logits == second.logits);
+  }
+}
+
+TEST_CASE("100 random recurrent graphs come back the same, and do the same") {
+  const TemporaryFolder folder;
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    CAPTURE(seed);
+    const Model model = random_model(RandomRecurrentGraph(seed).build(), 4, seed, 2.0F);
+    write_model_file(model, folder / "m.h5");
+    const Model again = read_model_file(folder / "m.h5");
+    REQUIRE(same(model, again));
+    if (seed % 4 != 0) continue;
+    CHECK(run(model, seed).activity == run(again, seed).activity);
   }
 }
 
@@ -268,6 +283,15 @@ TEST_CASE("graphs that cannot be") {
         "/layers/00001: layer 'c': operand 'il' is no layer, did you mean 'in'?");
   CHECK(refusal([](Content& c) { c.at("00001", "input") = "l"; }) ==
         "/layers/00001: layer 'c': lies on a cycle without delay: c -> l -> c");
+  const auto late = [](const char* layer, std::int64_t steps) {
+    return refusal([&](Content& c) { c.at(layer, "input_delay_steps") = steps; });
+  };
+  CHECK(late("00001", 2) == "/layers/00001@input_delay_steps: expected 0..1, got 2");
+  CHECK(late("00001", -1) == "/layers/00001@input_delay_steps: expected 0..1, got -1");
+  CHECK(late("00000", 1) == "/layers/00000@input_delay_steps: unknown attribute");
+  CHECK(late("00002", 1) ==
+        "/layers/00002: layer 'l': reads 'c' with a delay, which gives a current; only spikes can "
+        "wait");
   CHECK(refusal([](Content& c) { c.at("00002", "name") = "c"; }) ==
         "/layers/00002: layer 'c': two layers have this name");
   CHECK(refusal([](Content& c) { c.at("00001", "in_channels") = std::int64_t{5}; }) ==
