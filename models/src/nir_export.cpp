@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -28,10 +30,44 @@ NirArray float_array(std::vector<std::uint64_t> shape, const std::vector<float>&
   return {std::move(shape), {values.begin(), values.end()}, NirElement::float32};
 }
 
+/// Which layers give vectors: single positions that come from a vector, or are flattened. A layer
+/// gives what any of its operands is, and on a cycle not all of them are known at once.
+std::vector<bool> find_vectors(const Network& network) {
+  std::vector<std::optional<bool>> is_vector(network.size());
+  std::deque<LayerId> queue;
+  for (std::uint32_t i = 0; i < network.size(); ++i) queue.push_back({i});
+  while (!queue.empty()) {
+    const LayerId id = queue.front();
+    queue.pop_front();
+    const Operator& op = network.layer(id).op;
+    std::optional<bool>& result = is_vector[id.index];
+    if (result) continue;
+    if (std::holds_alternative<Input>(op)) {
+      result = network.output_shape(id).positions() == 1;
+    } else if (std::holds_alternative<Flatten>(op) || std::holds_alternative<ClassifierHead>(op)) {
+      result = true;
+    } else {
+      for (const Operand& operand : network.operands(id)) {
+        if (is_vector[operand.source.index]) result = is_vector[operand.source.index];
+      }
+    }
+    if (!result) continue;
+    const auto readers = network.consumers(id);
+    queue.insert(queue.end(), readers.begin(), readers.end());
+  }
+  std::vector<bool> vectors;
+  for (const auto& known : is_vector) vectors.push_back(known.value_or(false));
+  return vectors;
+}
+
 class NirExporter {
  public:
   NirExporter(const Model& model, const NirExportOptions& options)
-      : model_(model), network_(model.network), dt_(options.dt), sources_(network_.size()) {
+      : model_(model),
+        network_(model.network),
+        dt_(options.dt),
+        sources_(network_.size()),
+        vectors_(find_vectors(network_)) {
     validate(model);
     if (!(dt_ > 0.0) || !std::isfinite(dt_)) {
       throw Error(ErrorKind::config, fmt::format("dt: expected seconds above 0, got {}", dt_));
@@ -44,8 +80,9 @@ class NirExporter {
     for (std::uint32_t i = 0; i < network_.size(); ++i) {
       const LayerId id{i};
       sources_[i] = std::visit([&](const auto& op) { return add(op, id); }, network_.layer(id).op);
-      if (network_.consumers(id).empty()) add_output(id);
     }
+    for (const auto& [id, delay] : delays_) add_delay(id, delay);
+    add_outputs();
     std::sort(graph_.nodes.begin(), graph_.nodes.end(),
               [](const NirNode& a, const NirNode& b) { return a.name < b.name; });
     validate(graph_);
@@ -66,8 +103,48 @@ class NirExporter {
   [[nodiscard]] LayerId operand(LayerId id, std::size_t i = 0) const {
     return network_.operands(id)[i].source;
   }
-  [[nodiscard]] const Source& source(LayerId id, std::size_t i = 0) const {
-    return sources_[operand(id, i).index];
+  /// What an operand reads: a Delay where it is late, which stands for a layer that may come later.
+  const Source& source(LayerId id, std::size_t i = 0) {
+    const LayerId from = operand(id, i);
+    if (network_.operands(id)[i].delay == 0) return sources_[from.index];
+    const auto [delay, is_new] = delays_.try_emplace(from);
+    if (is_new) delay->second = {{free_name(node_name(from) + ".delay")}, vectors_[from.index]};
+    return delay->second;
+  }
+
+  /// A name that no layer and no node has.
+  [[nodiscard]] std::string free_name(std::string name) const {
+    while (network_.find(name) || graph_.find(name) != nullptr) name += "_";
+    return name;
+  }
+
+  void add_delay(LayerId id, const Source& delay) {
+    const Source& from = sources_[id.index];
+    (void)add_node(delay.nodes[0], NirDelay{constant(shape(id, from.is_vector), dt_)}, from,
+                   from.is_vector);
+  }
+
+  /// Whether all that reads a layer reads it late.
+  [[nodiscard]] bool is_read_late_only(LayerId id) const {
+    const auto readers = network_.consumers(id);
+    return std::all_of(readers.begin(), readers.end(), [&](LayerId reader) {
+      const auto operands = network_.operands(reader);
+      return std::all_of(operands.begin(), operands.end(), [&](const Operand& operand) {
+        return operand.source != id || operand.delay != 0;
+      });
+    });
+  }
+
+  /// An Output for each layer that nothing reads; where there is none, for those that are read late
+  /// only: neurons that nothing but a cycle of their own reads.
+  void add_outputs() {
+    std::vector<LayerId> ends;
+    std::vector<LayerId> late_ends;
+    for (std::uint32_t i = 0; i < network_.size(); ++i) {
+      if (network_.consumers({i}).empty()) ends.push_back({i});
+      if (is_read_late_only({i})) late_ends.push_back({i});
+    }
+    for (const LayerId id : ends.empty() ? late_ends : ends) add_output(id);
   }
 
   void require_elements(LayerId id, std::uint64_t elements) const {
@@ -249,7 +326,7 @@ class NirExporter {
     const bool head = std::holds_alternative<ClassifierHead>(network_.layer(id).op);
     std::string name =
         head && sources_[id.index].nodes[0] != node_name(id) ? node_name(id) : "output";
-    while (network_.find(name) && name != node_name(id)) name += "_";
+    if (name != node_name(id)) name = free_name(name);
     while (graph_.find(name) != nullptr) name += "_";
     (void)add_node(name, NirOutput{shape(id, sources_[id.index].is_vector)}, sources_[id.index],
                    false);
@@ -259,6 +336,8 @@ class NirExporter {
   const Network& network_;
   double dt_;
   std::vector<Source> sources_;
+  std::vector<bool> vectors_;
+  std::map<LayerId, Source> delays_;  ///< of the layers that are read late
   NirGraph graph_;
 };
 

@@ -38,6 +38,7 @@ struct Value {
   Shape shape;  ///< as NIR has it: [n], [C, N] or [C, H, W]
   double gain = 1.0;
   bool spikes = true;
+  std::uint32_t delay = 0;            ///< steps that readers read it late
   std::vector<std::string> makers{};  ///< layers whose weights make this current
 };
 
@@ -50,17 +51,12 @@ class NirImporter {
         dt_(step_seconds(graph, options)),
         plan_(nir::make_plan(graph, dt_)),
         values_(plan_.nodes.size()) {
+    nir::name_versions(plan_);
     readers_.assign(plan_.nodes.size(), 0);
-    for (const PlanNode& node : plan_.nodes) {
-      for (const nir::Source& source : node.sources) {
-        if (source.previous) {
-          fail(ErrorKind::unsupported, node.name,
-               fmt::format("its edge from '{}' is recurrent, which no layer is; run_nir steps such "
-                           "graphs in double precision",
-                           plan_.nodes[source.node].name));
-        }
-        ++readers_[source.node];
-      }
+    for (std::size_t i = 0; i < plan_.nodes.size(); ++i) {
+      const PlanNode& node = plan_.nodes[i];
+      for (const nir::Source& source : node.sources) ++readers_[source.node];
+      if (nir::becomes_neurons(node)) values_[i] = {node.name, node.out};  // others may wait for it
     }
   }
 
@@ -69,7 +65,7 @@ class NirImporter {
       fail(ErrorKind::unsupported, "",
            fmt::format("the graph has {} Input nodes, expected one", plan_.inputs.size()));
     }
-    for (const std::size_t index : plan_.order) {
+    for (const std::size_t index : nir::layer_order(plan_)) {
       const PlanNode& node = plan_.nodes[index];
       if (nir::elements_of(node.out) == 0) fail(ErrorKind::shape, node.name, "has no elements");
       values_[index] = std::visit([&](const auto& op) { return add(op, node); }, *node.op);
@@ -147,29 +143,61 @@ class NirImporter {
                      fmt::join(shape, ", ")));
   }
 
-  void add_layer(const std::string& name, Operator op, const std::vector<std::string>& sources) {
+  void add_layer(const std::string& name, Operator op, const std::vector<Value>& sources) {
     Network::Draft draft{name, std::move(op), {}};
-    for (const std::string& source : sources) {
-      draft.operands.push_back({source, draft.operands.empty() ? Port::input : Port::residual});
+    for (const Value& source : sources) {
+      const Port port = draft.operands.empty() ? Port::input : Port::residual;
+      draft.operands.push_back({source.layer, port, source.delay});
     }
     drafts_.push_back(std::move(draft));
   }
 
-  /// The sum of a node's sources.
-  Value input_of(const PlanNode& node) {
-    Value sum = values_[node.sources[0].node];
-    for (std::size_t i = 1; i < node.sources.size(); ++i) {
-      const Value& next = values_[node.sources[i].node];
-      if (next.gain != sum.gain || next.spikes != sum.spikes) {
-        fail(ErrorKind::unsupported, node.name,
-             "adds values of different kinds or scales, which no layer does");
-      }
+  /// What a node reads, by source.
+  [[nodiscard]] std::vector<Value> values_into(const PlanNode& node) const {
+    std::vector<Value> values;
+    for (const nir::Source& source : node.sources) {
+      values.push_back(values_[source.node]);
+      if (source.previous) values.back().delay = 1;  // of neurons
+    }
+    return values;
+  }
+
+  static bool alike(const std::vector<Value>& values) {
+    return std::all_of(values.begin(), values.end(), [&](const Value& value) {
+      return value.gain == values[0].gain && value.spikes == values[0].spikes;
+    });
+  }
+
+  /// The sum of what a node reads.
+  Value sum_of(const PlanNode& node, const std::vector<Value>& values) {
+    if (!alike(values)) {
+      fail(ErrorKind::unsupported, node.name,
+           "adds values of different kinds or scales, which no layer does");
+    }
+    Value sum = values[0];
+    for (std::size_t i = 1; i < values.size(); ++i) {
       const std::string name = node.name + ".sum" + (i == 1 ? std::string() : std::to_string(i));
-      add_layer(name, ResidualAdd{}, {sum.layer, next.layer});
+      add_layer(name, ResidualAdd{}, {sum, values[i]});
       sum.layer = name;
-      sum.makers.insert(sum.makers.end(), next.makers.begin(), next.makers.end());
+      sum.delay = 0;
+      sum.makers.insert(sum.makers.end(), values[i].makers.begin(), values[i].makers.end());
     }
     return sum;
+  }
+  Value input_of(const PlanNode& node) { return sum_of(node, values_into(node)); }
+
+  /// The current that drives a node's neurons; spikes become one by weights of 1, each by weights
+  /// of its own where they are added to a current.
+  Value current_into(const PlanNode& node) {
+    std::vector<Value> values = values_into(node);
+    if (!alike(values)) {
+      std::size_t count = 0;
+      for (Value& value : values) {
+        if (value.spikes) value = unit_weights(node, value, ++count);
+      }
+    }
+    const Value sum = sum_of(node, values);
+    return sum.spikes ? unit_weights(node, sum, 1) : sum;
   }
 
   Value spikes_into(const PlanNode& node) {
@@ -199,11 +227,11 @@ class NirImporter {
 
   Value add_convolution(const PlanNode& node, const Conv2d& conv, const Value& input,
                         const NirArray& weight, std::vector<double> bias) {
-    add_layer(node.name, conv, {input.layer});
+    add_layer(node.name, conv, {input});
     WideWeights wide{weight.values, std::move(bias)};
     for (double& w : wide.weight) w *= input.gain;
     weights_[node.name] = std::move(wide);
-    return {node.name, node.out, 1.0, false, {node.name}};
+    return {node.name, node.out, 1.0, false, 0, {node.name}};
   }
 
   Value add_product(const PlanNode& node, const NirArray& weight, std::vector<double> bias) {
@@ -279,7 +307,7 @@ class NirImporter {
       return Extent(static_cast<std::uint32_t>(n[0]), static_cast<std::uint32_t>(n[1]));
     };
     add_layer(node.name, AveragePool2d{both(op.kernel_size), both(op.stride), both(op.padding)},
-              {input.layer});
+              {input});
     return {node.name, node.out, input.gain * gain};
   }
   Value add(const NirAvgPool2d& op, const PlanNode& node) { return add_pool(op, node, 1.0); }
@@ -293,10 +321,8 @@ class NirImporter {
     if (node.out.size() != 1) {
       fail(ErrorKind::unsupported, node.name, "flattens some dimensions only");
     }
-    add_layer(node.name, Flatten{}, {value.layer});
-    value.layer = node.name;
-    value.shape = node.out;
-    return value;
+    add_layer(node.name, Flatten{}, {value});
+    return {node.name, node.out, value.gain};
   }
 
   Value add(const NirScale& op, const PlanNode& node) {
@@ -358,12 +384,11 @@ class NirImporter {
   template <class Op>
   requires(is_neuron<Op> || std::is_same_v<Op, NirThreshold>) Value
       add(const Op& op, const PlanNode& node) {
-    Value input = input_of(node);
+    const Value input = current_into(node);
     LifLayer layer = lif_layer(node.name, op, dt_, options_.step);
     if constexpr (!std::is_same_v<Op, NirThreshold>) layer.lif.reset = reset_of(node);
-    if (input.spikes) input = unit_weights(node, input);
     scale_current(node, input, layer.scale, layer.shift);
-    add_layer(node.name, layer.lif, {input.layer});
+    add_layer(node.name, layer.lif, {input});
     return {node.name, node.out};
   }
 
@@ -373,7 +398,26 @@ class NirImporter {
     return reset == NirReset::subtract ? Reset::by_subtraction : Reset::to_zero;
   }
 
-  Value add(const NirDelay&, const PlanNode& node) { refuse_kind(node); }
+  Value add(const NirDelay&, const PlanNode& node) {
+    Value value = input_of(node);
+    const std::uint64_t steps = node.delay_steps.empty() ? 0 : node.delay_steps[0];
+    if (std::any_of(node.delay_steps.begin(), node.delay_steps.end(),
+                    [&](std::uint64_t s) { return s != steps; })) {
+      fail(ErrorKind::unsupported, node.name, "delays its elements by different times");
+    }
+    if (steps == 0) return value;
+    if (!value.spikes) {
+      fail(ErrorKind::unsupported, node.name,
+           fmt::format("delays the current of '{}'; only spikes can wait", value.layer));
+    }
+    if (value.delay + steps > 1) {
+      fail(ErrorKind::unsupported, node.name,
+           fmt::format("delays by {} time steps; a layer reads what was sent up to one step before",
+                       value.delay + steps));
+    }
+    value.delay = 1;
+    return value;
+  }
   Value add(const NirGraph&, const PlanNode& node) { refuse_kind(node); }
   [[noreturn]] static void refuse_kind(const PlanNode& node) {
     fail(ErrorKind::unsupported, node.name,
@@ -381,15 +425,16 @@ class NirImporter {
   }
 
   /// One weight of 1 for each channel, in front of neurons that have none.
-  Value unit_weights(const PlanNode& node, const Value& input) {
-    const std::string name = node.name + ".input";
+  Value unit_weights(const PlanNode& node, const Value& input, std::size_t number) {
+    const std::string name =
+        node.name + ".input" + (number == 1 ? std::string() : std::to_string(number));
     const auto channels = feature_shape(input.shape, node.name).channels;
     Conv2d conv;
     conv.in_channels = conv.out_channels = conv.groups = channels;
-    add_layer(name, conv, {input.layer});
+    add_layer(name, conv, {input});
     weights_[name] = {std::vector<double>(channels, input.gain),
                       std::vector<double>(channels, 0.0)};
-    return {name, input.shape, 1.0, false, {name}};
+    return {name, input.shape, 1.0, false, 0, {name}};
   }
 
   /// What an Output of the root reads: a last product becomes the head, spikes are counted by one.
@@ -413,7 +458,7 @@ class NirImporter {
     WideWeights wide{std::vector<double>(std::size_t{n} * n, 0.0), std::vector<double>(n, 0.0)};
     for (std::size_t i = 0; i < n; ++i) wide.weight[i * n + i] = value.gain;
     const std::string& name = plan_.nodes[index].name;
-    add_layer(name, ClassifierHead{n, n}, {value.layer});
+    add_layer(name, ClassifierHead{n, n}, {value});
     weights_[name] = std::move(wide);
   }
 

@@ -300,4 +300,48 @@ Plan make_plan(const NirGraph& graph, double dt) {
   return plan;
 }
 
+bool becomes_neurons(const PlanNode& node) {
+  return is_neuron_node(node) || std::holds_alternative<NirThreshold>(*node.op);
+}
+
+std::vector<std::size_t> layer_order(const Plan& plan) {
+  std::vector<std::size_t> rank(plan.nodes.size());
+  for (std::size_t i = 0; i < plan.order.size(); ++i) rank[plan.order[i]] = i;
+  Edges readers(plan.nodes.size());
+  std::vector<std::size_t> waiting(plan.nodes.size(), 0);
+  for (std::size_t node = 0; node < plan.nodes.size(); ++node) {
+    for (const Source& source : plan.nodes[node].sources) {
+      if (becomes_neurons(plan.nodes[source.node])) continue;
+      readers[source.node].push_back(node);
+      ++waiting[node];
+    }
+  }
+  std::priority_queue<std::size_t, std::vector<std::size_t>, std::greater<>> ready;  // ranks
+  for (std::size_t node = 0; node < plan.nodes.size(); ++node) {
+    if (waiting[node] == 0) ready.push(rank[node]);
+  }
+  std::vector<std::size_t> order;
+  while (!ready.empty()) {
+    order.push_back(plan.order[ready.top()]);
+    ready.pop();
+    for (const std::size_t reader : readers[order.back()]) {
+      if (--waiting[reader] == 0) ready.push(rank[reader]);
+    }
+  }
+  if (order.size() == plan.nodes.size()) return order;
+  const auto stuck = std::find_if(waiting.begin(), waiting.end(), [](auto n) { return n != 0; });
+  fail(ErrorKind::unsupported, plan.nodes[static_cast<std::size_t>(stuck - waiting.begin())].name,
+       "waits for a cycle without neurons, which no layers are");
+}
+
+void name_versions(Plan& plan) {
+  std::map<std::string, std::vector<std::size_t>> versions;
+  for (std::size_t i = 0; i < plan.nodes.size(); ++i) versions[plan.nodes[i].name].push_back(i);
+  for (const auto& [name, nodes] : versions) {
+    for (std::size_t k = 0; k + 1 < nodes.size(); ++k) {
+      plan.nodes[nodes[k]].name += k == 0 ? ".late" : fmt::format(".late{}", k + 1);
+    }
+  }
+}
+
 }  // namespace nj::nir

@@ -46,6 +46,19 @@ struct Plan {
 /// Flattens, orders and shapes a valid graph. Throws: as run_nir.
 Plan make_plan(const NirGraph& graph, double dt);
 
+/// True for a node that becomes neurons of the executor, so that what it gives is known before what
+/// it reads.
+bool becomes_neurons(const PlanNode& node);
+
+/// The nodes in an order in which what a node reads was before it, but for nodes that become
+/// neurons; without delays that of evaluation. Throws: Error(unsupported) for a cycle without such
+/// nodes, key = one of its nodes.
+std::vector<std::size_t> layer_order(const Plan& plan);
+
+/// Gives the nodes that stand more than once names of their own: the last keeps its name, the
+/// others are `<name>.late`, `<name>.late2`, ...
+void name_versions(Plan& plan);
+
 /// Fills in and out shapes, in evaluation order. Throws: Error(shape, unsupported).
 void infer_shapes(Plan& plan);
 

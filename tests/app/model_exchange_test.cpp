@@ -236,14 +236,18 @@ TEST_CASE("what is no model to import or no form to export is refused") {
   write_file_atomically(tiny.folder() / "zip.nir", "PK\x03\x04");
   CHECK(refused_import(tiny, "zip.nir").find("zip.nir: not a readable HDF5 file") == 0);
 
-  // Neurons that drive themselves.
+  // Spikes that come back two steps late.
   const Model model = convolutional();
   NirGraph graph = export_nir(model);
-  graph.edges.emplace_back("if", "if");
+  NirDelay two_steps{std::get<NirIf>(graph.find("if")->op).r};
+  for (double& delay : two_steps.delay.values) delay = 2e-4;
+  graph.nodes.push_back({"late", two_steps});
+  graph.edges.emplace_back("if", "late");
+  graph.edges.emplace_back("late", "if");
   write_nir(tiny.folder() / "cyclic.nir", graph);
   CHECK(refused_import(tiny, "cyclic.nir") ==
-        "cyclic.nir: if: its edge from 'if' is recurrent, which no layer is; run_nir steps such "
-        "graphs in double precision");
+        "cyclic.nir: late: delays by 2 time steps; a layer reads what was sent up to one step "
+        "before");
 
   const auto refused_export = [&](const std::string& name, std::optional<double> dt) {
     return refusal(tiny, [&] { export_model(model, tiny.folder() / name, dt); });
