@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "line_kernels.hpp"
+#include "pushed_sums.hpp"
 #include "window_lists.hpp"
 
 namespace nj {
@@ -22,7 +23,8 @@ void sum_by_lines(const ConvolutionWeights& weights, const InputEvents& events, 
   call.stride = padded(g.out_channels);
   call.channels = g.group_outputs();
   const std::int64_t largest =
-      std::int64_t{weights.max_weight()} * std::max(events.max_value(), -events.min_value());
+      std::int64_t{weights.max_weight()} *
+      (events.graded() ? std::max(events.max_value(), -events.min_value()) : 1);
   call.word_block = weights.is_float() || weights.fits_int16(events)
                         ? ~std::size_t{0}
                         : std::max<std::size_t>(static_cast<std::size_t>(32767 / largest), 1);
@@ -78,6 +80,14 @@ void sum_block(const ConvolutionWeights& weights, const InputEvents& events, std
     }
   } else if (weights.kind() == ConvolutionWeights::Kind::plain) {
     return sum_plain(weights, weights.plain(), events, begin, end, sums, rows);
+  }
+  if constexpr (std::is_same_v<Sum, std::int16_t>) {
+    if (pushing_is_faster(weights, events)) {
+      for (std::uint32_t group = 0; group < weights.geometry().groups; ++group) {
+        push_sums(weights, events, group, begin, end, sums, rows);
+      }
+      return;
+    }
   }
   sum_by_lines(weights, events, begin, end, scratch, sums, rows);
 }

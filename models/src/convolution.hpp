@@ -47,6 +47,10 @@ struct ConvolutionGeometry {
 /// Bytes of a line: what one weight row holds of one tile of output channels.
 inline constexpr std::uint32_t line_bytes = 64;
 
+/// How a train of integers is listed: each event with its value, or, where that makes sums faster,
+/// a value n as n events of value 1. The latter changes no integer sum.
+enum class EventList : std::uint8_t { with_values, fastest };
+
 /// The events of all time steps of a train, sorted by step, group of channels and position.
 class InputEvents {
  public:
@@ -62,15 +66,19 @@ class InputEvents {
 
   /// `groups` divides the train's channels; see `event_groups`. Steps are listed in parallel.
   /// Throws: Error(capacity) when there are 2^32 events or more, or a map row is too long.
-  InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads = 1);
+  InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads = 1,
+              EventList list = EventList::with_values);
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] std::uint32_t groups() const { return groups_; }
+  /// Whether events have values; those of a listed value n are ones.
   [[nodiscard]] bool graded() const { return graded_; }
-  /// The smallest and the largest value, with 0 between: 0 and 1 for binary trains.
+  /// The smallest and the largest value of the train, with 0 between: 0 and 1 for binary trains.
   [[nodiscard]] std::int32_t min_value() const { return min_value_; }
   [[nodiscard]] std::int32_t max_value() const { return max_value_; }
+  /// Inputs that are not zero, and events, which may be more.
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t listed() const { return listed_; }
 
   /// The events at x_begin <= x < x_end of map row `y`.
   [[nodiscard]] Run run(std::uint32_t t, std::uint32_t group, std::uint32_t y,
@@ -83,6 +91,10 @@ class InputEvents {
   [[nodiscard]] const std::uint32_t* first(std::uint32_t t, std::uint32_t group) const {
     return first_.data() + (std::size_t{t} * groups_ + group) * cells();
   }
+  /// The same of inputs that are not zero, where each may be several events; else `first`.
+  [[nodiscard]] const std::uint32_t* first_input(std::uint32_t t, std::uint32_t group) const {
+    return inputs_.empty() ? first(t, group) : inputs_.data() + std::size_t{t} * cells();
+  }
   [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.get(); }
   [[nodiscard]] const std::int16_t* values() const { return values_.get(); }
   [[nodiscard]] std::uint32_t width() const { return width_; }
@@ -91,6 +103,7 @@ class InputEvents {
   /// Entries of `first_` for one step and group: all positions and their end.
   [[nodiscard]] std::size_t cells() const { return std::size_t{height_} * width_ + 1; }
   void measure(const GradedTensor& train);
+  void fill_ones(const GradedTensor& train, std::uint32_t t, std::uint64_t place);
   void fill_in_order(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
   void fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
 
@@ -105,16 +118,18 @@ class InputEvents {
   std::unique_ptr<std::uint32_t[]> offsets_;
   std::unique_ptr<std::int16_t[]> values_;
   std::uint64_t count_ = 0;
-  std::vector<std::uint32_t> first_;  ///< [t, group, y, x]; after each group its end
+  std::uint64_t listed_ = 0;
+  std::vector<std::uint32_t> first_;   ///< [t, group, y, x]; after each group its end
+  std::vector<std::uint32_t> inputs_;  ///< [t, y, x] where a value n is n events, else empty
 };
 
 /// Weights of one layer, laid out for the kernels.
 ///
 /// Tiles of output channels, each a line per weight row: 64 channels of 8 bits where every |weight|
-/// is at most 127, 32 channels of 16 bits, or 16 channels of float32. Byte 2 k of an 8-bit line is
-/// channel k and byte 2 k + 1 channel 32 + k, so that the two halves of 16-bit lanes are runs of
-/// channels; the even bytes hold weight + max_weight(), which is never negative. Layers with few
-/// channels per group (depthwise) keep plain rows instead.
+/// is at most 127 and there are more than 32, 32 channels of 16 bits, or 16 channels of float32.
+/// Byte 2 k of an 8-bit line is channel k and byte 2 k + 1 channel 32 + k, so that the two halves
+/// of 16-bit lanes are runs of channels; the even bytes hold weight + max_weight(), which is never
+/// negative. Layers with few channels per group (depthwise) keep plain rows instead.
 class ConvolutionWeights {
  public:
   enum class Kind : std::uint8_t { byte_lines, word_lines, float_lines, plain, plain_float };
@@ -134,6 +149,11 @@ class ConvolutionWeights {
   [[nodiscard]] std::int32_t max_weight() const { return max_weight_; }
   /// No sum, whole or partial, of inputs in [min_value, max_value] exceeds this magnitude.
   [[nodiscard]] std::int64_t bound(std::int32_t min_value, std::int32_t max_value) const;
+  /// The list that `convolve` takes.
+  [[nodiscard]] EventList event_list() const {
+    const bool sums_integers = kind_ == Kind::byte_lines || kind_ == Kind::word_lines;
+    return sums_integers ? EventList::fastest : EventList::with_values;
+  }
   /// Whether `convolve` may write 16-bit sums for these events.
   [[nodiscard]] bool fits_int16(const InputEvents& events) const;
 

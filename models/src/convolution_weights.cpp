@@ -99,8 +99,8 @@ ConvolutionWeights::ConvolutionWeights(const ConvolutionGeometry& geometry,
     plain_ = plain_rows(geometry, weights);
     return;
   }
-  kind_ = max_weight_ <= 127 ? Kind::byte_lines : Kind::word_lines;
   const std::size_t outputs = geometry.group_outputs();
+  kind_ = max_weight_ <= 127 && outputs > line_bytes / 2 ? Kind::byte_lines : Kind::word_lines;
   const std::size_t channels = tile_channels();
   tiles_ = (outputs + channels - 1) / channels;
   tile_bytes_ = geometry.group_rows() * line_bytes;

@@ -11,6 +11,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <numeric>
 
 #include <fmt/core.h>
 
@@ -78,26 +79,65 @@ std::uint32_t* append_row(std::span<const std::uint64_t> words, std::uint64_t be
   return out;
 }
 
-/// Which of up to 64 values are not zero.
-std::uint64_t nonzero(const std::int16_t* values, std::size_t count) {
+/// Which of up to 64 values are `level` or more; not zero, if `level` is 0.
+HWY_INLINE std::uint64_t at_least(std::int16_t level, const std::int16_t* values,
+                                  std::size_t count) {
   const hn::CappedTag<std::int16_t, 8> d;
   constexpr std::size_t lanes = hn::MaxLanes(d);
+  const auto limit = hn::Set(d, static_cast<std::int16_t>(level == 0 ? 0 : level - 1));
   std::uint64_t bits = 0;
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     std::uint8_t mask[8] = {};
-    hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, values + i), hn::Zero(d)), mask);
+    const auto vector = hn::LoadU(d, values + i);
+    hn::StoreMaskBits(d, level == 0 ? hn::Ne(vector, limit) : hn::Gt(vector, limit), mask);
     bits |= std::uint64_t{mask[0]} << i;
   }
-  for (; i < count; ++i) bits |= std::uint64_t{values[i] != 0} << i;
+  for (; i < count; ++i) {
+    const bool counts = level == 0 ? values[i] != 0 : values[i] >= level;
+    bits |= std::uint64_t{counts} << i;
+  }
   return bits;
+}
+
+/// The values of one position, from channel `place` of its map row on: appends each offset as often
+/// as its value says, and returns how many are not zero.
+HWY_INLINE std::uint32_t append_ones(std::span<const std::int16_t> values, std::uint32_t place,
+                                     std::uint32_t*& out) {
+  std::uint32_t inputs = 0;
+  for (std::size_t i = 0; i < values.size(); i += 64) {
+    const std::size_t count = std::min<std::size_t>(64, values.size() - i);
+    const std::uint32_t base = (place + static_cast<std::uint32_t>(i)) * line_bytes;
+    std::uint64_t bits = at_least(1, values.data() + i, count);
+    inputs += static_cast<std::uint32_t>(std::popcount(bits));
+    for (std::int16_t level = 2; bits != 0; ++level) {
+      out = append_offsets(bits, base, out);
+      bits = at_least(level, values.data() + i, count);
+    }
+  }
+  return inputs;
+}
+
+/// A map row of values as ones: ranks of its positions among events and inputs.
+std::uint32_t* append_row_ones(std::span<const std::int16_t> row, std::size_t channels,
+                               std::uint32_t* begin, std::uint32_t* out, std::uint32_t* first,
+                               std::uint32_t* inputs) {
+  std::uint32_t before = *inputs;
+  for (std::size_t i = 0; i < row.size(); i += channels) {
+    *first++ = static_cast<std::uint32_t>(out - begin);
+    *inputs++ = before;
+    before += append_ones(row.subspan(i, channels), static_cast<std::uint32_t>(i), out);
+  }
+  *inputs = before;
+  return out;
 }
 
 /// The same of graded values.
 std::uint32_t* append_values(std::span<const std::int16_t> row, std::uint32_t* out,
                              std::int16_t* values) {
   for (std::size_t i = 0; i < row.size(); i += 64) {
-    const std::uint64_t bits = nonzero(row.data() + i, std::min<std::size_t>(64, row.size() - i));
+    const std::uint64_t bits =
+        at_least(0, row.data() + i, std::min<std::size_t>(64, row.size() - i));
     std::uint32_t* const next =
         append_offsets(bits, static_cast<std::uint32_t>(i) * line_bytes, out);
     for (; out < next; ++out) *values++ = row[*out / line_bytes];
@@ -115,17 +155,52 @@ HWY_EXPORT(count_all);
 HWY_EXPORT(rank_positions);
 HWY_EXPORT(append_row);
 HWY_EXPORT(append_values);
+HWY_EXPORT(append_row_ones);
 
 namespace {
 
-std::uint64_t count_events(const SpikeTrain& train, std::uint32_t t) {
-  const auto* spikes = std::get_if<SpikeTensor>(&train);
-  return spikes == nullptr ? count(train, t) : HWY_DYNAMIC_DISPATCH(count_all)(spikes->step(t));
+/// A product costs as much as so many additions of a line (multiply low and high, shift, add both,
+/// against shift and add both).
+constexpr double additions_per_product = 5.0 / 3.0;
+
+struct TrainCounts {
+  std::vector<std::uint64_t> inputs;  ///< by time step, that are not zero
+  std::vector<std::uint64_t> values;  ///< their sum; of graded trains
+};
+
+TrainCounts count_train(const SpikeTrain& train, unsigned threads) {
+  const std::uint32_t timesteps = timesteps_of(train);
+  TrainCounts counts{std::vector<std::uint64_t>(timesteps), std::vector<std::uint64_t>(timesteps)};
+  parallel_for(timesteps, 1, threads, [&](std::size_t step, std::size_t) {
+    const auto t = static_cast<std::uint32_t>(step);
+    if (const auto* spikes = std::get_if<SpikeTensor>(&train)) {
+      counts.inputs[t] = HWY_DYNAMIC_DISPATCH(count_all)(spikes->step(t));
+      return;
+    }
+    constexpr std::size_t piece = 1 << 15;  // whose sums fit 32 bits
+    const auto values = std::get<GradedTensor>(train).step(t);
+    for (std::size_t begin = 0; begin < values.size(); begin += piece) {
+      std::int32_t inputs = 0;
+      std::int32_t total = 0;
+      for (const std::int16_t v : values.subspan(begin, std::min(piece, values.size() - begin))) {
+        inputs += v != 0 ? 1 : 0;
+        total += v;
+      }
+      counts.inputs[t] += static_cast<std::uint64_t>(inputs);
+      counts.values[t] += static_cast<std::uint64_t>(std::int64_t{total});
+    }
+  });
+  return counts;
+}
+
+std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
 }
 
 }  // namespace
 
-InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads)
+InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads,
+                         EventList list)
     : timesteps_(timesteps_of(train)),
       groups_(groups),
       height_(shape_of(train).height),
@@ -138,32 +213,38 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned
                 fmt::format("a map row of {} positions of {} channels is too long to be executed",
                             width_, group_channels_));
   }
-  std::vector<std::uint64_t> events(timesteps_);
-  parallel_for(timesteps_, 1, threads, [&](std::size_t t, std::size_t) {
-    events[t] = count_events(train, static_cast<std::uint32_t>(t));
-  });
+  const TrainCounts counts = count_train(train, threads);
+  count_ = sum(counts.inputs);
+  graded_ ? measure(std::get<GradedTensor>(train)) : static_cast<void>(max_value_ = 1);
+  const bool ones = graded_ && list == EventList::fastest && groups == 1 && min_value_ == 0 &&
+                    static_cast<double>(sum(counts.values)) <=
+                        additions_per_product * static_cast<double>(count_);
+  const std::vector<std::uint64_t>& events = ones ? counts.values : counts.inputs;
+  listed_ = sum(events);
   // Each step has a piece behind it that may be written, so that steps do not meet.
-  std::vector<std::uint64_t> places(timesteps_);
-  std::uint64_t room = 0;
-  for (std::uint32_t t = 0; t < timesteps_; ++t) {
-    places[t] = room;
-    room += events[t] + copy_piece;
-    count_ += events[t];
-  }
+  const std::uint64_t room = listed_ + std::uint64_t{timesteps_} * copy_piece;
   if (room > limit) {
-    throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", count_));
+    throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", listed_));
   }
   offsets_ = std::make_unique_for_overwrite<std::uint32_t[]>(room);
   first_.resize(std::size_t{timesteps_} * groups_ * cells());
-  if (const auto* graded = std::get_if<GradedTensor>(&train)) {
+  if (ones) {
+    graded_ = false;
+    inputs_.resize(std::size_t{timesteps_} * cells());
+  } else if (graded_) {
     values_ = std::make_unique_for_overwrite<std::int16_t[]>(room);
-    measure(*graded);
-  } else {
-    max_value_ = 1;
+  }
+  std::vector<std::uint64_t> places(timesteps_, 0);
+  for (std::uint32_t t = 1; t < timesteps_; ++t) {
+    places[t] = places[t - 1] + events[t - 1] + copy_piece;
   }
   parallel_for(timesteps_, 1, threads, [&](std::size_t step, std::size_t) {
     const auto t = static_cast<std::uint32_t>(step);
-    groups == 1 ? fill_in_order(train, t, places[t]) : fill_by_group(train, t, places[t]);
+    if (ones) {
+      fill_ones(std::get<GradedTensor>(train), t, places[t]);
+    } else {
+      groups == 1 ? fill_in_order(train, t, places[t]) : fill_by_group(train, t, places[t]);
+    }
   });
 }
 
@@ -206,6 +287,19 @@ void InputEvents::fill_in_order(const SpikeTrain& train, std::uint32_t t, std::u
     first = first.subspan(width_);
   }
   first.front() = static_cast<std::uint32_t>(end - offsets_.get());
+}
+
+void InputEvents::fill_ones(const GradedTensor& train, std::uint32_t t, std::uint64_t place) {
+  const std::size_t row_size = std::size_t{width_} * group_channels_;
+  std::uint32_t* first = first_.data() + t * cells();
+  std::uint32_t* inputs = inputs_.data() + t * cells();
+  std::uint32_t* end = offsets_.get() + place;
+  for (std::uint32_t y = 0; y < height_; ++y, first += width_, inputs += width_) {
+    end =
+        HWY_DYNAMIC_DISPATCH(append_row_ones)(train.step(t).subspan(y * row_size, row_size),
+                                              group_channels_, offsets_.get(), end, first, inputs);
+  }
+  *first = static_cast<std::uint32_t>(end - offsets_.get());
 }
 
 void InputEvents::fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place) {

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <span>
+#include <vector>
 
 #include "neurons.hpp"
 
@@ -38,27 +40,39 @@ HWY_INLINE V32 load_sums(const std::int16_t* sums) {
   return hn::PromoteTo(D32(), hn::LoadU(hn::Rebind<std::int16_t, D32>(), sums));
 }
 
-/// Integer neurons of up to 64 channels. `clips`: membranes may leave their word.
+/// Integer neurons. `clips`: membranes may leave their word.
 template <bool shifts, bool decay_input, bool subtracts, bool clips>
 struct IntegerNeurons {
+  using Membrane = V32;
+  /// x / tau = (x + half) >> bits takes one addition less where bias has `half` in it.
+  static constexpr bool half_in_bias = shifts && decay_input;
   const NarrowLif& lif;
+  std::span<std::uint64_t> saturations;
+  AlignedVector<std::int32_t> bias;
+  AlignedVector<std::int32_t> silent;  ///< largest H that does not fire
   V32 half;
   V32 leak;
   V32 tie;  ///< 1 where H = threshold fires
 
-  explicit IntegerNeurons(const NarrowLif& constants) : lif(constants) {
+  IntegerNeurons(const NarrowLif& constants, std::span<std::uint64_t> saturated)
+      : lif(constants), saturations(saturated), bias(lif.bias), silent(lif.threshold) {
     const int bits = shifts ? lif.leak_shift : 16;
     const bool nearest = lif.rounding == Rounding::nearest_half_up && bits > 0;
-    half = hn::Set(D32(), nearest ? 1 << (bits - 1) : 0);
+    const std::int32_t rounding = nearest ? 1 << (bits - 1) : 0;
+    const std::int32_t at_threshold = lif.firing == Firing::at_threshold ? 1 : 0;
+    half = hn::Set(D32(), half_in_bias ? 0 : rounding);
     leak = hn::Set(D32(), static_cast<std::int32_t>(lif.leak_q16));
-    tie = hn::Set(D32(), lif.firing == Firing::at_threshold ? 1 : 0);
+    tie = hn::Set(D32(), at_threshold);
+    for (std::int32_t& limit : silent) limit -= at_threshold;
+    for (std::int32_t& value : bias) value += half_in_bias ? rounding : 0;
   }
 
   /// x / tau, rounded.
   HWY_INLINE V32 leaked(V32 x) const {
     [[maybe_unused]] const D32 d;
     if constexpr (shifts) {
-      return hn::ShiftRightSame(hn::Add(x, half), lif.leak_shift);
+      if constexpr (!half_in_bias) x = hn::Add(x, half);
+      return hn::ShiftRightSame(x, lif.leak_shift);
     } else {
 #if HWY_TARGET == HWY_SCALAR
       const std::int64_t product = std::int64_t{hn::GetLane(x)} * lif.leak_q16;
@@ -77,25 +91,70 @@ struct IntegerNeurons {
     }
   }
 
+  /// H of the vector at channel `c`; adds -1 to `kept` where it stayed in its word.
   template <class Sum>
-  HWY_INLINE std::uint64_t step(const Sum* sums, std::size_t c, std::size_t channels,
-                                std::int32_t* membrane, std::uint64_t& saturations) const {
+  HWY_INLINE V32 potential(const Sum* sums, std::size_t c, V32 v, V32& kept) const {
     const D32 d;
     const V32 x = hn::Add(hn::ShiftLeftSame(load_sums(sums), lif.fraction_bits),
-                          hn::Load(d, lif.bias.data() + c));
-    const V32 v = hn::Load(d, membrane);
-    V32 h = decay_input ? hn::Add(v, leaked(hn::Sub(x, v))) : hn::Add(hn::Sub(v, leaked(v)), x);
-    if constexpr (clips) {
-      const V32 exact = h;
-      h = hn::Min(hn::Max(exact, hn::Set(d, lif.min)), hn::Set(d, lif.max));
-      saturations += hn::CountTrue(d, hn::And(hn::Ne(h, exact), hn::FirstN(d, channels)));
+                          hn::Load(d, bias.data() + c));
+    const V32 h =
+        decay_input ? hn::Add(v, leaked(hn::Sub(x, v))) : hn::Add(hn::Sub(v, leaked(v)), x);
+    if constexpr (!clips) return h;
+    const V32 word = hn::Min(hn::Max(h, hn::Set(d, lif.min)), hn::Set(d, lif.max));
+    kept = hn::Add(kept, hn::VecFromMask(d, hn::Eq(word, h)));
+    return word;
+  }
+
+  /// Steps vectors of neurons, the first at channel `c`, of which `count` exist: all, or some of a
+  /// single vector. Returns their spikes. Several vectors at once hide how long one takes from step
+  /// to step.
+  template <std::size_t vectors, class Sum>
+  HWY_INLINE std::uint64_t step(std::uint32_t t, const Sum* sums, std::size_t c, std::size_t count,
+                                V32* v) const {
+    const D32 d;
+    V32 kept = hn::Zero(d);
+    std::uint64_t spikes = 0;
+    for (std::size_t i = 0; i < vectors; ++i) {
+      const V32 h = potential(sums + i * lanes, c + i * lanes, v[i], kept);
+      const V32 limit = hn::Load(d, silent.data() + c + i * lanes);
+      const auto fires = hn::Gt(h, limit);
+      v[i] = subtracts ? hn::IfThenElse(fires, hn::Sub(h, hn::Add(limit, tie)), h)
+                       : hn::IfThenZeroElse(fires, h);
+      spikes |= bits_of(d, fires) << (i * lanes);
     }
-    const V32 threshold = hn::Load(d, lif.threshold.data() + c);
-    const auto fires = hn::Gt(h, hn::Sub(threshold, tie));
-    const V32 after =
-        subtracts ? hn::IfThenElse(fires, hn::Sub(h, threshold), h) : hn::IfThenZeroElse(fires, h);
-    hn::Store(after, d, membrane);
-    return bits_of(d, fires);
+    const V32 all = hn::Set(d, -static_cast<std::int32_t>(vectors));
+    if (clips && HWY_UNLIKELY(!hn::AllTrue(d, hn::Eq(kept, all)))) {
+      const V32 clipped = hn::IfThenElseZero(hn::FirstN(d, count), hn::Sub(kept, all));
+      saturations[t] += static_cast<std::uint64_t>(hn::GetLane(hn::SumOfLanes(d, clipped)));
+    }
+    return spikes;
+  }
+};
+
+/// Neurons of float32.
+struct FloatNeurons {
+  using Membrane = VF;
+  const FloatLif& lif;
+
+  template <std::size_t vectors>
+  HWY_INLINE std::uint64_t step(std::uint32_t, const float* sums, std::size_t c, std::size_t,
+                                VF* v) const {
+    const DF d;
+    const VF tau = hn::Set(d, lif.tau);
+    const VF threshold = hn::Set(d, lif.threshold);
+    std::uint64_t spikes = 0;
+    for (std::size_t i = 0; i < vectors; ++i) {
+      const VF bias = hn::Load(d, lif.bias.data() + c + i * lanes);
+      const VF x = hn::Add(hn::LoadU(d, sums + i * lanes), bias);
+      const VF h = lif.decay_input ? hn::Add(v[i], hn::Div(hn::Sub(x, v[i]), tau))
+                                   : hn::Add(hn::Sub(v[i], hn::Div(v[i], tau)), x);
+      const auto fires =
+          lif.firing == Firing::at_threshold ? hn::Ge(h, threshold) : hn::Gt(h, threshold);
+      const VF after = lif.reset == Reset::by_subtraction ? hn::Sub(h, threshold) : hn::Zero(d);
+      v[i] = hn::IfThenElse(fires, after, h);
+      spikes |= bits_of(d, fires) << (i * lanes);
+    }
+    return spikes;
   }
 };
 
@@ -108,24 +167,58 @@ HWY_INLINE void set_bits(std::span<std::uint64_t> words, std::uint64_t offset, s
   if (shift + count > word_bits) words[offset / word_bits + 1] |= bits >> (word_bits - shift);
 }
 
-/// Groups of up to 64 neurons, each through all time steps: `step(t, sums, c, channels, group
-/// membranes)` returns the group's spikes.
-template <class Sum, class Membrane, class Step>
-HWY_INLINE void for_each_group(const NeuronBlock& block, const Sum* sums, SpikeTensor& spikes,
-                               Step&& step) {
+/// Vectors of neurons of one position, at channel c + `first` and `count` left there, through all
+/// steps: membranes stay in registers, spikes go to `bits[t]`.
+template <std::size_t vectors, class Neurons, class Sum>
+HWY_INLINE void run_vectors(const Neurons& neurons, const NeuronBlock& block, const Sum* sums,
+                            std::size_t c, std::size_t first, std::size_t count,
+                            std::span<std::uint64_t> bits) {
+  using Membrane = typename Neurons::Membrane;
+  Membrane v[vectors];
+  for (Membrane& membrane : v) membrane = hn::Zero(hn::DFromV<Membrane>());
+  sums += c + first;
+  for (std::uint32_t t = 0; t < bits.size(); ++t, sums += block.step_stride) {
+    bits[t] |= neurons.template step<vectors>(t, sums, c + first, count, v) << first;
+  }
+}
+
+/// The neurons of a block, position by position, up to 64 channels at a time. Spikes of some
+/// positions are gathered before they are written: the steps of `spikes` are so far apart that they
+/// often compete for the same lines of the cache.
+template <class Neurons, class Sum>
+HWY_INLINE void run_block(const Neurons& neurons, const NeuronBlock& block, const Sum* sums,
+                          SpikeTensor& spikes) {
+  constexpr std::size_t together = 4;     // vectors
+  constexpr std::size_t line_bits = 512;  // of a cache line
   const std::size_t channels = spikes.shape().channels;
-  for (std::size_t p = block.begin; p < block.end; ++p) {
-    for (std::size_t c = 0; c < channels; c += word_bits) {
-      const std::size_t count = std::min(word_bits, channels - c);
-      alignas(64) Membrane membranes[word_bits] = {};
-      const Sum* from = sums + (p - block.begin) * padded(channels) + c;
-      for (std::uint32_t t = 0; t < spikes.timesteps(); ++t, from += block.step_stride) {
-        std::uint64_t bits = 0;
-        for (std::size_t v = 0; v < count; v += lanes) {
-          bits |= step(t, from + v, c + v, count - v, membranes + v) << v;
+  const std::uint32_t timesteps = spikes.timesteps();
+  const std::size_t unit = block_unit(spikes.shape().channels);
+  const std::size_t some = unit * std::max<std::size_t>(line_bits / (unit * channels), 1);
+  const std::size_t words = some * channels / word_bits;
+  std::vector<std::uint64_t> bits(timesteps);
+  std::vector<std::uint64_t> gathered(timesteps * words);
+  for (std::size_t begin = block.begin; begin < block.end; begin += some) {
+    const std::size_t end = std::min(begin + some, block.end);
+    std::fill(gathered.begin(), gathered.end(), std::uint64_t{0});
+    for (std::size_t p = begin; p < end; ++p, sums += padded(channels)) {
+      for (std::size_t c = 0; c < channels; c += word_bits) {
+        const std::size_t count = std::min(word_bits, channels - c);
+        std::fill(bits.begin(), bits.end(), std::uint64_t{0});
+        std::size_t v = 0;
+        for (; v + together * lanes <= count; v += together * lanes) {
+          run_vectors<together>(neurons, block, sums, c, v, count - v, bits);
         }
-        set_bits(spikes.step(t), p * channels + c, bits, count);
+        for (; v < count; v += lanes) run_vectors<1>(neurons, block, sums, c, v, count - v, bits);
+        for (std::uint32_t t = 0; t < timesteps; ++t) {
+          set_bits(std::span(gathered).subspan(t * words, words), (p - begin) * channels + c,
+                   bits[t], count);
+        }
       }
+    }
+    const std::size_t first = begin * channels / word_bits;
+    const std::size_t count = ((end - begin) * channels + word_bits - 1) / word_bits;
+    for (std::uint32_t t = 0; t < timesteps; ++t) {
+      std::copy_n(gathered.data() + t * words, count, spikes.step(t).data() + first);
     }
   }
 }
@@ -133,13 +226,8 @@ HWY_INLINE void for_each_group(const NeuronBlock& block, const Sum* sums, SpikeT
 template <bool shifts, bool decay_input, bool subtracts, bool clips, class Sum>
 void run_integer(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums,
                  SpikeTensor& spikes, std::span<std::uint64_t> saturations) {
-  const IntegerNeurons<shifts, decay_input, subtracts, clips> neurons(lif);
-  for_each_group<Sum, std::int32_t>(block, sums, spikes,
-                                    [&](std::uint32_t t, const Sum* from, std::size_t c,
-                                        std::size_t count, std::int32_t* membranes) {
-                                      return neurons.step(from, c, count, membranes,
-                                                          saturations[t]);
-                                    });
+  run_block(IntegerNeurons<shifts, decay_input, subtracts, clips>(lif, saturations), block, sums,
+            spikes);
 }
 
 /// No membrane that decays towards its input exceeds the largest input.
@@ -188,23 +276,7 @@ void run_int32(const NarrowLif& lif, const NeuronBlock& block, const std::int32_
 
 void run_float(const FloatLif& lif, const NeuronBlock& block, const float* sums,
                SpikeTensor& spikes) {
-  const DF d;
-  const VF tau = hn::Set(d, lif.tau);
-  const VF threshold = hn::Set(d, lif.threshold);
-  const bool subtracts = lif.reset == Reset::by_subtraction;
-  const bool at_threshold = lif.firing == Firing::at_threshold;
-  for_each_group<float, float>(
-      block, sums, spikes,
-      [&](std::uint32_t, const float* from, std::size_t c, std::size_t, float* membranes) {
-        const VF x = hn::Add(hn::LoadU(d, from), hn::Load(d, lif.bias.data() + c));
-        const VF v = hn::Load(d, membranes);
-        const VF h = lif.decay_input ? hn::Add(v, hn::Div(hn::Sub(x, v), tau))
-                                     : hn::Add(hn::Sub(v, hn::Div(v, tau)), x);
-        const auto fires = at_threshold ? hn::Ge(h, threshold) : hn::Gt(h, threshold);
-        const VF after = subtracts ? hn::Sub(h, threshold) : hn::Zero(d);
-        hn::Store(hn::IfThenElse(fires, after, h), d, membranes);
-        return bits_of(d, fires);
-      });
+  run_block(FloatNeurons{lif}, block, sums, spikes);
 }
 
 }  // namespace nj::HWY_NAMESPACE

@@ -17,7 +17,7 @@ constexpr std::size_t block_sums = std::size_t{1} << 16;
 
 /// Shares of inputs that are not zero from which on dense products win, measured with AVX2.
 constexpr double dense_graded_share = 0.25;
-constexpr double dense_binary_share = 0.45;
+constexpr double dense_binary_share = 0.55;
 
 /// Input as the train that the first layers see: binary where the network says so.
 SpikeTrain input_train(const GradedTensor& input, bool binary) {
@@ -305,15 +305,18 @@ void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCou
 
 /// The events that a layer reads, of one step only where all are the same; kept for the next layer,
 /// which often reads the same (query, key, value).
-const InputEvents& SampleRun::events_into(LayerId id, std::uint32_t groups) {
+const InputEvents& SampleRun::events_into(LayerId id, const ConvolutionWeights& weights) {
   const SpikeTrain& read = train(id);
-  if (!events_ || listed_ != &read || events_->groups() != groups) {
+  const std::uint32_t groups = event_groups(weights.geometry());
+  const EventList list = weights.event_list();
+  if (!events_ || listed_ != &read || listed_as_ != list || events_->groups() != groups) {
     if (is_constant(read)) {
-      events_.emplace(first_step(read), groups);
+      events_.emplace(first_step(read), groups, 1, list);
     } else {
-      events_.emplace(read, groups, options_.threads);
+      events_.emplace(read, groups, options_.threads, list);
     }
     listed_ = &read;
+    listed_as_ = list;
   }
   return *events_;
 }
@@ -323,7 +326,7 @@ void SampleRun::run_convolution(const Population& population) {
   const LayerId id = population.lead;
   const FeatureShape& shape = graph_.output_shape(id);
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
-  const InputEvents& events = events_into(id, event_groups(weights.geometry()));
+  const InputEvents& events = events_into(id, weights);
   if (population.lif) {
     trains_[population.lif->index] = SpikeTensor(steps_, shape);
   } else {
@@ -354,7 +357,7 @@ bool SampleRun::is_fast(LayerId lif) const {
 bool SampleRun::is_dense(LayerId id, const InputEvents& events) const {
   const auto& dense = net_.layer(id).synapses->dense;
   if (!dense || !dense->takes(events.min_value(), events.max_value())) return false;
-  const double share = static_cast<double>(events.count()) /
+  const double share = static_cast<double>(events.listed()) /
                        static_cast<double>(shape_of(train(id)).neurons() * events.timesteps());
   return share > (events.graded() ? dense_graded_share : dense_binary_share);
 }

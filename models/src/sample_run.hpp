@@ -71,7 +71,7 @@ class SampleRun {
   void run_average(LayerId id, const AveragePool2d& op);
   void run_max(LayerId id, const MaxPool2d& op);
   void run_head(LayerId id);
-  const InputEvents& events_into(LayerId id, std::uint32_t groups);
+  const InputEvents& events_into(LayerId id, const ConvolutionWeights& weights);
   void run_convolution(const Population& population);
   template <class Sum>
   void convolve_block(const Population& population, const InputEvents& events, std::uint64_t begin,
@@ -128,6 +128,7 @@ class SampleRun {
   std::vector<std::optional<CurrentTensor>> currents_;
   std::optional<InputEvents> events_;  ///< of the train `listed_`
   const SpikeTrain* listed_ = nullptr;
+  EventList listed_as_ = EventList::with_values;
   std::vector<std::size_t> readers_;  ///< consumers that have not run yet, by layer
   Execution result_;
 };

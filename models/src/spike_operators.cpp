@@ -158,6 +158,13 @@ std::vector<std::int64_t> channel_sums(const SpikeTrain& train) {
   const std::uint32_t channels = shape_of(train).channels;
   std::vector<std::int64_t> sums(channels, 0);
   for (std::uint32_t t = 0; t < timesteps_of(train); ++t) {
+    if (const auto* graded = std::get_if<GradedTensor>(&train)) {
+      const std::int16_t* value = graded->step(t).data();
+      for (std::uint64_t p = 0; p < graded->shape().positions(); ++p, value += channels) {
+        for (std::uint32_t c = 0; c < channels; ++c) sums[c] += value[c];
+      }
+      continue;
+    }
     for_each(train, t,
              [&](std::uint64_t address, std::int16_t value) { sums[address % channels] += value; });
   }

@@ -38,8 +38,8 @@ std::size_t copy_pieces(const InputEvents& events, std::uint32_t group, std::siz
   std::size_t at = 0;
   for (std::uint32_t t = 0; t < events.timesteps(); ++t) {
     const std::uint32_t* const first = events.first(t, group);
+    const std::uint32_t* const inputs = events.first_input(t, group);
     const PositionRun* run = scratch.runs.data();
-    const std::size_t step_begin = at;
     for (std::size_t p = 0; p < positions; ++p, ++window, ++row) {
       const std::size_t window_begin = at;
       for (const PositionRun* const end = run + per_position; run < end; ++run) {
@@ -51,11 +51,11 @@ std::size_t copy_pieces(const InputEvents& events, std::uint32_t group, std::siz
                               scratch.values.data() + at);
         }
         at += count;
+        rows[t] += inputs[run->cell_end] - inputs[run->cell_begin];
       }
       *window = {static_cast<std::uint32_t>(window_begin),
                  static_cast<std::uint32_t>(at - window_begin), row};
     }
-    rows[t] += at - step_begin;
   }
   return at;
 }
@@ -101,16 +101,23 @@ void list_runs(const ConvolutionGeometry& g, std::size_t begin, std::size_t end,
   }
 }
 
-/// Upper bound of the events of all windows: each run is seen in each step.
-std::size_t count_events(const InputEvents& events, std::uint32_t group,
-                         const ConvolutionScratch& scratch) {
-  std::size_t count = 0;
-  for (std::uint32_t t = 0; t < events.timesteps(); ++t) {
-    const std::uint32_t* const first = events.first(t, group);
-    for (const PositionRun& run : scratch.runs)
-      count += first[run.cell_end] - first[run.cell_begin];
+/// Upper bound of the events of all windows: the events of the map rows that they see, each as
+/// often as a kernel has taps.
+std::size_t most_events(const ConvolutionGeometry& g, const InputEvents& events,
+                        std::uint32_t group, const ConvolutionScratch& scratch) {
+  std::uint32_t begin = ~std::uint32_t{0};
+  std::uint32_t end = 0;
+  for (const PositionRun& run : scratch.runs) {
+    if (run.cell_begin == run.cell_end) continue;
+    begin = std::min(begin, run.cell_begin);
+    end = std::max(end, run.cell_end);
   }
-  return count;
+  std::size_t count = 0;
+  for (std::uint32_t t = 0; begin < end && t < events.timesteps(); ++t) {
+    const std::uint32_t* const first = events.first(t, group);
+    count += first[end] - first[begin];
+  }
+  return count * g.kernel_y * g.kernel_x;
 }
 
 /// Sorts `scratch.unsorted` by count into `windows`, equal counts in their order.
@@ -134,7 +141,7 @@ void list_windows(const ConvolutionGeometry& geometry, const InputEvents& events
                   std::uint32_t group, std::size_t begin, std::size_t end,
                   ConvolutionScratch& scratch, std::span<std::uint64_t> rows) {
   list_runs(geometry, begin, end, scratch);
-  const std::size_t length = count_events(events, group, scratch);
+  const std::size_t length = most_events(geometry, events, group, scratch);
   const std::size_t room = length + InputEvents::copy_piece;
   if (scratch.offsets.size() < room) scratch.offsets.resize(room);
   if (events.graded() && scratch.values.size() < room) scratch.values.resize(room);

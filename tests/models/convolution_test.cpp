@@ -8,6 +8,7 @@
 
 #include "dense_sums.hpp"
 #include "kernel_targets.hpp"
+#include "pushed_sums.hpp"
 #include "random_model.hpp"
 
 namespace {
@@ -31,12 +32,13 @@ ConvolutionGeometry random_geometry(Random& random) {
     g.out_channels = g.groups * (depthwise ? random.integer(1, 2) : random.integer(1, 150));
     g.kernel_y = random.integer(1, 4);
     g.kernel_x = random.integer(1, 4);
-    g.stride_y = random.integer(1, 3);
-    g.stride_x = random.integer(1, 3);
+    const bool plain = random.integer(0, 1) == 0;  // neither stride nor dilation
+    g.stride_y = plain ? 1 : random.integer(1, 3);
+    g.stride_x = plain ? 1 : random.integer(1, 3);
     g.padding_y = random.integer(0, 2);
     g.padding_x = random.integer(0, 2);
-    g.dilation_y = random.integer(1, 3);
-    g.dilation_x = random.pick({1U, 1U, 2U, 3U});
+    g.dilation_y = plain ? 1 : random.integer(1, 3);
+    g.dilation_x = plain ? 1 : random.pick({1U, 1U, 2U, 3U});
     g.in_height = random.integer(1, 8);
     g.in_width = random.integer(1, 8);
     g.out_height = outputs_along(g.in_height, g.kernel_y, g.stride_y, g.padding_y, g.dilation_y);
@@ -89,8 +91,9 @@ Case random_case(Random& random, std::int32_t largest) {
   Case c;
   c.geometry = random_geometry(random);
   const FeatureShape shape{c.geometry.in_channels, c.geometry.in_height, c.geometry.in_width};
-  c.input = random_train(random, shape, random.integer(1, 3), random.pick({0U, 5U, 20U, 60U, 100U}),
-                         largest, random.integer(0, 1) == 0);
+  c.input =
+      random_train(random, shape, random.integer(1, 3), random.pick({0U, 2U, 5U, 20U, 60U, 100U}),
+                   largest, random.integer(0, 1) == 0);
   const auto positions = static_cast<std::uint32_t>(c.geometry.out_positions());
   c.begin = random.integer(0, positions - 1);
   c.end = random.integer(static_cast<std::uint32_t>(c.begin), positions);
@@ -115,7 +118,7 @@ bool same_sums(const Case& c, const AlignedVector<Expected>& expected,
 template <class Weight, class Expected, class Sum>
 void check_block(const Case& c, const std::vector<Weight>& tensor, Sum fill) {
   const ConvolutionWeights weights(c.geometry, std::span(tensor));
-  const InputEvents events(c.input, event_groups(c.geometry));
+  const InputEvents events(c.input, event_groups(c.geometry), 1, weights.event_list());
   if (sizeof(Sum) == 2 && !weights.fits_int16(events)) return;
   const std::uint32_t timesteps = timesteps_of(c.input);
   const std::size_t size = timesteps * (c.end - c.begin) * padded(c.geometry.out_channels);
@@ -143,7 +146,8 @@ TEST_CASE("dense sums equal the reference, for 8-bit weights and inputs that are
     const auto tensor = random_weights(random, c.geometry.group_rows() * c.geometry.out_channels,
                                        random.pick({1, 7, 127}));
     const DenseWeights weights(c.geometry, tensor);
-    const InputEvents events(c.input, 1);
+    const InputEvents events(c.input, 1, 1,
+                             random.pick({EventList::with_values, EventList::fastest}));
     if (!weights.takes(events.min_value(), events.max_value())) continue;
     ++compared;
     const std::uint32_t timesteps = timesteps_of(c.input);
@@ -166,18 +170,26 @@ TEST_CASE("dense sums equal the reference, for 8-bit weights and inputs that are
 
 TEST_CASE("integer sums of any geometry, weight width, density and block equal the reference") {
   Random random(1);
+  std::uint32_t pushed = 0;
+  std::uint32_t ones = 0;
   for (int round = 0; round < 600; ++round) {
     CAPTURE(round);
-    const std::int32_t largest_value = random.pick({0, 0, 1, 5, 255});
+    const std::int32_t largest_value = random.pick({0, 0, 1, 2, 5, 255});
     const Case c = random_case(random, largest_value);
     const std::int32_t largest_weight =
         largest_value > 5 ? random.pick({1, 7, 127, 2047})
                           : random.pick({0, 1, 3, 7, 40, 63, 64, 127, 128, 2047, 32767});
     const std::size_t count = c.geometry.group_rows() * c.geometry.out_channels;
     const auto weights = random_weights(random, count, largest_weight);
+    const ConvolutionWeights laid_out(c.geometry, std::span(weights));
+    const InputEvents events(c.input, event_groups(c.geometry), 1, laid_out.event_list());
+    pushed += laid_out.fits_int16(events) && pushing_is_faster(laid_out, events) ? 1 : 0;
+    ones += events.listed() > events.count() ? 1 : 0;
     check_block<std::int16_t, std::int32_t>(c, weights, std::int32_t{-1});
     check_block<std::int16_t, std::int32_t>(c, weights, std::int16_t{-1});
   }
+  CHECK(pushed > 30);
+  CHECK(ones > 5);
 }
 
 TEST_CASE("float sums have one order of additions, so the same bits") {
