@@ -124,11 +124,14 @@ class Quantizer {
       const double value = network_.value_scale(network_.operands(maker)[0].source);
       for (double& scale : units.scale) scale *= value;
       units.bias = model_.weights[maker.index]->bias;
-      units.bound.assign(channels, 0);
+      units.bound.resize(channels);
       const std::size_t fan_in = tensor.integers.size() / channels;
       const std::int64_t largest = max_input(maker);
-      for (std::size_t i = 0; i < tensor.integers.size(); ++i) {
-        units.bound[i / fan_in] += std::abs(std::int64_t{tensor.integers[i]}) * largest;
+      auto next = tensor.integers.begin();
+      for (std::int64_t& bound : units.bound) {
+        std::int64_t sum = 0;
+        for (std::size_t i = 0; i < fan_in; ++i) sum += std::abs(int{*next++});
+        bound = sum * largest;
       }
       return units;
     }
