@@ -2,6 +2,7 @@
 
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/models/layer_list.hpp"
+#include "neurojoule/models/model_file.hpp"
 
 #include "commands.hpp"
 
@@ -32,6 +33,9 @@ std::string check_scenario(const std::filesystem::path& file) {
 }
 
 std::string check(const std::filesystem::path& file) {
+  if (file.extension() == ".h5") {
+    return fmt::format("model of {} layers", read_model_file(file).network.size());
+  }
   switch (kind_of(file)) {
     case FileKind::scenario:
       return check_scenario(file);

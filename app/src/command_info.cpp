@@ -80,12 +80,29 @@ std::string layer_table(const Network& network, const QuantizedNetwork* quantize
   return table.render();
 }
 
+/// The operands that are read a time step late, the first few by name.
+std::string late_operands(const Network& network) {
+  constexpr std::size_t listed = 8;
+  std::vector<std::string> names;
+  std::size_t count = 0;
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    for (const Operand& operand : network.operands({i})) {
+      if (operand.delay == 0 || ++count > listed) continue;
+      names.push_back(
+          fmt::format("{} of {}", network.layer({i}).name, network.layer(operand.source).name));
+    }
+  }
+  if (count == 0) return "";
+  return fmt::format("read a time step late: {}{}\n", fmt::join(names, ", "),
+                     count > listed ? fmt::format(", .. ({} in all)", count) : "");
+}
+
 /// The layers, and what they cost a dense implementation.
 std::string describe_layers(const Network& network, const QuantizedNetwork* quantized) {
   std::uint64_t operations = 0;
   for (std::uint32_t i = 0; i < network.size(); ++i) operations += dense_operations(network, {i});
-  return fmt::format("{}{} dense operations per time step\n", layer_table(network, quantized),
-                     operations);
+  return fmt::format("{}{}{} dense operations per time step\n", layer_table(network, quantized),
+                     late_operands(network), operations);
 }
 
 std::string describe_family(const std::string& name, const FamilySpec& spec,

@@ -100,7 +100,36 @@ expect 0 "small.h5: 4 layers, 8 weights, 4 time steps" import small.yaml --out s
 expect 0 "small.nir" export small.h5 --out small.nir --dt 1e-3
 expect 0 "4 time steps" import small.nir --out back.h5
 cmp small.h5 back.h5 || failures=$((failures + 1))
+expect 0 "valid model of 4 layers" check small.h5
+printf x >wrong.h5
+expect 2 "wrong.h5: not a readable HDF5 file" check wrong.h5
 expect 0 "9 time steps" import small.nir --out nine.h5 --timesteps 9 --dt 2e-3 --reset subtract
+
+# The same tensors in a recurrent network: through its file, its text and NIR.
+cat >loop.yaml <<END
+timesteps: 4
+weights: small.safetensors
+layers:
+- {name: in, kind: input, shape: [2, 1, 1], max_value: 7}
+- {name: a, kind: conv2d, input: in, out_channels: 2}
+- {name: c, kind: conv2d, input: l, input_delay_steps: 1, out_channels: 2}
+- {name: s, kind: add, input: a, residual: c}
+- {name: l, kind: lif, input: s}
+END
+expect 0 "valid network of 5 layers" check loop.yaml
+expect 0 "loop.h5: 5 layers" import loop.yaml --out loop.h5
+expect 0 "valid model of 5 layers" check loop.h5
+expect 0 "read a time step late: c of l" info loop.h5
+expect 0 "loop_back.yaml" export loop.h5 --out loop_back.yaml
+expect 0 "loop_back.h5" import loop_back.yaml --out loop_back.h5
+cmp loop.h5 loop_back.h5 || failures=$((failures + 1))
+expect 0 "loop.nir" export loop.h5 --out loop.nir
+expect 0 "6 layers" import loop.nir --out loop_nir.h5 # and a head that counts
+expect 0 "read a time step late: c of l" info loop_nir.h5
+sed 's/, input_delay_steps: 1//' loop.yaml >cycle.yaml
+expect 2 "cycle.yaml:6:3: layers[2]: layer 'c': lies on a cycle without delay: c -> s -> l -> c" check cycle.yaml
+sed 's/delay_steps: 1/delay_steps: 2/' loop.yaml >cycle.yaml
+expect 2 "cycle.yaml:6:37: layers[2].input_delay_steps: expected 0..1, got 2" check cycle.yaml
 expect 2 "--step" import small.nir --out bad.h5 --step fast
 expect 2 "dt: expected seconds above 0" import small.nir --out bad.h5 --dt 0
 expect 2 "for NIR only" import small.yaml --out bad.h5 --dt 1
