@@ -88,11 +88,13 @@ class RandomRecurrentGraph : private RandomGraph {
     shape_.channels = 5;
     neurons(sum_of(late, present));
   }
-  /// A graded sum inside the cycle.
+  /// A graded sum inside the cycle, and neurons outside that read a current of it, which is no
+  /// stream.
   void residual_cycle(const std::string& name) {
     const std::string sum = sum_of(now_, name, 1);
-    named_neurons(name, add(fresh("conv"), Conv2d{0, shape_.channels}, {{sum}}));
-    now_ = sum;
+    const std::string current = add(fresh("conv"), Conv2d{0, shape_.channels}, {{sum}});
+    named_neurons(name, current);
+    now_ = random_.integer(0, 1) == 0 ? sum : sum_of(sum, neurons(current));
     binary_ = false;
   }
   /// Spikes masked by a gate that they drove a step before, and fed by their own maximum.
