@@ -42,7 +42,8 @@ class ExecutionContext {
   std::unique_ptr<Buffers> buffers_;
 };
 
-/// Runs one sample, layer by layer, all time steps of a population before the next.
+/// Runs one sample, layer by layer, all time steps of a population before the next; the populations
+/// of a cycle, which reads itself with a delay, together and step by step.
 ///
 /// Event-driven: the accumulators of an output position are the sum of the weight rows of the
 /// events in its window. The semantics are those of the operator structs; counts are those of
