@@ -17,14 +17,20 @@ namespace {
   throw Error(ErrorKind::unsupported, message, where);
 }
 
+/// Throws at the first operand with a delay.
+void require_no_delays(const Network& network) {
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    for (const Operand& operand : network.operands({i})) {
+      if (operand.delay == 0) continue;
+      refuse(network, {i},
+             fmt::format("reads \"{}\" with a delay; no core keeps spikes for a time step",
+                         network.layer(operand.source).name));
+    }
+  }
+}
+
 /// Throws for what no core can run.
 void require_supported(const Network& network, const Population& population) {
-  for (const Operand& operand : network.operands(population.lead)) {
-    if (operand.delay == 0) continue;
-    refuse(network, population.lead,
-           fmt::format("reads \"{}\" with a delay; no core keeps spikes for a time step",
-                       network.layer(operand.source).name));
-  }
   const Operator& op = network.layer(population.lead).op;
   const bool drives =
       std::holds_alternative<Conv2d>(op) || std::holds_alternative<SpikingSelfAttention>(op);
@@ -73,6 +79,7 @@ std::uint32_t PopulationGraph::levels() const {
 }
 
 PopulationGraph population_graph(const Network& network, std::span<const Population> populations) {
+  require_no_delays(network);
   const auto sender = senders(network, populations);
   PopulationGraph graph;
   graph.depth.assign(populations.size(), 0);

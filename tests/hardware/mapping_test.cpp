@@ -204,6 +204,16 @@ TEST_CASE("mapping: operands with a delay are refused by name") {
   const std::vector<LayerWidths> widths(5, s.widths[0]);
   CHECK(testing::message_of([&] { map_network(network, populations(network), widths, s.chip); }) ==
         "b: reads \"a.lif\" with a delay; no core keeps spikes for a time step");
+  // Said before what else no core runs: the stream of recurrent neurons.
+  const Network recurrent =
+      Network::build({{"input", Input{{1, 4, 4}, 1}, {}},
+                      {"fc", Conv2d{1, 2}, {{"input"}}},
+                      {"rec", Conv2d{2, 2}, {{"lif", Port::input, 1}}},
+                      {"sum", ResidualAdd{}, {{"fc"}, {"rec", Port::residual}}},
+                      {"lif", Lif{}, {{"sum"}}}});
+  CHECK(testing::message_of([&] {
+          map_network(recurrent, populations(recurrent), widths, s.chip);
+        }) == "rec: reads \"lif\" with a delay; no core keeps spikes for a time step");
 }
 
 }  // namespace
