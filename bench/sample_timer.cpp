@@ -78,6 +78,15 @@ double firing_rate(const Network& network, const Activity& activity) {
   return static_cast<double>(spikes) / static_cast<double>(activity.total().neuron_updates);
 }
 
+/// Synaptic events as a share of what a dense execution would do.
+double dense_share(const Network& network, const Activity& activity) {
+  std::uint64_t dense = 0;
+  for (std::uint32_t i = 0; i < network.size(); ++i) dense += dense_operations(network, {i});
+  const std::uint64_t steps = activity.samples * activity.layers.front().steps.size();
+  return static_cast<double>(activity.total().synaptic_events()) /
+         static_cast<double>(dense * steps);
+}
+
 int run(const std::vector<std::string>& arguments) {
   const std::filesystem::path block = arguments[0];
   const YamlDocument document = YamlDocument::load(block);
@@ -100,10 +109,12 @@ int run(const std::vector<std::string>& arguments) {
   }
   const StepCounts total = result.activity.total();
   fmt::print(
-      "{{\"seconds_per_sample\": {}, \"firing_rate\": {}, \"synaptic_events_per_sample\": {}, "
+      "{{\"seconds_per_sample\": {}, \"firing_rate\": {}, \"dense_share\": {}, "
+      "\"synaptic_events_per_sample\": {}, "
       "\"peak_mib\": {}, \"predictions\": {}, \"logits\": {}}}\n",
       best / static_cast<double>(samples), firing_rate(network.network(), result.activity),
-      total.synaptic_events() / samples, peak_mib(), result.predictions, result.logits);
+      dense_share(network.network(), result.activity), total.synaptic_events() / samples,
+      peak_mib(), result.predictions, result.logits);
   return 0;
 }
 

@@ -11,7 +11,6 @@
 #include <array>
 #include <bit>
 #include <limits>
-#include <numeric>
 
 #include <fmt/core.h>
 
@@ -20,6 +19,7 @@
 
 #include "convolution.hpp"
 #include "packed_bits.hpp"
+#include "train_totals.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace nj::HWY_NAMESPACE {
@@ -54,8 +54,6 @@ HWY_INLINE std::uint32_t* append_offsets(std::uint64_t bits, std::uint32_t base,
   }
   return out;
 }
-
-std::uint64_t count_all(std::span<const std::uint64_t> words) { return count_bits(words); }
 
 /// Writes to first[x] how many events precede position x of a map row.
 void rank_positions(std::span<const std::uint64_t> words, std::uint64_t begin,
@@ -151,7 +149,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nj {
 
-HWY_EXPORT(count_all);
 HWY_EXPORT(rank_positions);
 HWY_EXPORT(append_row);
 HWY_EXPORT(append_values);
@@ -163,38 +160,12 @@ namespace {
 /// against shift and add both).
 constexpr double additions_per_product = 5.0 / 3.0;
 
-struct TrainCounts {
-  std::vector<std::uint64_t> inputs;  ///< by time step, that are not zero
-  std::vector<std::uint64_t> values;  ///< their sum; of graded trains
-};
-
-TrainCounts count_train(const SpikeTrain& train, unsigned threads) {
-  const std::uint32_t timesteps = timesteps_of(train);
-  TrainCounts counts{std::vector<std::uint64_t>(timesteps), std::vector<std::uint64_t>(timesteps)};
-  parallel_for(timesteps, 1, threads, [&](std::size_t step, std::size_t) {
-    const auto t = static_cast<std::uint32_t>(step);
-    if (const auto* spikes = std::get_if<SpikeTensor>(&train)) {
-      counts.inputs[t] = HWY_DYNAMIC_DISPATCH(count_all)(spikes->step(t));
-      return;
-    }
-    constexpr std::size_t piece = 1 << 15;  // whose sums fit 32 bits
-    const auto values = std::get<GradedTensor>(train).step(t);
-    for (std::size_t begin = 0; begin < values.size(); begin += piece) {
-      std::int32_t inputs = 0;
-      std::int32_t total = 0;
-      for (const std::int16_t v : values.subspan(begin, std::min(piece, values.size() - begin))) {
-        inputs += v != 0 ? 1 : 0;
-        total += v;
-      }
-      counts.inputs[t] += static_cast<std::uint64_t>(inputs);
-      counts.values[t] += static_cast<std::uint64_t>(std::int64_t{total});
-    }
+std::vector<StepTotals> train_totals(const SpikeTrain& train, unsigned threads) {
+  std::vector<StepTotals> totals(timesteps_of(train));
+  parallel_for(totals.size(), 1, threads, [&](std::size_t t, std::size_t) {
+    totals[t] = step_totals(train, static_cast<std::uint32_t>(t));
   });
-  return counts;
-}
-
-std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
-  return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
+  return totals;
 }
 
 }  // namespace
@@ -213,14 +184,17 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned
                 fmt::format("a map row of {} positions of {} channels is too long to be executed",
                             width_, group_channels_));
   }
-  const TrainCounts counts = count_train(train, threads);
-  count_ = sum(counts.inputs);
+  const std::vector<StepTotals> totals = train_totals(train, threads);
+  std::uint64_t values = 0;
+  for (const StepTotals& step : totals) {
+    count_ += step.spikes;
+    values += step.magnitude;
+  }
   graded_ ? measure(std::get<GradedTensor>(train)) : static_cast<void>(max_value_ = 1);
-  const bool ones = graded_ && list == EventList::fastest && groups == 1 && min_value_ == 0 &&
-                    static_cast<double>(sum(counts.values)) <=
-                        additions_per_product * static_cast<double>(count_);
-  const std::vector<std::uint64_t>& events = ones ? counts.values : counts.inputs;
-  listed_ = sum(events);
+  const bool ones =
+      graded_ && list == EventList::fastest && groups == 1 && min_value_ == 0 &&
+      static_cast<double>(values) <= additions_per_product * static_cast<double>(count_);
+  listed_ = ones ? values : count_;
   // Each step has a piece behind it that may be written, so that steps do not meet.
   const std::uint64_t room = listed_ + std::uint64_t{timesteps_} * copy_piece;
   if (room > limit) {
@@ -236,7 +210,8 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned
   }
   std::vector<std::uint64_t> places(timesteps_, 0);
   for (std::uint32_t t = 1; t < timesteps_; ++t) {
-    places[t] = places[t - 1] + events[t - 1] + copy_piece;
+    const StepTotals& before = totals[t - 1];
+    places[t] = places[t - 1] + (ones ? before.magnitude : before.spikes) + copy_piece;
   }
   parallel_for(timesteps_, 1, threads, [&](std::size_t step, std::size_t) {
     const auto t = static_cast<std::uint32_t>(step);

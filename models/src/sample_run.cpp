@@ -8,6 +8,7 @@
 
 #include "general_neurons.hpp"
 #include "spike_pooling.hpp"
+#include "train_totals.hpp"
 
 namespace nj {
 namespace {
@@ -141,15 +142,9 @@ void SampleRun::run(const Population& population, const GradedTensor& input) {
 /// Stores what a layer sends and counts it.
 void SampleRun::publish(LayerId id, SpikeTrain train) {
   for_each_step([&](std::uint32_t t, BlockBuffers&) {
-    StepCounts& step = counts(id, t);
-    step.spikes = count(train, t);
-    step.spike_values = step.spikes;
-    if (const auto* graded = std::get_if<GradedTensor>(&train)) {
-      step.spike_values = 0;
-      for (const std::int16_t value : graded->step(t)) {
-        step.spike_values += static_cast<std::uint64_t>(value < 0 ? -value : value);
-      }
-    }
+    const StepTotals totals = step_totals(train, t);
+    counts(id, t).spikes = totals.spikes;
+    counts(id, t).spike_values = totals.magnitude;
   });
   trains_[id.index] = std::move(train);
 }
@@ -206,7 +201,7 @@ void SampleRun::run_add(LayerId id) {
   }
   for (std::size_t k = 0; k < 2; ++k) {
     for (std::uint32_t t = 0; t < steps_; ++t) {
-      count_operations(id, t, k, count(train(id, k), t));
+      count_operations(id, t, k, step_totals(train(id, k), t).spikes);
     }
   }
   GradedTensor sum(steps_, graph_.output_shape(id));
@@ -220,7 +215,7 @@ void SampleRun::run_head(LayerId id) {
   FeatureSums features;
   if (reads_spikes(id)) {
     for (std::uint32_t t = 0; t < steps_; ++t) {
-      count_operations(id, t, 0, count(train(id), t) * classes);
+      count_operations(id, t, 0, step_totals(train(id), t).spikes * classes);
     }
     features.words = channel_sums(train(id));
   } else {
@@ -415,7 +410,7 @@ std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buf
   buffers.sums.resize(shape.positions() * padded(shape.channels));
   if (const auto* sum = std::get_if<SpikeSum>(&graph_.layer(id).op)) {
     spike_sum(*sum, spikes(id), t, shape, buffers.sums.data());
-    count_operations(id, t, 0, count(train(id), t));
+    count_operations(id, t, 0, step_totals(train(id), t).spikes);
   } else {
     const auto& op = std::get<SpikingSelfAttention>(graph_.layer(id).op);
     const AttentionCounts counted = attend(op.heads, spikes(id, 0), spikes(id, 1), spikes(id, 2), t,
