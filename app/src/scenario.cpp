@@ -145,10 +145,11 @@ std::vector<BatchPoint> expand_list(const fs::path& file, const YamlDocument& do
 std::string digest_of(const Dataset& dataset) {
   Sha256 sha;
   for (std::uint64_t i = 0; i < dataset.size(); ++i) {
-    const Image image = dataset.image(i);
-    sha.add({reinterpret_cast<const char*>(image.pixels.data()), image.pixels.size()});
-    const char label = static_cast<char>(dataset.label(i));
-    sha.add({&label, 1});
+    const auto pixels = dataset.pixels(i);
+    sha.add({reinterpret_cast<const char*>(pixels.data()), pixels.size()});
+    const std::uint32_t label = dataset.label(i);
+    const char bytes[] = {static_cast<char>(label), static_cast<char>(label >> 8)};
+    sha.add({bytes, dataset.spec().source == DatasetSource::hdf5 ? std::size_t{2} : 1});
   }
   return sha.hex();
 }

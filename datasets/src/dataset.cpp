@@ -11,7 +11,7 @@ namespace nj {
 namespace {
 
 /// `name` or `name.gz` in the directory, whichever exists.
-std::filesystem::path find_file(const DatasetSpec& spec, const std::string& name) {
+std::filesystem::path find_idx(const DatasetSpec& spec, const std::string& name) {
   const std::filesystem::path plain = spec.path / name;
   if (std::filesystem::exists(plain)) return plain;
   const std::filesystem::path packed = plain.string() + ".gz";
@@ -22,16 +22,42 @@ std::filesystem::path find_file(const DatasetSpec& spec, const std::string& name
       {.file = spec.path.string(), .key = "dataset.path"});
 }
 
+std::filesystem::path find_cifar(const DatasetSpec& spec, const std::string& name) {
+  std::filesystem::path file = spec.path / name;
+  if (std::filesystem::exists(file)) return file;
+  throw Error(ErrorKind::io, fmt::format("{} of CIFAR-10's binary version is not there", name),
+              {.file = spec.path.string(), .key = "dataset.path"});
+}
+
+LabelledImages read_cifar_split(const DatasetSpec& spec) {
+  std::vector<std::filesystem::path> files;
+  if (spec.split == Split::test) {
+    files.push_back(find_cifar(spec, "test_batch.bin"));
+  } else {
+    for (int i = 1; i <= 5; ++i)
+      files.push_back(find_cifar(spec, fmt::format("data_batch_{}.bin", i)));
+  }
+  return read_cifar10(files);
+}
+
+LabelledImages read_idx_split(const DatasetSpec& spec) {
+  const std::string prefix = spec.split == Split::train ? "train" : "t10k";
+  const std::filesystem::path images = find_idx(spec, prefix + "-images-idx3-ubyte");
+  return read_idx_pair(images, find_idx(spec, prefix + "-labels-idx1-ubyte"));
+}
+
 void choose_samples(DatasetSpec& spec, std::uint64_t available) {
   const std::uint64_t left = available - std::min(spec.first, available);
   const std::uint64_t wanted = spec.samples.value_or(left);
   if (wanted == 0 || wanted > left) {
-    const std::string_view split = spec.split == Split::train ? "train" : "test";
+    const std::string_view whole = spec.source == DatasetSource::hdf5 ? "file"
+                                   : spec.split == Split::train       ? "train split"
+                                                                      : "test split";
     const std::string message =
-        wanted == 0 ? fmt::format("no samples from {} on in the {} split of {}", spec.first, split,
-                                  available)
-                    : fmt::format("{} samples from {} on wanted, the {} split has {}", wanted,
-                                  spec.first, split, available);
+        wanted == 0
+            ? fmt::format("no samples from {} on in the {} of {}", spec.first, whole, available)
+            : fmt::format("{} samples from {} on wanted, the {} has {}", wanted, spec.first, whole,
+                          available);
     throw Error(ErrorKind::config, message, {.key = "dataset.samples"});
   }
   spec.samples = wanted;
@@ -40,26 +66,54 @@ void choose_samples(DatasetSpec& spec, std::uint64_t available) {
 }  // namespace
 
 Dataset::Dataset(DatasetSpec spec, std::uint64_t seed) : spec_(std::move(spec)), seed_(seed) {
-  validate(spec_.camera);
-  const std::string prefix = spec_.split == Split::train ? "train" : "t10k";
-  const auto image_file = find_file(spec_, prefix + "-images-idx3-ubyte");
-  const auto label_file = find_file(spec_, prefix + "-labels-idx1-ubyte");
-  images_ = read_idx_images(image_file);
-  labels_ = read_idx_labels(label_file);
-  if (labels_.size() != images_.count) {
-    throw Error(ErrorKind::format,
-                fmt::format("{} labels for {} images", labels_.size(), images_.count),
-                {.file = label_file.string()});
+  if (!spec_.encoding) {
+    validate(spec_.camera);
+    if (spec_.source != DatasetSource::fashion_mnist) {
+      throw Error(ErrorKind::config, "the camera sees Fashion-MNIST only; other images are encoded",
+                  {.key = "dataset.encoding"});
+    }
   }
-  choose_samples(spec_, images_.count);
+  read_images();
+  if (spec_.encoding) encoder_.emplace(*spec_.encoding, images_.shape);
   static_cast<void>(frames(0));  // a spec that cannot work fails now, not in the middle of a run
 }
 
+void Dataset::read_images() {
+  if (spec_.source == DatasetSource::hdf5) {
+    const ImageHdf5 file(spec_.path);
+    choose_samples(spec_, file.count());
+    images_ = file.read(spec_.first, *spec_.samples);
+    held_from_ = spec_.first;
+    return;
+  }
+  images_ =
+      spec_.source == DatasetSource::cifar10 ? read_cifar_split(spec_) : read_idx_split(spec_);
+  choose_samples(spec_, images_.count());
+}
+
+FrameForm Dataset::form() const {
+  if (encoder_) {
+    const bool direct = spec_.encoding->encoder == Encoder::direct;
+    return {images_.shape, spec_.encoding->timesteps, encoder_->least(), encoder_->largest(),
+            direct ? spec_.encoding->scale : 1.0};
+  }
+  const std::uint32_t largest =
+      spec_.framing.values == FrameValues::binary ? 1 : spec_.framing.max_value;
+  return {{2, spec_.camera.height, spec_.camera.width},
+          spec_.framing.timesteps,
+          0,
+          static_cast<std::int16_t>(largest),
+          std::nullopt};
+}
+
 EventStream Dataset::events(std::uint64_t i) const {
-  return emulate(image(i), spec_.camera, seed_, image_index(i));
+  const auto grey = pixels(i);
+  const Image image{images_.shape.height, images_.shape.width, {grey.begin(), grey.end()}};
+  return emulate(image, spec_.camera, seed_, image_index(i));
 }
 
 GradedTensor Dataset::frames(std::uint64_t i) const {
+  if (encoder_) return (*encoder_)(pixels(i), seed_, image_index(i));
   return frame_events(events(i), spec_.framing, spec_.camera.duration_us()).values;
 }
 

@@ -12,7 +12,11 @@ namespace {
 using Words = std::string_view;
 
 const std::vector<std::pair<Words, DatasetSource>> source_words = {
-    {"fashion-mnist", DatasetSource::fashion_mnist}};
+    {"fashion-mnist", DatasetSource::fashion_mnist},
+    {"cifar10", DatasetSource::cifar10},
+    {"hdf5", DatasetSource::hdf5}};
+const std::vector<std::pair<Words, Encoder>> encoder_words = {{"direct", Encoder::direct},
+                                                              {"rate", Encoder::rate}};
 const std::vector<std::pair<Words, Split>> split_words = {{"train", Split::train},
                                                           {"test", Split::test}};
 const std::vector<std::pair<Words, FrameBins>> bin_words = {{"time", FrameBins::time},
@@ -92,6 +96,52 @@ Framing read_framing(const YamlNode& node) {
   return framing;
 }
 
+/// One number for all channels, or a list of one for each.
+std::vector<double> read_reals(const YamlNode& node, double low, double high) {
+  if (!node.is_sequence()) return {node.real(low, high)};
+  std::vector<double> values;
+  for (const YamlNode& value : node.elements()) values.push_back(value.real(low, high));
+  if (values.empty()) throw node.error("expected a number, or one for each channel");
+  return values;
+}
+
+ImageEncoding read_encoding(const YamlNode& node) {
+  ImageEncoding encoding;
+  encoding.encoder = node.at("kind").one_of(encoder_words);
+  read_integer(node, "timesteps", encoding.timesteps, 1, 1024);
+  if (encoding.encoder == Encoder::rate) {
+    for (const char* key : {"mean", "std", "scale"}) {
+      if (const auto found = node.find(key)) throw found->error("belongs to direct encoding");
+    }
+    return encoding;
+  }
+  if (const auto mean = node.find("mean")) encoding.mean = read_reals(*mean, -1000.0, 1000.0);
+  if (const auto std = node.find("std")) encoding.deviation = read_reals(*std, 1e-6, 1e6);
+  read_real(node, "scale", encoding.scale, 1e-9, 1e9);
+  return encoding;
+}
+
+/// What the source of the images leaves open, and what not.
+void read_by_source(const YamlNode& node, DatasetSpec& spec) {
+  const auto path = node.find("path");
+  const auto split = node.find("split");
+  const auto encoding = node.find("encoding");
+  if (path) spec.path = path->text();
+  if (split) spec.split = split->one_of(split_words);
+  if (encoding) spec.encoding = read_encoding(*encoding);
+  if (spec.source != DatasetSource::fashion_mnist) {
+    if (!path) throw node.error("this source needs a path");
+    if (!encoding) {
+      throw node.error("this source needs an encoding: the camera sees fashion-mnist only");
+    }
+  }
+  if (split && spec.source == DatasetSource::hdf5) throw split->error("an HDF5 file has no splits");
+  if (!encoding) return;
+  for (const char* key : {"camera", "framing"}) {
+    if (const auto found = node.find(key)) throw found->error("does not go with an encoding");
+  }
+}
+
 /// A YAML double-quoted scalar.
 std::string double_quoted(std::string_view text) {
   std::string out = "\"";
@@ -114,8 +164,7 @@ DatasetSpec read_dataset_spec(const YamlNode& node) {
   constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
   DatasetSpec spec;
   if (const auto source = node.find("source")) spec.source = source->one_of(source_words);
-  if (const auto path = node.find("path")) spec.path = path->text();
-  if (const auto split = node.find("split")) spec.split = split->one_of(split_words);
+  read_by_source(node, spec);
   if (const auto first = node.find("first")) {
     spec.first = static_cast<std::uint64_t>(first->integer(0, most));
   }
@@ -135,9 +184,20 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
   };
   line("source", word_of(source_words, spec.source));
   line("path", double_quoted(spec.path.string()));
-  line("split", word_of(split_words, spec.split));
+  if (spec.source != DatasetSource::hdf5) line("split", word_of(split_words, spec.split));
   line("first", spec.first);
   line("samples", spec.samples ? fmt::format("{}", *spec.samples) : "all");
+  if (spec.encoding) {
+    const ImageEncoding& encoding = *spec.encoding;
+    out += margin + "encoding:\n";
+    line("  kind", word_of(encoder_words, encoding.encoder));
+    line("  timesteps", encoding.timesteps);
+    if (encoding.encoder == Encoder::rate) return out;
+    line("  mean", fmt::format("[{}]", fmt::join(encoding.mean, ", ")));
+    line("  std", fmt::format("[{}]", fmt::join(encoding.deviation, ", ")));
+    line("  scale", encoding.scale);
+    return out;
+  }
   out += margin + "camera:\n";
   const DvsCamera& camera = spec.camera;
   line("  width", camera.width);

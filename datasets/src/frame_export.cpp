@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "neurojoule/core/error.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
 #include "neurojoule/core/parallel.hpp"
 
@@ -33,6 +34,10 @@ FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& f
                           unsigned threads,
                           const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   const DatasetSpec& spec = dataset.spec();
+  if (spec.encoding) {
+    throw Error(ErrorKind::unsupported, "frames are written of events, not of encoded images",
+                {.key = "dataset.encoding"});
+  }
   const std::uint64_t steps = spec.framing.timesteps;
   const std::uint64_t size = steps * 2 * spec.camera.height * spec.camera.width;
   Hdf5Writer writer(file);

@@ -116,12 +116,6 @@ IdxContent read_idx(const std::filesystem::path& file, std::uint32_t rank) {
 
 }  // namespace
 
-Image IdxImages::image(std::uint64_t index) const {
-  const std::uint64_t size = std::uint64_t{height} * width;
-  const auto first = pixels.begin() + static_cast<std::ptrdiff_t>(index * size);
-  return {height, width, {first, first + static_cast<std::ptrdiff_t>(size)}};
-}
-
 IdxImages read_idx_images(const std::filesystem::path& file) {
   IdxContent content = read_idx(file, 3);
   return {content.sizes[0], content.sizes[1], content.sizes[2], std::move(content.values)};

@@ -100,10 +100,93 @@ TEST_CASE("samples are numbered from `first`, with their labels and frames") {
   CHECK(rest.spec().samples == 3);
   CHECK(rest.image_index(1) == 3);
   CHECK(rest.label(1) == 3);
-  CHECK(rest.image(1).pixels[10 * 28 + 12] == nj::testing::made_up_pixel(3, 12, 10));
-  CHECK(rest.events(1) == emulate(rest.image(1), spec.camera, 1, 3));
+  CHECK(rest.pixels(1)[10 * 28 + 12] == nj::testing::made_up_pixel(3, 12, 10));
+  const Image image{28, 28, {rest.pixels(1).begin(), rest.pixels(1).end()}};
+  CHECK(rest.events(1) == emulate(image, spec.camera, 1, 3));
   CHECK(rest.frames(1) == frame_events(rest.events(1), spec.framing, 300'000).values);
   CHECK(rest.frames(1).shape() == FeatureShape{2, 34, 34});
+  CHECK(rest.form() == FrameForm{{2, 34, 34}, 4, 0, 15, std::nullopt});
+}
+
+TEST_CASE("images are encoded as they are, whatever the file") {
+  const TemporaryFolder folder;
+  write_made_up_split(folder.path(), 5);
+  DatasetSpec grey = spec_in(folder);
+  grey.first = 2;
+  grey.encoding = ImageEncoding{.timesteps = 3, .mean = {0.5}, .scale = 1.0 / 255};
+  const Dataset idx(grey, 1);
+  // (v / 255 - 1/2) * 255 + 1/2, rounded down: v - 127.
+  CHECK(idx.form() == FrameForm{{1, 28, 28}, 3, -127, 128, 1.0 / 255});
+  CHECK(idx.frames(1).timesteps() == 3);
+  CHECK(idx.frames(1).step(2)[10 * 28 + 12] == nj::testing::made_up_pixel(3, 12, 10) - 127);
+
+  write_file_atomically(folder / "test_batch.bin",
+                        nj::testing::cifar_record(4, 0) + nj::testing::cifar_record(5, 1));
+  DatasetSpec colour = spec_in(folder);
+  colour.source = DatasetSource::cifar10;
+  colour.encoding = ImageEncoding{.encoder = Encoder::rate};
+  const Dataset cifar(colour, 1);
+  CHECK(cifar.size() == 2);
+  CHECK(cifar.label(1) == 5);
+  CHECK(cifar.form() == FrameForm{{3, 32, 32}, 4, 0, 1, 1.0});
+  CHECK(cifar.frames(0) == ImageEncoder(*colour.encoding, {3, 32, 32})(cifar.pixels(0), 1, 0));
+  colour.split = Split::train;
+  CHECK(message_of([&] { return Dataset(colour, 1); }) ==
+        folder.path().string() +
+            ": dataset.path: data_batch_1.bin of CIFAR-10's binary version is not there");
+
+  nj::testing::write_image_hdf5(folder / "i.h5", std::vector<std::uint8_t>(3 * 12, 9), {3, 3, 2, 2},
+                                {1, 2, 300});
+  DatasetSpec rows = colour;
+  rows.source = DatasetSource::hdf5;
+  rows.path = folder / "i.h5";
+  rows.first = 1;
+  const Dataset hdf5(rows, 1);
+  CHECK(hdf5.size() == 2);
+  CHECK(hdf5.label(1) == 300);
+  CHECK(hdf5.image_index(1) == 2);
+  CHECK(hdf5.form().shape == FeatureShape{3, 2, 2});
+  CHECK(hdf5.frames(1) == ImageEncoder(*rows.encoding, {3, 2, 2})(hdf5.pixels(1), 1, 2));
+  rows.samples = 3;
+  CHECK(message_of([&] { return Dataset(rows, 1); }) ==
+        "dataset.samples: 3 samples from 1 on wanted, the file has 3");
+  rows.encoding.reset();
+  CHECK(message_of([&] { return Dataset(rows, 1); }).find("dataset.encoding: the camera sees") ==
+        0);
+}
+
+TEST_CASE("encodings are read, written out and refused at their place") {
+  const DatasetSpec spec = parse(
+      "{source: cifar10, path: c, encoding: {kind: direct, timesteps: 6, mean: [0.1, 0.2, 0.3], "
+      "std: 0.25, scale: 0.01}}");
+  CHECK(spec.source == DatasetSource::cifar10);
+  CHECK(spec.encoding == ImageEncoding{Encoder::direct, 6, {0.1, 0.2, 0.3}, {0.25}, 0.01});
+  CHECK(parse(to_yaml(spec, 2)) == spec);
+  const DatasetSpec rate = parse("{source: hdf5, path: c.h5, encoding: {kind: rate}}");
+  CHECK(rate.encoding == ImageEncoding{.encoder = Encoder::rate});
+  CHECK(parse(to_yaml(rate, 0)) == rate);
+
+  const auto complain = [](const std::string& text) {
+    return message_of([&] { return parse(text); });
+  };
+  CHECK(complain("{source: cifar10, path: c}").find("needs an encoding") != std::string::npos);
+  CHECK(complain("{source: cifar10, encoding: {kind: rate}}").find("needs a path") !=
+        std::string::npos);
+  CHECK(complain("{source: hdf5, path: c, split: test, encoding: {kind: rate}}")
+            .find("split: an HDF5 file has no splits") != std::string::npos);
+  CHECK(complain("encoding: {kind: burst}").find("encoding.kind: ") != std::string::npos);
+  CHECK(complain("encoding: {kind: burst}").find("rate") != std::string::npos);
+  CHECK(complain("encoding: {timesteps: 4}").find("kind") != std::string::npos);
+  CHECK(complain("encoding: {kind: direct, std: 0}").substr(0, 33) ==
+        "s.yaml:1:26: encoding.std: expect");
+  CHECK(complain("encoding: {kind: direct, std: [0.2, 0]}").find("encoding.std[1]: ") !=
+        std::string::npos);
+  CHECK(complain("encoding: {kind: direct, mean: []}").find("encoding.mean: ") !=
+        std::string::npos);
+  CHECK(complain("encoding: {kind: rate, scale: 1}")
+            .find("encoding.scale: belongs to direct encoding") != std::string::npos);
+  CHECK(complain("{encoding: {kind: rate}, framing: {timesteps: 4}}")
+            .find("framing: does not go with an encoding") != std::string::npos);
 }
 
 TEST_CASE("no samples, or more than there are, is an error of the scenario") {

@@ -66,6 +66,19 @@ TEST_CASE("an export has equal bytes at 1, 2 and 4 threads") {
   }
 }
 
+TEST_CASE("encoded images are not exported as frames") {
+  const TemporaryFolder folder;
+  write_made_up_split(folder.path(), 1);
+  DatasetSpec spec;
+  spec.path = folder.path();
+  spec.encoding = ImageEncoding{};
+  const auto error = thrown([&] { return export_frames(Dataset(spec, 1), folder / "f.h5", 1); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::unsupported);
+  CHECK(error->location().key == "dataset.encoding");
+  CHECK_FALSE(std::filesystem::exists(folder / "f.h5"));
+}
+
 TEST_CASE("an export that cannot be written leaves nothing") {
   const TemporaryFolder folder;
   const Dataset dataset = made_up(folder, 1);

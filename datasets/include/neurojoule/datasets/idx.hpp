@@ -19,9 +19,6 @@ struct IdxImages {
   std::uint32_t height = 0;
   std::uint32_t width = 0;
   std::vector<std::uint8_t> pixels;
-
-  /// A copy of image `index` (which must be below `count`).
-  [[nodiscard]] Image image(std::uint64_t index) const;
 };
 
 /// The most bytes that an IDX file may hold after decompression.

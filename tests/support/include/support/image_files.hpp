@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <neurojoule/core/atomic_file.hpp>
+#include <neurojoule/core/hdf5_file.hpp>
 
 namespace nj::testing {
 
@@ -36,6 +37,26 @@ inline void write_made_up_split(const std::filesystem::path& folder, std::uint32
   }
   write_file_atomically(folder / "t10k-images-idx3-ubyte", images);
   write_file_atomically(folder / "t10k-labels-idx1-ubyte", labels);
+}
+
+/// A record of CIFAR-10's binary version: a label, and pixels (index * 31 + place * 7) % 256.
+inline std::string cifar_record(std::uint8_t label, std::uint32_t index) {
+  std::string record(1, static_cast<char>(label));
+  for (std::uint32_t place = 0; place < 3072; ++place) {
+    record += static_cast<char>((index * 31 + place * 7) % 256);
+  }
+  return record;
+}
+
+/// Writes an HDF5 file of images and labels.
+inline void write_image_hdf5(const std::filesystem::path& file,
+                             const std::vector<std::uint8_t>& pixels,
+                             const std::vector<std::uint64_t>& shape,
+                             const std::vector<std::int64_t>& labels) {
+  Hdf5Writer writer(file);
+  writer.write<std::uint8_t>("images", pixels, shape);
+  writer.write<std::int64_t>("labels", labels, {labels.size()});
+  writer.commit();
 }
 
 }  // namespace nj::testing
