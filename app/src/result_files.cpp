@@ -65,8 +65,8 @@ std::string predictions_csv(const PreparedRun& prepared, const RunResult& result
   return text;
 }
 
-/// `samples/<i>/<layer>`: bit-packed words [T, words] of binary layers, bytes [T, H, W, C] of
-/// graded ones; the attribute `shape` of each is its [C, H, W].
+/// `samples/<i>/<layer>`: bit-packed words [T, words] of binary layers, 16-bit integers
+/// [T, H, W, C] of graded ones; the attribute `shape` of each is its [C, H, W].
 void write_spikes(const PreparedRun& prepared, const ChipResult& chip,
                   const std::filesystem::path& file) {
   Hdf5Writer writer(file);

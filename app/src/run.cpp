@@ -1,5 +1,6 @@
 #include "neurojoule/app/run.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include <fmt/format.h>
@@ -34,6 +35,11 @@ std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
     }
     if (const auto largest = network.max_output(id)) {
       width.output_bits = static_cast<std::uint32_t>(std::bit_width(*largest));
+    }
+    if (const auto* input = std::get_if<Input>(&op); input && input->min_value < 0) {
+      const auto most = std::max<int>(input->max_value, -input->min_value - 1);
+      width.output_bits =
+          static_cast<std::uint32_t>(std::bit_width(static_cast<unsigned>(most))) + 1;
     }
   }
   return widths;
@@ -79,68 +85,99 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
 
 /// What a model takes, and where that is written.
 struct ModelInput {
-  FeatureShape shape;
-  std::int32_t largest = 0;
-  std::uint32_t timesteps = 0;
-  std::string shape_place;
-  std::string largest_place;
-  std::string timesteps_place;
+  FrameForm form;
+  std::string file;  ///< empty: keys of the scenario's `model:` block
+
+  [[nodiscard]] std::string place(std::string_view key) const {
+    return file.empty() ? fmt::format("model.{}", key) : file;
+  }
 };
 
 ModelInput input_of(const FamilySpec& spec) {
-  return {spec.parameters.input, spec.parameters.max_input, spec.timesteps,
-          "model.input",         "model.max_input",         "model.timesteps"};
+  const FamilyParameters& p = spec.parameters;
+  return {{p.input, spec.timesteps, p.min_input, p.max_input, p.input_scale}, ""};
 }
 
 ModelInput input_of(const ModelFile& file, const Model& model) {
   for (const LayerSpec& layer : model.network.layers()) {
     if (const auto* input = std::get_if<Input>(&layer.op)) {
-      return {input->shape, input->max_value, model.timesteps, file.path, file.path, file.path};
+      return {{input->shape, model.timesteps, input->min_value, input->max_value, input->scale},
+              file.path};
     }
   }
   throw Error(ErrorKind::shape, "the network has no input", {.file = file.path});
 }
 
 /// A model takes what the dataset gives.
-void require_fit(const Scenario& scenario, const ModelInput& model) {
-  const DatasetSpec& dataset = scenario.dataset;
-  const Location location{.file = scenario.file.string(), .key = "dataset"};
-  const std::int32_t largest =
-      dataset.framing.values == FrameValues::binary ? 1 : dataset.framing.max_value;
-  if (largest > model.largest) {
-    throw Error(ErrorKind::config,
-                fmt::format("its values reach {}, the model takes at most {} ({})", largest,
-                            model.largest, model.largest_place),
-                location);
+void require_fit(const Scenario& scenario, const Dataset& dataset, const ModelInput& model) {
+  const FrameForm given = dataset.form();
+  const FrameForm& taken = model.form;
+  const bool events = !scenario.dataset.encoding;
+  const auto refuse = [&](ErrorKind kind, const std::string& message, std::string_view key) {
+    throw Error(kind, fmt::format("{} ({})", message, model.place(key)),
+                {.file = scenario.file.string(), .key = "dataset"});
+  };
+  if (given.largest > taken.largest) {
+    refuse(ErrorKind::config,
+           fmt::format("its values reach {}, the model takes at most {}", given.largest,
+                       taken.largest),
+           "max_input");
   }
-  const FeatureShape frame{2, dataset.camera.height, dataset.camera.width};
-  if (frame != model.shape) {
-    throw Error(ErrorKind::shape,
-                fmt::format("it gives event frames of {}, the model takes {} ({})",
-                            to_string(frame), to_string(model.shape), model.shape_place),
-                location);
+  if (given.least < taken.least) {
+    refuse(ErrorKind::config,
+           fmt::format("its values begin at {}, the model takes at least {}", given.least,
+                       taken.least),
+           "min_input");
   }
-  if (dataset.framing.timesteps != model.timesteps) {
-    throw Error(ErrorKind::config,
-                fmt::format("it is framed into {} time steps, the model has {} ({})",
-                            dataset.framing.timesteps, model.timesteps, model.timesteps_place),
-                location);
+  if (given.shape != taken.shape) {
+    refuse(ErrorKind::shape,
+           fmt::format("it gives {} of {}, the model takes {}", events ? "event frames" : "images",
+                       to_string(given.shape), to_string(taken.shape)),
+           "input");
+  }
+  if (given.timesteps != taken.timesteps) {
+    refuse(ErrorKind::config,
+           fmt::format("it is {} {} time steps, the model has {}",
+                       events ? "framed into" : "shown for", given.timesteps, taken.timesteps),
+           "timesteps");
+  }
+  if (given.scale && *given.scale != *taken.scale) {
+    refuse(
+        ErrorKind::config,
+        fmt::format("a value of 1 stands for {}, in the model for {}", *given.scale, *taken.scale),
+        "input_scale");
+  }
+}
+
+/// Every label is one of the classes.
+void require_classes(const Scenario& scenario, const Dataset& dataset, const Model& model) {
+  for (const LayerSpec& layer : model.network.layers()) {
+    const auto* head = std::get_if<ClassifierHead>(&layer.op);
+    if (head == nullptr) continue;
+    for (std::uint64_t i = 0; i < dataset.size(); ++i) {
+      if (dataset.label(i) < head->classes) continue;
+      throw Error(ErrorKind::config,
+                  fmt::format("image {} has the label {}, the model has {} classes",
+                              dataset.image_index(i), dataset.label(i), head->classes),
+                  {.file = scenario.file.string(), .key = "dataset"});
+    }
   }
 }
 
 /// The scenario's model, which must be one to run on its dataset; what can be told without reading
 /// the weights is told first.
-Model load_fitting(const Scenario& scenario) {
+Model load_fitting(const Scenario& scenario, const Dataset& dataset) {
   if (weights_path(scenario.model).empty()) {
     throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
                 {.file = scenario.file.string(), .key = "model"});
   }
   const auto* family = std::get_if<FamilySpec>(&scenario.model);
-  if (family != nullptr) require_fit(scenario, input_of(*family));
+  if (family != nullptr) require_fit(scenario, dataset, input_of(*family));
   Model model = load_model(scenario.model, scenario.directory);
   if (family == nullptr) {
-    require_fit(scenario, input_of(std::get<ModelFile>(scenario.model), model));
+    require_fit(scenario, dataset, input_of(std::get<ModelFile>(scenario.model), model));
   }
+  if (has_classifier(model)) require_classes(scenario, dataset, model);
   if (scenario.outputs.predictions && !has_classifier(model)) {
     throw Error(ErrorKind::config, "there are none without a classifier",
                 {.file = scenario.file.string(), .key = "outputs.predictions"});
@@ -202,10 +239,10 @@ double RunResult::accuracy() const {
 }
 
 PreparedRun prepare(const Scenario& scenario) {
-  const Model model = load_fitting(scenario);
+  auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
+  const Model model = load_fitting(scenario, *dataset);
   QuantizedNetwork network = quantize(model, scenario.quantization);
   std::vector<Population> groups = populations(network.network());
-  auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
   std::optional<MappedChip> chip;
   if (scenario.chip) {
     chip = map_chip(scenario, network, groups);
