@@ -8,24 +8,13 @@
 #include "neurojoule/core/atomic_file.hpp"
 
 #include "commands.hpp"
+#include "output_folder.hpp"
 #include "progress.hpp"
 
 namespace nj {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Creates the folder and proves that files can be written there, before any work is done.
-void require_writable(const fs::path& directory) {
-  std::error_code code;
-  fs::create_directories(directory, code);
-  if (code || !fs::is_directory(directory, code)) {
-    throw Error(ErrorKind::io, "cannot be created as a folder", {.file = directory.string()});
-  }
-  const fs::path probe = directory / ".writable";
-  write_file_atomically(probe, "");
-  fs::remove(probe, code);
-}
 
 RunResult run_point(const PreparedRun& prepared, const RunCommand& command,
                     ProgressDisplay& display) {

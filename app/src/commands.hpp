@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/hardware/sanafe_simulate.hpp"
 #include "neurojoule/models/nir_model.hpp"
 
 namespace nj {
@@ -61,6 +63,16 @@ struct FramesCommand {
   std::vector<std::string> overrides;
   unsigned threads = 0;
   bool quiet = false;
+  int execute() const;
+};
+
+/// `neurojoule sanafe`: runs a chip and a network file of SANA-FE.
+struct SanafeCommand {
+  std::filesystem::path architecture;
+  std::filesystem::path network;
+  std::filesystem::path out;  ///< empty: runs/<name of the network file>
+  std::uint64_t steps = 0;
+  sanafe::Timing timing = sanafe::Timing::simple;
   int execute() const;
 };
 

@@ -105,6 +105,20 @@ Command add_frames(CLI::App& app) {
   return {sub, [frames] { return frames->execute(); }};
 }
 
+Command add_sanafe(CLI::App& app) {
+  auto command = std::make_shared<nj::SanafeCommand>();
+  CLI::App* sub = app.add_subcommand("sanafe", "run a chip and a network file of SANA-FE");
+  sub->add_option("ARCH", command->architecture, "architecture file (YAML)")->required();
+  sub->add_option("NET", command->network, "network file with mappings (YAML)")->required();
+  sub->add_option("--steps", command->steps, "time steps")
+      ->required()
+      ->check(CLI::Range(1, 10'000'000));
+  sub->add_option("--out", command->out, "folder for the results (default runs/<NET>)");
+  sub->add_option("--timing", "how long a step takes: simple (their formula)")
+      ->check(CLI::IsMember({"simple"}));
+  return {sub, [command] { return command->execute(); }};
+}
+
 /// Parses the command line and runs the chosen command; returns its exit code.
 int run_command_line(int argc, char** argv) {
   CLI::App app{"neurojoule: what a spiking transformer costs on a neuromorphic chip"};
@@ -113,8 +127,8 @@ int run_command_line(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n"
       "docs/scenario.md describes the files.");
-  const Command commands[] = {add_run(app),    add_check(app),  add_info(app),
-                              add_import(app), add_export(app), add_frames(app)};
+  const Command commands[] = {add_run(app),    add_check(app),  add_info(app),  add_import(app),
+                              add_export(app), add_frames(app), add_sanafe(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

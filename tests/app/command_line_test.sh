@@ -147,6 +147,50 @@ printf 'PK\3\4' >pickle.h5
 expect 2 "pickle.h5: a Python pickle" export pickle.h5 --out bad.nir
 expect 2 "tools/export_checkpoint.py" import net.pth --out bad.h5
 
+cat >chip.yaml <<'YAML'
+architecture:
+  attributes: {width: 1, height: 1, link_buffer_size: 1}
+  tile:
+    - name: tile
+      attributes: {energy_north_hop: 0, latency_north_hop: 0, energy_east_hop: 0, latency_east_hop: 0,
+        energy_south_hop: 0, latency_south_hop: 0, energy_west_hop: 0, latency_west_hop: 0}
+      core:
+        - name: core
+          attributes: {buffer_position: soma, max_neurons_supported: 2}
+          axon_in: [{name: in, attributes: {energy_message_in: 0, latency_message_in: 0}}]
+          synapse: [{name: s, attributes: {model: current_based, energy_process_spike: 2e-12}}]
+          dendrite: [{name: d, attributes: {model: accumulator}}]
+          soma:
+            - {name: lif, attributes: {model: leaky_integrate_fire, energy_access_neuron: 0,
+                latency_access_neuron: 1e-9, energy_update_neuron: 0, latency_update_neuron: 0,
+                energy_spike_out: 0, latency_spike_out: 0}}
+          axon_out: [{name: out, attributes: {energy_message_out: 0, latency_message_out: 0}}]
+YAML
+cat >snn.yaml <<'YAML'
+network:
+  groups: [{name: g, attributes: {threshold: 1, bias: 2}, neurons: [0..1]}]
+  edges: [g.0 -> g.1: {weight: 1}]
+mappings: [g: {core: 0.0}]
+YAML
+expect 0 "results          sanafe_out" sanafe chip.yaml snn.yaml --steps 3 --out sanafe_out
+if ! grep -q '"fired": 6,' sanafe_out/summary.json ||
+  ! grep -q '"synaptic_events": 3,' sanafe_out/summary.json ||
+  ! grep -q '^3,2,2,1,1,0,2e-09,2e-12,0,0,0,2e-12$' sanafe_out/steps.csv; then
+  echo "FAILED: results of a SANA-FE run"
+  sed 's/^/  | /' sanafe_out/summary.json sanafe_out/steps.csv
+  failures=$((failures + 1))
+fi
+expect 2 "--steps is required" sanafe chip.yaml snn.yaml --out bad
+expect 2 "--steps" sanafe chip.yaml snn.yaml --steps 0 --out bad
+expect 2 "--timing" sanafe chip.yaml snn.yaml --steps 1 --timing fast --out bad
+expect 2 "none.yaml: no such file" sanafe none.yaml snn.yaml --steps 1 --out bad
+expect 2 "lacks the key 'network'" sanafe chip.yaml chip.yaml --steps 1 --out bad
+sed 's/threshold/treshold/' snn.yaml >bent.yaml
+expect 2 "bent.yaml:2:35: network.groups[0].attributes.treshold: unknown key, did you mean 'threshold'?" \
+  sanafe chip.yaml bent.yaml --steps 1 --out bad
+printf 'x' >file
+expect 2 "cannot be created as a folder" sanafe chip.yaml snn.yaml --steps 1 --out file/folder
+
 if compgen -G 'bad*' >/dev/null || compgen -G '*.partial' >/dev/null; then
   echo "FAILED: bad input left a file behind"
   failures=$((failures + 1))
