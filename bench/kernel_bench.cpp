@@ -1,6 +1,7 @@
-// Question: how close to the machine's limits are the kernels below the executor? Two limits are
-// measured beside each: additions of registers alone, and additions of rows loaded from the L1
-// cache. Every event that is counted adds one loaded row, so the second is the one to reach.
+// Question: how close to the machine's limits are the kernels below the executor? Three limits are
+// measured beside each: additions of registers alone; additions of rows that are loaded from the L1
+// cache; and, the peak of weights of up to 8 bits, additions of such rows to 16-bit sums that stay
+// in registers, row after row, without any list of events.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernel_bench.cpp"
 // clang-format off: foreach_target.h must come first
@@ -91,6 +92,28 @@ std::size_t add_memory(std::size_t rounds, T* data) {
   return rounds * size;
 }
 
+/// Adds rows of 64 bytes, `l1_bytes` of them in order, to 64 sums of 16 bits in registers.
+std::size_t add_rows(std::size_t rounds, std::int8_t* data) {
+  const hn::ScalableTag<std::int16_t> d;
+  const hn::Rebind<std::int8_t, decltype(d)> narrow;
+  constexpr std::size_t lanes = hn::MaxLanes(d);
+  constexpr std::size_t vectors = 64 / lanes;
+  hn::Vec<decltype(d)> sums[vectors];
+  for (auto& sum : sums) sum = hn::Zero(d);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (const std::int8_t* row = data; row < data + l1_bytes; row += 64) {
+      for (std::size_t v = 0; v < vectors; ++v) {
+        sums[v] = hn::Add(sums[v], hn::PromoteTo(d, hn::Load(narrow, row + v * lanes)));
+        hold(sums[v]);
+      }
+    }
+  }
+  auto all = sums[0];
+  for (std::size_t v = 1; v < vectors; ++v) all = hn::Xor(all, sums[v]);
+  hn::Store(all, d, reinterpret_cast<std::int16_t*>(data));
+  return rounds * l1_bytes;
+}
+
 std::size_t add_int8(bool memory, std::size_t rounds, std::int8_t* data) {
   return memory ? add_memory(rounds, data) : add_registers(rounds, data);
 }
@@ -110,6 +133,7 @@ namespace nj {
 HWY_EXPORT(add_int8);
 HWY_EXPORT(add_int16);
 HWY_EXPORT(add_float);
+HWY_EXPORT(add_rows);
 
 namespace {
 
@@ -161,6 +185,17 @@ double best_rate(bool memory) {
   return static_cast<double>(adds) / seconds;
 }
 
+/// The same of rows of bytes in 16-bit sums.
+double best_row_rate() {
+  AlignedVector<std::int8_t> data(l1_bytes, std::int8_t{1});
+  std::size_t adds = 0;
+  const double seconds = fastest(40, [&] {
+    adds = HWY_DYNAMIC_DISPATCH(add_rows)(300, data.data());
+    benchmark::DoNotOptimize(data.data());
+  });
+  return static_cast<double>(adds) / seconds;
+}
+
 /// Additions per second of the fastest iteration, and what part of the limits that is. The limits
 /// are measured anew each time, as the clock of a shared machine varies.
 template <class T>
@@ -168,6 +203,7 @@ void report(benchmark::State& state, double adds, double seconds) {
   state.counters["adds/s"] = adds / seconds;
   state.counters["of_register_adds16"] = adds / seconds / best_rate<std::int16_t>(false);
   state.counters["of_loaded_adds"] = adds / seconds / best_rate<T>(true);
+  if (sizeof(T) == 1) state.counters["of_row_adds"] = adds / seconds / best_row_rate();
 }
 
 template <class T>
@@ -184,12 +220,16 @@ void register_adds_float(benchmark::State& state) { adds_from<float>(state, fals
 void loaded_adds_int8(benchmark::State& state) { adds_from<std::int8_t>(state, true); }
 void loaded_adds_int16(benchmark::State& state) { adds_from<std::int16_t>(state, true); }
 void loaded_adds_float(benchmark::State& state) { adds_from<float>(state, true); }
+void row_adds(benchmark::State& state) {
+  for (auto _ : state) state.counters["adds/s"] = best_row_rate();
+}
 BENCHMARK(register_adds_int8);
 BENCHMARK(register_adds_int16);
 BENCHMARK(register_adds_float);
 BENCHMARK(loaded_adds_int8);
 BENCHMARK(loaded_adds_int16);
 BENCHMARK(loaded_adds_float);
+BENCHMARK(row_adds)->Iterations(1);
 
 SpikeTensor random_spikes(std::uint32_t timesteps, const FeatureShape& shape,
                           std::uint32_t percent) {

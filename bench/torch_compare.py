@@ -34,15 +34,16 @@ from weights import fold, randomize  # noqa: E402
 
 IMAGES = pathlib.Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
 
-# Preset, batches, input, and BatchNorm shifts. Trained networks have densities of 0.115 - 0.149
-# (facts of the literature): the first case has that share of dense operations, the second that
-# firing rate, where pooling and the residual stream make inputs about three times denser.
+# Preset, batches, input, and BatchNorm shifts. Trained event networks have densities of 0.115 -
+# 0.149: the first case has that share of dense operations, the second that firing rate, where
+# pooling and the residual stream make inputs about three times denser. The 8-512 does as many
+# operations as Spikformer's Table 2 says of the trained one, 11.09 G.
 QUIET = {name: (-0.5, 0.8) for name in ("q_bn", "k_bn", "v_bn")}
 CASES = {
     "spikformer_2_256": ("cifar10_dvs", (1, 16), "images", {"": (-0.7, 0.4)} | QUIET),
     "spikformer_2_256_dense": ("cifar10_dvs", (1, 16), "noise", {}),
-    "spikformer_8_512": ("imagenet_8_512", (1,), "noise", {"": (-0.8, 0.7)}),
-    "spikformer_8_768": ("imagenet_8_768", (1,), "noise", {"": (-0.8, 0.7)}),
+    "spikformer_8_512": ("imagenet_8_512", (1,), "noise", {"": (-0.85, 0.55)} | QUIET),
+    "spikformer_8_768": ("imagenet_8_768", (1,), "noise", {"": (-0.85, 0.55)} | QUIET),
 }
 
 
