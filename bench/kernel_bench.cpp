@@ -348,14 +348,7 @@ void density_sweep(benchmark::State& state) {
 }
 BENCHMARK(density_sweep)
     ->ArgName("percent")
-    ->Arg(1)
-    ->Arg(2)
-    ->Arg(5)
-    ->Arg(10)
-    ->Arg(15)
-    ->Arg(20)
-    ->Arg(30)
-    ->Arg(40)
+    ->ArgsProduct({{1, 2, 3, 5, 8, 12, 16, 20, 25, 30, 40}})
     ->Unit(benchmark::kMicrosecond);
 
 /// One block of 16 positions of 256 channels through 16 steps.
