@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/datasets/dataset.hpp"
 
 namespace nj {
@@ -142,22 +143,6 @@ void read_by_source(const YamlNode& node, DatasetSpec& spec) {
   }
 }
 
-/// A YAML double-quoted scalar.
-std::string double_quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 }  // namespace
 
 DatasetSpec read_dataset_spec(const YamlNode& node) {
@@ -183,7 +168,7 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
     out += fmt::format("{}{}: {}\n", margin, key, value);
   };
   line("source", word_of(source_words, spec.source));
-  line("path", double_quoted(spec.path.string()));
+  line("path", yaml_quoted(spec.path.string()));
   if (spec.source != DatasetSource::hdf5) line("split", word_of(split_words, spec.split));
   line("first", spec.first);
   line("samples", spec.samples ? fmt::format("{}", *spec.samples) : "all");

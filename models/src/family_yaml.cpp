@@ -7,10 +7,10 @@
 #include <fmt/ranges.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/family.hpp"
 
 #include "family_draft.hpp"
-#include "yaml_text.hpp"
 
 namespace nj {
 namespace {

@@ -10,10 +10,10 @@
 
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/model_file.hpp"
 
 #include "layer_text.hpp"
-#include "yaml_text.hpp"
 
 namespace nj {
 namespace {

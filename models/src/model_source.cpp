@@ -4,10 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/checkpoint.hpp"
 #include "neurojoule/models/model_file.hpp"
-
-#include "yaml_text.hpp"
 
 namespace nj {
 namespace {

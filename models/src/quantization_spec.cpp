@@ -4,9 +4,8 @@
 
 #include <fmt/core.h>
 
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/quantize.hpp"
-
-#include "yaml_text.hpp"
 
 namespace nj {
 namespace {
