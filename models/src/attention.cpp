@@ -1,5 +1,4 @@
 // Compiled once per instruction set by Highway; HWY_DYNAMIC_DISPATCH picks the best at run time.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "attention.cpp"
 // clang-format off: foreach_target.h must come first

@@ -1,5 +1,4 @@
 // Compiled once per instruction set by Highway; HWY_DYNAMIC_DISPATCH picks the best at run time.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "neurons.cpp"
 // clang-format off: foreach_target.h must come first
@@ -230,9 +229,8 @@ void run_integer(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums
             spikes);
 }
 
-/// No membrane that decays towards its input exceeds the largest input.
+/// Of neurons that decay towards their input, whose membranes never exceed the largest input.
 bool may_clip(const NarrowLif& lif, std::int64_t bound) {
-  if (!lif.decay_input) return true;
   std::int64_t largest_bias = 0;
   for (const std::int32_t bias : lif.bias) {
     largest_bias = std::max(largest_bias, std::abs(std::int64_t{bias}));
@@ -240,28 +238,26 @@ bool may_clip(const NarrowLif& lif, std::int64_t bound) {
   return bound * (std::int64_t{1} << lif.fraction_bits) + largest_bias > lif.max;
 }
 
-template <bool shifts, bool decay_input, class Sum>
-void choose_reset(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums, bool clips,
+template <bool shifts, bool decay_input, bool clips, class Sum>
+void choose_reset(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums,
                   SpikeTensor& spikes, std::span<std::uint64_t> saturations) {
-  if (lif.reset == Reset::by_subtraction) {
-    clips ? run_integer<shifts, decay_input, true, true>(lif, block, sums, spikes, saturations)
-          : run_integer<shifts, decay_input, true, false>(lif, block, sums, spikes, saturations);
-  } else {
-    clips ? run_integer<shifts, decay_input, false, true>(lif, block, sums, spikes, saturations)
-          : run_integer<shifts, decay_input, false, false>(lif, block, sums, spikes, saturations);
-  }
+  lif.reset == Reset::by_subtraction
+      ? run_integer<shifts, decay_input, true, clips>(lif, block, sums, spikes, saturations)
+      : run_integer<shifts, decay_input, false, clips>(lif, block, sums, spikes, saturations);
 }
 
+/// Only the neurons of most networks have code of their own for membranes that never clip.
 template <class Sum>
 void choose_leak(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums,
                  std::int64_t bound, SpikeTensor& spikes, std::span<std::uint64_t> saturations) {
-  const bool clips = may_clip(lif, bound);
-  if (lif.leak_shift >= 0) {
-    lif.decay_input ? choose_reset<true, true>(lif, block, sums, clips, spikes, saturations)
-                    : choose_reset<true, false>(lif, block, sums, clips, spikes, saturations);
+  if (lif.leak_shift < 0) {
+    lif.decay_input ? choose_reset<false, true, true>(lif, block, sums, spikes, saturations)
+                    : choose_reset<false, false, true>(lif, block, sums, spikes, saturations);
+  } else if (!lif.decay_input) {
+    choose_reset<true, false, true>(lif, block, sums, spikes, saturations);
   } else {
-    lif.decay_input ? choose_reset<false, true>(lif, block, sums, clips, spikes, saturations)
-                    : choose_reset<false, false>(lif, block, sums, clips, spikes, saturations);
+    may_clip(lif, bound) ? choose_reset<true, true, true>(lif, block, sums, spikes, saturations)
+                         : choose_reset<true, true, false>(lif, block, sums, spikes, saturations);
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -58,6 +59,7 @@ class SampleRun {
   /// Runs `steps` of the time steps.
   SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers, const ExecuteOptions& options,
             std::uint32_t steps);
+  using StepBody = std::function<void(std::uint32_t, BlockBuffers&)>;
   /// What a block counted, by time step.
   struct BlockCounts {
     std::vector<std::uint64_t> rows;
@@ -102,8 +104,8 @@ class SampleRun {
   [[nodiscard]] std::uint64_t block_size(const FeatureShape& shape) const;
   template <class Body>
   std::vector<BlockCounts> for_each_block(const FeatureShape& shape, Body&& body);
-  template <class Body>
-  void for_each_step(Body&& body);
+  /// Calls `body(t, buffers)` for all time steps, in parallel.
+  void for_each_step(const StepBody& body);
   /// Adds the blocks' counts in their order.
   void merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks);
   [[nodiscard]] CurrentTensor take_current();
