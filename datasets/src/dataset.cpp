@@ -12,9 +12,9 @@ namespace {
 
 /// `name` or `name.gz` in the directory, whichever exists.
 std::filesystem::path find_idx(const DatasetSpec& spec, const std::string& name) {
-  const std::filesystem::path plain = spec.path / name;
+  std::filesystem::path plain = spec.path / name;
   if (std::filesystem::exists(plain)) return plain;
-  const std::filesystem::path packed = plain.string() + ".gz";
+  std::filesystem::path packed = plain.string() + ".gz";
   if (std::filesystem::exists(packed)) return packed;
   throw Error(
       ErrorKind::io,

@@ -310,7 +310,7 @@ class Quantizer {
     }
     synapses.tensor = quantize_tensor(weights.weight, op.classes, rule);
     head.unit = synapses.tensor.scales[0] * value / summands;
-    const double largest_input = static_cast<double>(stream ? spec_.stream.max() : max_input(id));
+    const auto largest_input = static_cast<double>(stream ? spec_.stream.max() : max_input(id));
     const double bound = summands * op.in_channels * largest_input *
                          static_cast<double>(largest_integer(rule.format));
     result.accumulator_bits = std::min(32U, word_bits(bound));

@@ -80,7 +80,7 @@ struct OffsetRule {
 };
 
 struct Best {
-  double scale;
+  double scale = 0.0;
   double error = std::numeric_limits<double>::infinity();
 };
 

@@ -26,7 +26,7 @@ struct Extent {
   std::uint32_t y = 1;
   std::uint32_t x = 1;
   constexpr Extent() = default;
-  constexpr Extent(std::uint32_t both) : y(both), x(both) {}
+  constexpr Extent(std::uint32_t both) : y(both), x(both) {}  // NOLINT(google-explicit-constructor)
   constexpr Extent(std::uint32_t vertical, std::uint32_t horizontal) : y(vertical), x(horizontal) {}
   friend constexpr bool operator==(const Extent&, const Extent&) = default;
 };
