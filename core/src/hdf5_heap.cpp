@@ -27,16 +27,18 @@ T number_at(const std::vector<char>& bytes, std::size_t at) {
   return value;
 }
 
+/// Bytes of a file from `base` on; 0 where there is none.
+std::uint64_t size_behind(const std::filesystem::path& file, std::uint64_t base) {
+  std::error_code code;
+  const std::uint64_t size = std::filesystem::file_size(file, code);
+  return code || size < base ? 0 : size - base;
+}
+
 /// The global heap collections of a file, read as they are asked for.
 class GlobalHeap {
  public:
   GlobalHeap(const std::filesystem::path& file, std::uint64_t base)
-      : stream_(file, std::ios::binary), base_(base) {
-    std::error_code code;
-    const std::uint64_t size = std::filesystem::file_size(file, code);
-    size_ = code || size < base ? 0 : size - base;
-    left_ = size_;
-  }
+      : stream_(file, std::ios::binary), base_(base), size_(size_behind(file, base)) {}
 
   /// `count` bytes at an address; empty when they are not in the file.
   [[nodiscard]] std::vector<char> bytes(std::uint64_t address, std::uint64_t count) {
@@ -84,8 +86,8 @@ class GlobalHeap {
 
   std::ifstream stream_;
   std::uint64_t base_;
-  std::uint64_t size_ = 0;
-  std::uint64_t left_ = 0;
+  std::uint64_t size_;
+  std::uint64_t left_ = size_;
   std::map<std::uint64_t, Collection> collections_;
 };
 
