@@ -1,7 +1,6 @@
 #include "neurojoule/hardware/mapping.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <optional>
 #include <variant>
 
@@ -10,6 +9,7 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "footprint.hpp"
+#include "place.hpp"
 
 namespace nj {
 namespace {
@@ -64,12 +64,17 @@ class Mapper {
         populations_(populations),
         widths_(widths),
         chip_(chip),
-        graph_(population_graph(network, populations)),
-        free_(chip.cores().size(), true),
-        tiles_(populations.size()) {}
+        graph_(population_graph(network, populations)) {
+    for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
+      free_.push_back(chip.cores_of_kind(k));
+    }
+  }
 
   MappingResult run() {
-    for (std::uint32_t p = 0; p < populations_.size(); ++p) place(p);
+    for (std::uint32_t p = 0; p < populations_.size(); ++p) cut(p);
+    if (result_.feasible()) {
+      result_.mapping = place_greedily(graph_, chip_, std::move(slices_), kinds_);
+    }
     return std::move(result_);
   }
 
@@ -78,10 +83,10 @@ class Mapper {
     return network_.layer(populations_[population].lead).name;
   }
 
-  void place(std::uint32_t p) {
+  void cut(std::uint32_t p) {
     const Operator& op = network_.layer(populations_[p].lead).op;
     if (std::holds_alternative<Input>(op)) {
-      place_input(p);
+      check_input(p);
       return;
     }
     const SliceNeeds needs = slice_needs(network_, populations_[p], widths_, graph_.slots[p]);
@@ -91,8 +96,8 @@ class Mapper {
     for (const std::uint32_t kind : kinds) {
       const auto cut = fewest_slices(needs, chip_.spec().core_kinds[kind]);
       if (!cut) continue;
-      const bool room = cut->slices() <= free_cores(kind);
-      const bool best_room = best && best->slices() <= free_cores(best_kind);
+      const bool room = cut->slices() <= free_[kind];
+      const bool best_room = best && best->slices() <= free_[best_kind];
       if (!best || room > best_room || (room == best_room && cut->slices() < best->slices())) {
         best = cut;
         best_kind = kind;
@@ -100,15 +105,14 @@ class Mapper {
     }
     if (!best) {
       report_limits(p, needs, kinds);
-    } else if (best->slices() > free_cores(best_kind)) {
+    } else if (best->slices() > free_[best_kind]) {
       report_cores(p, best->slices(), best_kind);
     } else {
       put(p, needs, *best, best_kind);
     }
   }
 
-  void place_input(std::uint32_t p) {
-    tiles_[p] = {0};
+  void check_input(std::uint32_t p) {
     const LayerId lead = populations_[p].lead;
     const std::uint64_t bits =
         network_.output_shape(lead).neurons() * widths_[lead.index].output_bits;
@@ -163,68 +167,37 @@ class Mapper {
     if (violations.empty()) {
       report_cores(p, std::uint64_t{max_cores} + 1, kinds[0]);
     }
-    for (Violation& violation : violations) result_.violations.push_back(std::move(violation));
+    for (Violation& violation : violations) {
+      if (violation.resource == to_string(MemoryUnit::synapse_memory)) {
+        violation.message +=
+            "; that is the kernel of one output channel, which cannot be split, since no core adds "
+            "the sums of another";
+      }
+      result_.violations.push_back(std::move(violation));
+    }
   }
 
   void report_cores(std::uint32_t p, std::uint64_t needed, std::uint32_t kind) {
     result_.violations.push_back(
-        {name(p), "cores", needed, free_cores(kind),
+        {name(p), "cores", needed, free_[kind],
          fmt::format("layer \"{}\" needs {} cores of kind \"{}\", {} of {} are free", name(p),
-                     needed, chip_.spec().core_kinds[kind].name, free_cores(kind),
+                     needed, chip_.spec().core_kinds[kind].name, free_[kind],
                      chip_.cores_of_kind(kind))});
   }
 
-  [[nodiscard]] std::uint64_t free_cores(std::uint32_t kind) const {
-    std::uint64_t count = 0;
-    for (std::size_t i = 0; i < free_.size(); ++i) {
-      if (free_[i] && chip_.cores()[i].kind == kind) ++count;
-    }
-    return count;
-  }
-
+  /// Adds the slices of a population, rows outside, without cores.
   void put(std::uint32_t p, const SliceNeeds& needs, const Cut& cut, std::uint32_t kind) {
     const std::uint32_t units = needs.shape.channels / needs.channel_unit;
-    const std::vector<std::uint64_t> distance = distances_to_producers(p);
     for (std::uint32_t r = 0; r < cut.row_parts; ++r) {
       for (std::uint32_t c = 0; c < cut.channel_parts; ++c) {
-        const CoreId core = nearest(distance, kind);
-        free_[core.index] = false;
-        tiles_[p].push_back(chip_.core(core).tile);
-        result_.mapping.slices.push_back(
-            {p, border(units, cut.channel_parts, c) * needs.channel_unit,
-             border(units, cut.channel_parts, c + 1) * needs.channel_unit,
-             border(needs.shape.height, cut.row_parts, r),
-             border(needs.shape.height, cut.row_parts, r + 1), core});
+        slices_.push_back({p, border(units, cut.channel_parts, c) * needs.channel_unit,
+                           border(units, cut.channel_parts, c + 1) * needs.channel_unit,
+                           border(needs.shape.height, cut.row_parts, r),
+                           border(needs.shape.height, cut.row_parts, r + 1), CoreId{}});
       }
     }
-  }
-
-  /// Per tile: the sum of hops from all slices of the producers.
-  [[nodiscard]] std::vector<std::uint64_t> distances_to_producers(std::uint32_t p) const {
-    const Topology& topology = chip_.topology();
-    std::vector<std::uint64_t> distance(topology.tiles(), 0);
-    for (const PopulationEdge& edge : graph_.edges) {
-      if (edge.consumer != p) continue;
-      for (const std::uint32_t from : tiles_[edge.producer]) {
-        for (std::uint32_t to = 0; to < topology.tiles(); ++to) {
-          distance[to] += topology.hops(from, to);
-        }
-      }
-    }
-    return distance;
-  }
-
-  [[nodiscard]] CoreId nearest(const std::vector<std::uint64_t>& distance,
-                               std::uint32_t kind) const {
-    CoreId best;
-    std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
-    for (std::uint32_t i = 0; i < free_.size(); ++i) {
-      const Core& core = chip_.cores()[i];
-      if (!free_[i] || core.kind != kind || distance[core.tile] >= least) continue;
-      least = distance[core.tile];
-      best = CoreId{i};
-    }
-    return best;
+    kinds_.insert(kinds_.end(), cut.slices(), kind);
+    free_[kind] -= cut.slices();
   }
 
   const Network& network_;
@@ -232,8 +205,9 @@ class Mapper {
   std::span<const LayerWidths> widths_;
   const Chip& chip_;
   PopulationGraph graph_;
-  std::vector<bool> free_;                         ///< per core
-  std::vector<std::vector<std::uint32_t>> tiles_;  ///< per population: tiles of its slices
+  std::vector<std::uint64_t> free_;   ///< per core kind: cores without a slice
+  std::vector<LayerSlice> slices_;    ///< still without cores
+  std::vector<std::uint32_t> kinds_;  ///< of their cores
   MappingResult result_;
 };
 

@@ -90,8 +90,11 @@ TEST_CASE("mapping: a memory too small for one neuron is a violation with both n
   CHECK(b->resource == "synapse_memory");
   CHECK(b->needed == 52);
   CHECK(b->available == 51);
-  CHECK(b->message ==
-        "layer \"b\" needs 52 bit of synapse_memory on a \"neuron\" core, which has 51 bit");
+  CHECK(
+      b->message ==
+      "layer \"b\" needs 52 bit of synapse_memory on a \"neuron\" core, which has 51 bit; that "
+      "is the kernel of one output channel, which cannot be split, since no core adds the sums of "
+      "another");
 }
 
 TEST_CASE("mapping: a weight format that the cores do not take is a violation") {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -50,11 +51,12 @@ struct Violation {
   std::uint64_t needed = 0;
   std::uint64_t available = 0;
   std::string message;
+  std::optional<std::uint32_t> slice{};  ///< of a given mapping: position in `slices`
 };
 
 /// A mapping, or what it lacks.
 struct MappingResult {
-  Mapping mapping;                    ///< complete when there are no violations
+  Mapping mapping;                    ///< empty when there are violations
   std::vector<Violation> violations;  ///< all of them, in population order
   [[nodiscard]] bool feasible() const { return violations.empty(); }
 };
@@ -64,8 +66,11 @@ struct MappingResult {
 ///
 /// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores).
 /// Nearest: the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
-/// Deterministic. Attention is cut by whole heads. Throws: Error(shape) when `widths` does not have
-/// one entry per layer, Error(config) when a width is out of range.
+/// Deterministic. Attention is cut by whole heads. The kernel of one output channel is never split,
+/// by input channels or kernel positions: the parts would have to send each other partial sums,
+/// which no core of ours does; a channel that does not fit is a violation.
+/// Throws: Error(shape) when `widths` does not have one entry per layer, Error(config) when a width
+/// is out of range.
 MappingResult map_network(const Network& network, std::span<const Population> populations,
                           std::span<const LayerWidths> widths, const Chip& chip);
 

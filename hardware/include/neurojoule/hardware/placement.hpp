@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "neurojoule/core/activity.hpp"
+#include "neurojoule/core/network.hpp"
+#include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/mapping.hpp"
+
+// Which core a slice sits on. `map_network` decides how populations are cut; placing moves the
+// slices between cores of the same kind, so that what the chip does stays the same and only the
+// ways of its packets change. What is minimised is packets x links passed.
+namespace nj {
+
+/// Expected packets from one slice to another.
+struct TrafficEdge {
+  std::uint32_t from = 0;  ///< position in `Mapping::slices`; their number is the I/O port
+  std::uint32_t to = 0;
+  std::uint64_t packets = 0;
+  friend bool operator==(const TrafficEdge&, const TrafficEdge&) = default;
+};
+
+/// What slices send each other.
+struct Traffic {
+  std::uint32_t slices = 0;
+  std::vector<TrafficEdge> edges;  ///< by `to`, then `from`; none without packets
+  friend bool operator==(const Traffic&, const Traffic&) = default;
+};
+
+/// The spikes that each population sent; sums of graded values count as one spike each.
+std::vector<std::uint64_t> sent_spikes(const Activity& activity,
+                                       std::span<const Population> populations);
+
+/// Packets when a population sends `spikes[p]` spikes, equally from each of its neurons; empty
+/// `spikes` stand for one spike of every neuron.
+///
+/// Packets of a pair of slices = spikes * (neurons of the one that reach the other) / neurons, to
+/// the nearest integer. A pooled position counts at every slice that holds a part of its window.
+/// Throws: Error(capacity) when the mapping is not feasible (check_mapping) or when it gives more
+/// than 2^48 packets, Error(shape) when `spikes` has neither no entry nor one per population.
+Traffic expected_traffic(const Network& network, std::span<const Population> populations,
+                         std::span<const LayerWidths> widths, const Chip& chip,
+                         const Mapping& mapping, std::span<const std::uint64_t> spikes = {});
+
+/// Packets x links passed; what placing minimises.
+std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping);
+
+/// How slices find their cores.
+enum class Placement : std::uint8_t {
+  in_order,   ///< the cores of a kind one after another: the baseline
+  greedy,     ///< the free core with the least sum of hops to the slices of the producers
+  annealing,  ///< greedy, then simulated annealing
+  partition   ///< the traffic is bisected along with the tiles (METIS)
+};
+std::string_view to_string(Placement placement);
+
+inline constexpr std::uint32_t max_placement_effort = 1000;
+
+struct PlacementOptions {
+  Placement strategy = Placement::greedy;
+  std::uint64_t seed = 1;     ///< of annealing and partition
+  std::uint32_t effort = 10;  ///< annealing: 1..max_placement_effort; time grows in proportion
+};
+
+/// The slices of `mapping` on other cores of the kinds that they are on.
+///
+/// * in_order, greedy: do not look at the traffic.
+/// * annealing: starts from greedy and is never worse. Moves one slice to another core of its kind,
+///   or swaps two; integer costs and thresholds, so that a seed gives the same placement anywhere.
+///   Source: Kirkpatrick, Gelatt, Vecchi, "Optimization by simulated annealing", Science 220, 1983.
+/// * partition: takes the tiles nearest to the I/O port that hold all slices, and bisects them and
+///   the slices together until each part is a tile. The same for a seed and a version of METIS.
+///   Source: Karypis, Kumar, "A fast and high quality multilevel scheme for partitioning irregular
+///   graphs", SIAM J. Sci. Comput. 20(1), 1998; dual recursive bisection as in Pellegrini, Roman,
+///   "Scotch", HPCN 1996.
+///
+/// Throws: Error(config) for an effort out of range, Error(shape) when the traffic is not that of
+/// as many slices, Error(capacity) when the mapping is larger than METIS can take.
+Mapping place(const Network& network, std::span<const Population> populations, const Chip& chip,
+              const Traffic& traffic, const Mapping& mapping, const PlacementOptions& options);
+
+}  // namespace nj

@@ -1,0 +1,243 @@
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "neurojoule/core/rng.hpp"
+
+#include "hop_table.hpp"
+#include "place.hpp"
+
+namespace nj {
+namespace {
+
+constexpr std::uint32_t stream_annealing = 0x4E4A5001;
+constexpr std::uint64_t probe_level = ~std::uint64_t{0};  ///< entity of the first temperature
+
+constexpr std::size_t nearest_cores = 16;     ///< that moves to a neighbour choose from
+constexpr std::uint32_t levels = 100;         ///< of temperature
+constexpr std::uint32_t cooled_part = 16;     ///< each level is a 16th cooler
+constexpr std::uint32_t moves_per_slice = 4;  ///< and level, times effort
+
+/// -log2(u) for a uniform u in (0, 1], in units of 2^-16; linear between powers of two, so that it
+/// is the same on every machine (at most 0.09 off).
+std::uint64_t exponential(std::uint64_t random) {
+  const auto zeros = static_cast<std::uint32_t>(std::countl_zero(random | 1));
+  const std::uint64_t fraction = (random << zeros << 1) >> 48;
+  return (std::uint64_t{zeros} << 16) + (0x10000 - fraction);
+}
+
+/// 32 random bits as an index below `bound`.
+std::uint32_t scaled(std::uint64_t bits, std::size_t bound) {
+  return static_cast<std::uint32_t>(bits * bound >> 32);
+}
+
+/// Slices on cores, with moves that keep every slice on its kind of core.
+///
+/// Invariant: `cost_` is the sum over all edges of packets x links, and `slice_on_` the inverse of
+/// `core_of_`.
+class Annealer {
+ public:
+  Annealer(const Chip& chip, const Traffic& traffic, const Mapping& start, std::uint64_t seed)
+      : chip_(chip),
+        hops_(chip.topology()),
+        neighbours_(neighbours(traffic)),
+        nobody_(traffic.slices),
+        cost_(static_cast<std::int64_t>(packet_hops(traffic, chip, start))),
+        slice_on_(chip.cores().size(), nobody_),
+        cores_(chip.spec().core_kinds.size()),
+        nearest_(cores_.size() * chip.topology().tiles()),
+        seed_(seed) {
+    for (std::uint32_t s = 0; s < traffic.slices; ++s) {
+      core_of_.push_back(start.slices[s].core.index);
+      tile_of_.push_back(chip.core(start.slices[s].core).tile);
+      slice_on_[core_of_[s]] = s;
+    }
+    tile_of_.push_back(io_tile);
+    for (std::uint32_t c = 0; c < chip.cores().size(); ++c) {
+      cores_[chip.cores()[c].kind].push_back(c);
+    }
+    best_ = core_of_;
+    best_cost_ = cost_;
+  }
+
+  /// Core by slice, the best placement seen.
+  std::vector<std::uint32_t> run(std::uint32_t effort) {
+    const std::uint64_t moves = std::uint64_t{nobody_} * moves_per_slice * effort;
+    std::uint64_t temperature = first_temperature();
+    for (std::uint32_t level = 0; level < levels; ++level) {
+      for (std::uint64_t i = 0; i < moves; ++i) try_move({level, i}, temperature);
+      temperature -= temperature / cooled_part;
+      keep_best();
+    }
+    descend(moves);
+    return best_;
+  }
+
+ private:
+  struct Draw {
+    std::uint64_t level = 0;
+    std::uint64_t move = 0;
+  };
+
+  [[nodiscard]] std::uint64_t random(const Draw& draw, std::uint32_t use) const {
+    // 2^30 moves of each level have steps of their own; further ones other entities.
+    return random_u64({seed_, stream_annealing, draw.level | (draw.move >> 30) << 16},
+                      static_cast<std::uint32_t>(draw.move << 2) | use);
+  }
+
+  /// A random slice, and a core of its kind: any one, or in half of all moves one of the nearest to
+  /// a slice that it exchanges packets with.
+  [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> draw_move(const Draw& draw) {
+    const std::uint64_t bits = random(draw, 0);
+    const std::uint64_t more_bits = random(draw, 1);
+    const std::uint32_t slice = scaled(bits >> 32, nobody_);
+    const std::uint32_t kind = chip_.cores()[core_of_[slice]].kind;
+    const auto& others = neighbours_[slice];
+    if (bits % 2 == 0 || others.empty()) {
+      return {slice, cores_[kind][scaled(more_bits >> 32, cores_[kind].size())]};
+    }
+    const Neighbour& other = others[scaled(more_bits >> 32, others.size())];
+    const auto& near = nearest(kind, tile_of_[other.other]);
+    return {slice, near[scaled(more_bits & 0xFFFFFFFF, near.size())]};
+  }
+
+  /// The few cores of a kind that are nearest to a tile.
+  const std::vector<std::uint32_t>& nearest(std::uint32_t kind, std::uint32_t tile) {
+    auto& found = nearest_[std::size_t{kind} * chip_.topology().tiles() + tile];
+    if (!found.empty()) return found;
+    const auto& cores = cores_[kind];
+    found.resize(std::min(nearest_cores, cores.size()));
+    std::partial_sort_copy(cores.begin(), cores.end(), found.begin(), found.end(),
+                           [&](std::uint32_t a, std::uint32_t b) {
+                             const std::uint32_t to_a = hops_(tile, chip_.cores()[a].tile);
+                             const std::uint32_t to_b = hops_(tile, chip_.cores()[b].tile);
+                             return to_a != to_b ? to_a < to_b : a < b;
+                           });
+    return found;
+  }
+
+  [[nodiscard]] std::int64_t cost_of(std::uint32_t slice, std::uint32_t except) const {
+    const std::uint32_t tile = tile_of_[slice];
+    std::uint64_t sum = 0;
+    for (const Neighbour& n : neighbours_[slice]) {
+      if (n.other == except) continue;
+      const std::uint32_t other = tile_of_[n.other];
+      sum += n.packets * (n.sends ? hops_(other, tile) : hops_(tile, other));
+    }
+    return static_cast<std::int64_t>(sum);
+  }
+
+  /// Cost of all edges of one slice, and of another one unless that is `nobody_`.
+  [[nodiscard]] std::int64_t cost_of_both(std::uint32_t slice, std::uint32_t other) const {
+    const std::int64_t cost = cost_of(slice, nobody_ + 1);
+    return other == nobody_ ? cost : cost + cost_of(other, slice);
+  }
+
+  /// Puts a slice on a core, and what was there on the core that the slice leaves.
+  void exchange(std::uint32_t slice, std::uint32_t core) {
+    const std::uint32_t left = core_of_[slice];
+    const std::uint32_t other = slice_on_[core];
+    const auto put = [&](std::uint32_t s, std::uint32_t c) {
+      slice_on_[c] = s;
+      if (s == nobody_) return;
+      core_of_[s] = c;
+      tile_of_[s] = chip_.cores()[c].tile;
+    };
+    put(slice, core);
+    put(other, left);
+  }
+
+  /// What a move would add to the cost; the move is made.
+  std::int64_t move(std::uint32_t slice, std::uint32_t core) {
+    const std::uint32_t other = slice_on_[core];
+    const std::int64_t before = cost_of_both(slice, other);
+    exchange(slice, core);
+    return cost_of_both(slice, other) - before;
+  }
+
+  /// Metropolis: a move that costs d more is kept with probability 2^(-d / temperature).
+  bool try_move(const Draw& draw, std::uint64_t temperature) {
+    const auto [slice, core] = draw_move(draw);
+    const std::uint32_t left = core_of_[slice];
+    if (tile_of_[slice] == chip_.cores()[core].tile) return false;
+    const std::int64_t more = move(slice, core);
+    if (more > 0 && !accepts(draw, static_cast<std::uint64_t>(more), temperature)) {
+      exchange(slice, left);
+      return false;
+    }
+    cost_ += more;
+    return more < 0;
+  }
+
+  [[nodiscard]] bool accepts(const Draw& draw, std::uint64_t more,
+                             std::uint64_t temperature) const {
+    // The limit is at most 64; 2^32 is where shifting the one up or the other down is exact enough.
+    if (temperature == 0 || more / temperature > 64) return false;
+    const std::uint64_t ratio = temperature < std::uint64_t{1} << 32 ? (more << 16) / temperature
+                                                                     : more / (temperature >> 16);
+    return ratio <= exponential(random(draw, 2));
+  }
+
+  /// The mean rise of random moves that cost more.
+  std::uint64_t first_temperature() {
+    std::uint64_t sum = 0;
+    std::uint64_t rises = 0;
+    for (std::uint64_t i = 0; i < std::uint64_t{nobody_} * moves_per_slice; ++i) {
+      const auto [slice, core] = draw_move({probe_level, i});
+      const std::uint32_t left = core_of_[slice];
+      const std::int64_t more = move(slice, core);
+      exchange(slice, left);
+      if (more <= 0) continue;
+      sum += static_cast<std::uint64_t>(more);
+      ++rises;
+    }
+    return rises == 0 ? 0 : sum / rises;
+  }
+
+  void keep_best() {
+    if (cost_ >= best_cost_) return;
+    best_cost_ = cost_;
+    best_ = core_of_;
+  }
+
+  /// Downhill from the best placement, until as many moves in a row gain nothing.
+  void descend(std::uint64_t moves) {
+    for (std::uint32_t s = 0; s < nobody_; ++s) slice_on_[core_of_[s]] = nobody_;
+    core_of_ = best_;
+    for (std::uint32_t s = 0; s < nobody_; ++s) {
+      slice_on_[core_of_[s]] = s;
+      tile_of_[s] = chip_.cores()[core_of_[s]].tile;
+    }
+    cost_ = best_cost_;
+    std::uint64_t idle = 0;
+    for (std::uint64_t i = 0; idle < moves; ++i) idle = try_move({levels, i}, 0) ? 0 : idle + 1;
+    keep_best();
+  }
+
+  const Chip& chip_;
+  HopTable hops_;
+  std::vector<std::vector<Neighbour>> neighbours_;
+  std::uint32_t nobody_;  ///< the number of slices
+  std::int64_t cost_;
+  std::vector<std::uint32_t> core_of_;               ///< by slice
+  std::vector<std::uint32_t> tile_of_;               ///< by slice, then the I/O port
+  std::vector<std::uint32_t> slice_on_;              ///< by core
+  std::vector<std::vector<std::uint32_t>> cores_;    ///< by kind
+  std::vector<std::vector<std::uint32_t>> nearest_;  ///< by kind and tile; empty: not yet asked for
+  std::vector<std::uint32_t> best_;                  ///< core by slice
+  std::int64_t best_cost_ = 0;
+  std::uint64_t seed_;
+};
+
+}  // namespace
+
+Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
+               const PlacementOptions& options) {
+  if (start.slices.empty()) return start;
+  const std::vector<std::uint32_t> cores =
+      Annealer(chip, traffic, start, options.seed).run(options.effort);
+  for (std::size_t s = 0; s < cores.size(); ++s) start.slices[s].core = CoreId{cores[s]};
+  return start;
+}
+
+}  // namespace nj

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/hardware/placement.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+namespace nj {
+
+/// The tile of the I/O port, where inputs come from.
+inline constexpr std::uint32_t io_tile = 0;
+
+/// One end of a traffic edge as the other end sees it.
+struct Neighbour {
+  std::uint32_t other = 0;  ///< slice, or their number for the I/O port
+  std::uint64_t packets = 0;
+  bool sends = false;  ///< the other one sends
+};
+
+/// Per slice, what it sends and gets.
+std::vector<std::vector<Neighbour>> neighbours(const Traffic& traffic);
+
+/// The core kind of each slice.
+std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping);
+
+/// Puts `slices`, which are in population order, on free cores of the given kinds: each on the
+/// nearest one, the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
+Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
+                       std::vector<LayerSlice> slices, std::span<const std::uint32_t> kinds);
+
+/// Simulated annealing from `start`; never worse than it.
+Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
+               const PlacementOptions& options);
+
+/// Recursive bisection of slices and tiles.
+Mapping partition(const Chip& chip, const Traffic& traffic, Mapping start,
+                  const PlacementOptions& options);
+
+}  // namespace nj

@@ -1,0 +1,245 @@
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/error.hpp>
+#include <neurojoule/core/rng.hpp>
+#include <neurojoule/hardware/placement.hpp>
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/micro_scenario.hpp"
+#include "support/small_spikformer.hpp"
+#include "support/thrown.hpp"
+
+namespace nj {
+namespace {
+
+using testing::micro_scenario;
+
+/// A small Spikformer on a shipped chip.
+struct Spikformer {
+  Network network;
+  std::vector<Population> pops = populations(network);
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  Chip chip;
+  Mapping mapping;
+
+  explicit Spikformer(const std::string& name,
+                      const testing::SpikformerSize& size = {32, 18, 1, 4, 10})
+      : network(testing::small_spikformer(size)),
+        chip(load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name)),
+        mapping(map_network(network, pops, widths, chip).mapping) {}
+
+  [[nodiscard]] Traffic traffic(std::span<const std::uint64_t> spikes = {}) const {
+    return expected_traffic(network, pops, widths, chip, mapping, spikes);
+  }
+  [[nodiscard]] SimulationResult run(const SpikeTrace& trace, const Mapping& on) const {
+    return simulate(network, pops, widths, trace, chip, on);
+  }
+};
+
+/// The slices on random cores of their kinds.
+Mapping shuffled(const Chip& chip, Mapping mapping, std::uint64_t seed) {
+  std::vector<std::vector<std::uint32_t>> cores(chip.spec().core_kinds.size());
+  for (std::uint32_t c = 0; c < chip.cores().size(); ++c) {
+    cores[chip.cores()[c].kind].push_back(c);
+  }
+  std::uint32_t draw = 0;
+  for (LayerSlice& slice : mapping.slices) {
+    auto& free = cores[chip.core(slice.core).kind];
+    const auto at = static_cast<std::ptrdiff_t>(random_below({seed, 5, 0}, draw++, free.size()));
+    slice.core = CoreId{free[static_cast<std::size_t>(at)]};
+    free.erase(free.begin() + at);
+  }
+  return mapping;
+}
+
+/// Every neuron fires once: a trace of one time step at 100 percent, pools and adds included.
+SpikeTrace all_fire(const Network& network) { return testing::random_trace(network, 1, 100, 1); }
+
+std::vector<Mapping> every_placement(const Spikformer& s, const Traffic& traffic) {
+  std::vector<Mapping> mappings;
+  for (const Placement strategy :
+       {Placement::in_order, Placement::greedy, Placement::annealing, Placement::partition}) {
+    mappings.push_back(place(s.network, s.pops, s.chip, traffic, s.mapping, {strategy, 1, 2}));
+  }
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    mappings.push_back(shuffled(s.chip, s.mapping, seed));
+  }
+  return mappings;
+}
+
+/// Counts that do not depend on where the slices are.
+std::vector<std::pair<ActionKey, std::uint64_t>> placeless(const ActionCounts& actions) {
+  std::vector<std::pair<ActionKey, std::uint64_t>> counts;
+  for (const auto& [key, count] : actions.entries()) {
+    if (key.component == "network.router" || key.action == Action::leak_cycle) continue;
+    counts.emplace_back(key, count);
+  }
+  return counts;
+}
+
+TEST_CASE("placement: traffic and its hops, by hand") {
+  const auto s = micro_scenario();
+  // Each of 2 inputs reaches both slices of a; each of a's slices has 2 neurons, which reach both
+  // slices of b. The I/O port is 4.
+  const Traffic ones = expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping);
+  const std::vector<TrafficEdge> expected{{4, 0, 2}, {4, 1, 2}, {0, 2, 2},
+                                          {1, 2, 2}, {0, 3, 2}, {1, 3, 2}};
+  CHECK(ones.slices == 4);
+  CHECK(ones.edges == expected);
+  // Links: io (tile 0) - core 0: 0, io - 1: 1; 0 - 2: 1, 1 - 2: 2; 0 - 3: 2, 1 - 3: 1.
+  CHECK(packet_hops(ones, s.chip, s.mapping) == 2 * (0 + 1 + 1 + 2 + 2 + 1));
+  // 3 spikes of 2 inputs: all reach each slice. 5 spikes of 4 neurons, 2 of them in a slice: 2.5,
+  // rounded up.
+  const std::vector<std::uint64_t> spikes{3, 5, 0};
+  const Traffic some =
+      expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping, spikes);
+  CHECK(some.edges.front().packets == 3);
+  CHECK(some.edges.back().packets == 3);
+}
+
+TEST_CASE("placement: spikes that nobody sent make no traffic") {
+  const auto s = micro_scenario();
+  const std::vector<std::uint64_t> silence(3, 0);
+  const Traffic none =
+      expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping, silence);
+  CHECK(none.edges.empty());
+  CHECK(packet_hops(none, s.chip, s.mapping) == 0);
+  for (const Placement strategy : {Placement::annealing, Placement::partition}) {
+    const Mapping placed = place(s.network, s.populations, s.chip, none, s.mapping, {strategy});
+    CHECK(check_mapping(s.network, s.populations, s.widths, s.chip, placed).empty());
+  }
+}
+
+TEST_CASE("placement: the four strategies, by hand") {
+  const auto s = micro_scenario();
+  const Traffic traffic = expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping);
+  const auto cores = [&](Placement strategy) {
+    std::vector<std::uint32_t> found;
+    const Mapping placed = place(s.network, s.populations, s.chip, traffic, s.mapping, {strategy});
+    for (const LayerSlice& slice : placed.slices) found.push_back(slice.core.index);
+    return found;
+  };
+  CHECK(cores(Placement::in_order) == std::vector<std::uint32_t>{0, 1, 2, 3});
+  CHECK(cores(Placement::greedy) == std::vector<std::uint32_t>{0, 1, 2, 3});
+  // On a square with as many slices as cores, what counts is where a is: each slice of b has one
+  // slice of a next to it and one at 0 .. 2 links. With a on 0 and 1 (next to each other), the cost
+  // is 2 (inputs) + 2 x (1 + 2 + 2 + 1) = 14; with a on 0 and 3 (across), each of b's has a's at
+  // one link: 2 x 2 (inputs) + 2 x 4 = 12.
+  const Mapping annealed =
+      place(s.network, s.populations, s.chip, traffic, s.mapping, {Placement::annealing});
+  CHECK(packet_hops(traffic, s.chip, s.mapping) == 14);
+  CHECK(packet_hops(traffic, s.chip, annealed) == 12);
+}
+
+TEST_CASE("placement: when every neuron fires once, the chip passes as many links as expected") {
+  for (const char* name : {"mesh45.yaml", "loihi1.yaml"}) {
+    const Spikformer s(name);
+    const Traffic traffic = s.traffic();
+    const SpikeTrace trace = all_fire(s.network);
+    std::uint64_t packets = 0;
+    for (const TrafficEdge& edge : traffic.edges) packets += edge.packets;
+    for (const Mapping& mapping : every_placement(s, traffic)) {
+      const SimulationResult result = s.run(trace, mapping);
+      CHECK(result.packets == packets);
+      CHECK(result.hops == packet_hops(traffic, s.chip, mapping));
+    }
+  }
+}
+
+TEST_CASE("placement: what the chip does is the same under any placement, its ways are not") {
+  for (const char* name : {"mesh45.yaml", "loihi1.yaml"}) {
+    const Spikformer s(name);
+    const SpikeTrace trace = testing::random_trace(s.network, 3, 12, 7);
+    const SimulationResult first = s.run(trace, s.mapping);
+    const auto counts = placeless(first.actions);
+    std::vector<std::uint64_t> hops;
+    for (const Mapping& mapping : every_placement(s, s.traffic())) {
+      CHECK(check_mapping(s.network, s.pops, s.widths, s.chip, mapping).empty());
+      const SimulationResult result = s.run(trace, mapping);
+      CHECK(result.packets == first.packets);
+      CHECK(result.merged == first.merged);
+      CHECK(placeless(result.actions) == counts);
+      hops.push_back(result.hops);
+    }
+    std::sort(hops.begin(), hops.end());
+    CHECK(hops.front() < hops.back());
+  }
+}
+
+TEST_CASE("placement: annealing is never worse than greedy, and a seed gives one placement") {
+  const Spikformer s("loihi1.yaml", {});
+  const std::vector<std::uint64_t> spikes(s.pops.size(), 1000);
+  for (const Traffic& traffic : {s.traffic(), s.traffic(spikes)}) {
+    const auto placed = [&](PlacementOptions options) {
+      return place(s.network, s.pops, s.chip, traffic, s.mapping, options);
+    };
+    const auto cost = [&](const Mapping& mapping) { return packet_hops(traffic, s.chip, mapping); };
+    const std::uint64_t greedy = cost(placed({Placement::greedy}));
+    std::vector<Mapping> seeds;
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      for (const std::uint32_t effort : {1U, 2U}) {
+        const Mapping mapping = placed({Placement::annealing, seed, effort});
+        CHECK(cost(mapping) <= greedy);
+        CHECK(mapping == placed({Placement::annealing, seed, effort}));
+        seeds.push_back(mapping);
+      }
+      CHECK(placed({Placement::partition, seed}) == placed({Placement::partition, seed}));
+    }
+    // 104 slices on 128 cores: there is something to gain.
+    CHECK(std::all_of(seeds.begin(), seeds.end(),
+                      [&](const Mapping& mapping) { return cost(mapping) < greedy; }));
+    CHECK(std::any_of(seeds.begin(), seeds.end(),
+                      [&](const Mapping& mapping) { return mapping != seeds.front(); }));
+  }
+}
+
+TEST_CASE("placement: a full chip leaves the partition no room, and it fits all the same") {
+  Spikformer s("mesh45.yaml");
+  // As many tiles as the neuron cores need: one row, three neuron cores each.
+  const auto slices = static_cast<std::uint32_t>(s.mapping.slices.size());
+  ChipSpec spec = s.chip.spec();
+  spec.topology.height = 1;
+  for (std::uint32_t width = (slices + 3) / 4;; ++width) {
+    spec.topology.width = width;
+    s.chip = Chip(spec);
+    const MappingResult result = map_network(s.network, s.pops, s.widths, s.chip);
+    if (!result.feasible()) continue;
+    s.mapping = result.mapping;
+    break;
+  }
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Mapping placed =
+        place(s.network, s.pops, s.chip, s.traffic(), s.mapping, {Placement::partition, seed});
+    CHECK(check_mapping(s.network, s.pops, s.widths, s.chip, placed).empty());
+    CHECK(packet_hops(s.traffic(), s.chip, placed) <
+          packet_hops(s.traffic(), s.chip, shuffled(s.chip, s.mapping, seed)));
+  }
+}
+
+TEST_CASE("placement: what does not go together is refused") {
+  const auto s = micro_scenario();
+  const Traffic traffic = expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping);
+  const auto placed = [&](const Traffic& with, PlacementOptions options) {
+    return testing::message_of(
+        [&] { place(s.network, s.populations, s.chip, with, s.mapping, options); });
+  };
+  CHECK(placed(traffic, {Placement::annealing, 1, 0}) ==
+        "expected a placement effort of 1..1000, got 0");
+  CHECK(placed(traffic, {Placement::annealing, 1, 1001}) ==
+        "expected a placement effort of 1..1000, got 1001");
+  CHECK(placed({3, {}}, {}) == "the traffic is of 3 slices, the mapping has 4");
+  const auto expected = [&](const std::vector<std::uint64_t>& spikes) {
+    return testing::message_of(
+        [&] { expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping, spikes); });
+  };
+  CHECK(expected({1}) == "expected spikes of 3 populations, got 1");
+  CHECK(expected({0, (std::uint64_t{1} << 48) + 1, 0}) ==
+        "a: sends more spikes than a traffic estimate can hold");
+  // 2^48 of a: 2 slices of b get half of them from each of a's slices: 2^49 in all.
+  CHECK(expected({0, std::uint64_t{1} << 48, 0}) == "more than 2^48 packets are expected");
+}
+
+}  // namespace
+}  // namespace nj
