@@ -1,3 +1,4 @@
+#include <optional>
 #include <variant>
 
 #include <fmt/core.h>
@@ -37,16 +38,18 @@ class Checker {
   }
 
   std::vector<Violation> run(const Mapping& mapping) {
-    for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
+    for (std::uint32_t i = 0; i < mapping.slices.size(); ++i) {
       const LayerSlice& slice = mapping.slices[i];
+      slice_ = i;
       if (!check_extent(slice)) continue;
-      for (std::size_t j = 0; j < i; ++j) {
+      for (std::uint32_t j = 0; j < i; ++j) {
         if (overlap(slice, mapping.slices[j])) {
           add(slice.population, "neurons", 1, 0, "has neurons that are placed twice");
         }
       }
       check_core(slice);
     }
+    slice_.reset();
     for (std::uint32_t p = 0; p < populations_.size(); ++p) {
       const bool input = std::holds_alternative<Input>(*needs_[p].op);
       if (!input && placed_[p] < needs_[p].shape.neurons()) {
@@ -64,13 +67,13 @@ class Checker {
   void add(std::uint32_t p, std::string resource, std::uint64_t needed, std::uint64_t available,
            std::string_view what) {
     violations_.push_back({name(p), std::move(resource), needed, available,
-                           fmt::format("layer \"{}\" {}", name(p), what)});
+                           fmt::format("layer \"{}\" {}", name(p), what), slice_});
   }
 
   bool check_extent(const LayerSlice& slice) {
     if (slice.population >= populations_.size()) {
       violations_.push_back({"", "population", slice.population, populations_.size(),
-                             "a slice names a population that the network lacks"});
+                             "a slice names a population that the network lacks", slice_});
       return false;
     }
     const SliceNeeds& needs = needs_[slice.population];
@@ -108,6 +111,7 @@ class Checker {
     const Footprint use =
         footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin);
     for (Violation& violation : exceeded(use, kind, name(slice.population))) {
+      violation.slice = slice_;
       violations_.push_back(std::move(violation));
     }
   }
@@ -117,7 +121,8 @@ class Checker {
   const Chip& chip_;
   std::vector<SliceNeeds> needs_;
   std::vector<bool> core_used_;
-  std::vector<std::uint64_t> placed_;  ///< neurons per population
+  std::vector<std::uint64_t> placed_;   ///< neurons per population
+  std::optional<std::uint32_t> slice_;  ///< the one that is looked at
   std::vector<Violation> violations_;
 };
 

@@ -1,0 +1,95 @@
+#include "neurojoule/hardware/mapping_report.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+#include "footprint.hpp"
+#include "place.hpp"
+
+namespace nj {
+namespace {
+
+std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+/// How a population is cut.
+struct Parts {
+  std::set<std::uint32_t> row_begins;
+  std::set<std::uint32_t> channel_begins;
+  std::uint32_t rows = 0;      ///< of the largest slice
+  std::uint32_t channels = 0;  ///< of the largest slice
+};
+
+std::vector<Parts> parts_of(const Mapping& mapping, std::size_t populations) {
+  std::vector<Parts> all(populations);
+  for (const LayerSlice& slice : mapping.slices) {
+    Parts& parts = all[slice.population];
+    parts.row_begins.insert(slice.row_begin);
+    parts.channel_begins.insert(slice.channel_begin);
+    parts.rows = std::max(parts.rows, slice.row_end - slice.row_begin);
+    parts.channels = std::max(parts.channels, slice.channel_end - slice.channel_begin);
+  }
+  return all;
+}
+
+void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, std::uint32_t channels,
+                std::uint32_t rows, const char* axis, std::vector<CutLimit>& limits) {
+  for (const Violation& over : exceeded(footprint(needs, channels, rows), kind, "")) {
+    limits.push_back({axis, over.resource, over.needed, over.available});
+  }
+}
+
+std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kind,
+                                const Parts& parts) {
+  std::vector<CutLimit> limits;
+  const auto row_parts = static_cast<std::uint32_t>(parts.row_begins.size());
+  const auto channel_parts = static_cast<std::uint32_t>(parts.channel_begins.size());
+  if (row_parts > 1) {
+    const std::uint32_t rows = ceil_divide(needs.shape.height, row_parts - 1);
+    add_limits(needs, kind, parts.channels, rows, "rows", limits);
+  }
+  if (channel_parts > 1) {
+    const std::uint32_t units = needs.shape.channels / needs.channel_unit;
+    const std::uint32_t channels = ceil_divide(units, channel_parts - 1) * needs.channel_unit;
+    add_limits(needs, kind, channels, parts.rows, "channels", limits);
+  }
+  return limits;
+}
+
+}  // namespace
+
+std::vector<SlicePlacement> explain_mapping(const Network& network,
+                                            std::span<const Population> populations,
+                                            std::span<const LayerWidths> widths, const Chip& chip,
+                                            const Mapping& mapping, const Traffic& traffic) {
+  if (traffic.slices != mapping.slices.size()) {
+    throw Error(ErrorKind::shape, fmt::format("the traffic is of {} slices, the mapping has {}",
+                                              traffic.slices, mapping.slices.size()));
+  }
+  const std::vector<Footprint> uses = footprints(network, populations, widths, mapping);
+  const PopulationGraph graph = population_graph(network, populations);
+  const std::vector<Parts> parts = parts_of(mapping, populations.size());
+  std::vector<SlicePlacement> placements;
+  for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
+    const LayerSlice& slice = mapping.slices[i];
+    const std::uint32_t p = slice.population;
+    const SliceNeeds needs = slice_needs(network, populations[p], widths, graph.slots[p]);
+    placements.push_back(
+        {slice, uses[i], limits_of(needs, chip.kind_of(slice.core), parts[p]), 0, 0});
+  }
+  const auto tile = [&](std::uint32_t slice) {
+    return slice == traffic.slices ? io_tile : chip.core(mapping.slices[slice].core).tile;
+  };
+  for (const TrafficEdge& edge : traffic.edges) {
+    placements[edge.to].packets += edge.packets;
+    placements[edge.to].packet_hops +=
+        edge.packets * chip.topology().hops(tile(edge.from), tile(edge.to));
+  }
+  return placements;
+}
+
+}  // namespace nj
