@@ -3,6 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <neurojoule/hardware/placement.hpp>
 #include <neurojoule/hardware/simulate.hpp>
 
 #include "support/small_spikformer.hpp"
@@ -69,6 +70,59 @@ void map_spikformer(benchmark::State& state) {
   }
 }
 BENCHMARK(map_spikformer)->Unit(benchmark::kMicrosecond);
+
+// Question: what do the four strategies of placement cost, and what are they worth? The shipped
+// example's network on mesh45, and Spikformer 2-256 on a mesh of 32 x 32 of its tiles (it does not
+// fit 8 x 4); each neuron sends one spike. packet_hops is what they minimise.
+
+struct PlacementCase {
+  Network network;
+  std::vector<Population> pops = populations(network);
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  Chip chip;
+  Mapping mapping = map_network(network, pops, widths, chip).mapping;
+  Traffic traffic = expected_traffic(network, pops, widths, chip, mapping);
+};
+
+/// mesh45 with more tiles.
+Chip larger_mesh45(std::uint32_t side) {
+  ChipSpec spec = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml").spec();
+  spec.topology.width = side;
+  spec.topology.height = side;
+  return Chip(std::move(spec));
+}
+
+void place_slices(benchmark::State& state, const PlacementCase& c, Placement strategy) {
+  Mapping placed;
+  for (auto _ : state) placed = place(c.network, c.pops, c.chip, c.traffic, c.mapping, {strategy});
+  state.counters["slices"] = static_cast<double>(c.traffic.slices);
+  state.counters["packet_hops"] = static_cast<double>(packet_hops(c.traffic, c.chip, placed));
+}
+
+void place_example(benchmark::State& state, Placement strategy) {
+  static const PlacementCase c{
+      .network = testing::small_spikformer(),
+      .chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml")};
+  place_slices(state, c, strategy);
+}
+
+void place_spikformer_2_256(benchmark::State& state, Placement strategy) {
+  static const PlacementCase c{.network = testing::small_spikformer({256, 128, 2, 8, 10}),
+                               .chip = larger_mesh45(32)};
+  place_slices(state, c, strategy);
+}
+
+BENCHMARK_CAPTURE(place_example, in_order, Placement::in_order)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_example, greedy, Placement::greedy)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_example, annealing, Placement::annealing)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_example, partition, Placement::partition)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_spikformer_2_256, in_order, Placement::in_order)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_spikformer_2_256, greedy, Placement::greedy)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_spikformer_2_256, annealing, Placement::annealing)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_spikformer_2_256, partition, Placement::partition)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace nj
