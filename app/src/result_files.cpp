@@ -9,6 +9,9 @@
 #include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
 
+#include "csv_field.hpp"
+#include "mapping_json.hpp"
+
 namespace nj {
 namespace {
 
@@ -46,14 +49,6 @@ Json layer_json(const LayerRow& row, bool priced) {
   json["counts"] = counts_json(row.counts);
   if (priced) json["energy_pj"] = energy_json(row.total_energy(), row.energy);
   return json;
-}
-
-/// A field of a CSV file, quoted when it has to be.
-std::string csv(std::string_view text) {
-  if (text.find_first_of(",\"\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
 }
 
 std::string predictions_csv(const PreparedRun& prepared, const RunResult& result) {
@@ -122,6 +117,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
     json["chip_samples"] = chip.samples;
     json["energy_pj"] = energy_json(chip.ledger.total(), energy_by_category(chip.ledger));
     json["latency_ps"] = mean_latency(chip).value();
+    json["mapping"] = mapping_json(prepared, chip);
     json["counts"] = counts_json(run_counts(result));
     json["per_inference"] = {{"energy_pj", energy_per_inference(chip).value()},
                              {"latency_ps", mean_latency(chip).value()}};
@@ -143,7 +139,7 @@ std::string layers_csv(const PreparedRun& prepared, const RunResult& result) {
   for (const LayerRow& row : layer_rows(prepared, result)) {
     const RunCounts& c = row.counts;
     text +=
-        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv(row.name), row.kind,
+        fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(row.name), row.kind,
                     row.weight_format, row.weights, row.effective_bits, row.firing_rate,
                     row.saturations, c.spikes, c.synaptic_events, c.neuron_updates, c.packets,
                     c.hops, c.memory_bits_read, c.memory_bits_written, row.total_energy().value());
@@ -165,11 +161,12 @@ std::string activity_csv(const PreparedRun& prepared, const RunResult& result) {
   for (std::uint32_t i = 0; i < network.size(); ++i) {
     for (std::uint32_t t = 0; t < result.activity.timesteps; ++t) {
       const StepCounts& c = result.activity.layers[i].steps[t];
-      text += fmt::format(
-          "{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv(network.layer({i}).name), t, c.spikes,
-          c.spike_values, c.binary_accumulates, c.graded_multiplies, c.attention_coincidences,
-          c.attention_accumulates, c.transposed_coincidences, c.transposed_accumulates,
-          c.neuron_updates, c.stream_additions, c.overflows, c.saturations);
+      text +=
+          fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n",
+                      csv_field(network.layer({i}).name), t, c.spikes, c.spike_values,
+                      c.binary_accumulates, c.graded_multiplies, c.attention_coincidences,
+                      c.attention_accumulates, c.transposed_coincidences, c.transposed_accumulates,
+                      c.neuron_updates, c.stream_additions, c.overflows, c.saturations);
     }
   }
   return text;
@@ -183,7 +180,7 @@ std::string attention_csv(const PreparedRun& prepared, const RunResult& result) 
     if (!std::holds_alternative<SpikingSelfAttention>(layer.op)) continue;
     const AttentionOperations all = attention_operations(network, {i}, result.activity);
     const auto add = [&](std::string_view product, const ProductOperations& operations) {
-      text += fmt::format("{},{},{},{},{}\n", csv(layer.name), product, operations.dense,
+      text += fmt::format("{},{},{},{},{}\n", csv_field(layer.name), product, operations.dense,
                           operations.gated, operations.coincident);
     };
     add("Q K^T", all.scores);
@@ -201,8 +198,8 @@ std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
     const std::string layer =
         row.layer == chip_overhead ? "" : prepared.network.network().layer(row.layer).name;
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", row.component, to_string(row.action),
-                        row.width_bits, csv(layer), row.count, row.unit_price_pj, row.energy_pj,
-                        to_string(row.category), csv(row.source));
+                        row.width_bits, csv_field(layer), row.count, row.unit_price_pj,
+                        row.energy_pj, to_string(row.category), csv_field(row.source));
   }
   return text;
 }
@@ -216,8 +213,8 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
                 {.file = directory.string()});
   }
   // Files of an earlier run must not be taken for parts of this one.
-  for (const char* name :
-       {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv"}) {
+  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5",
+                           "attention.csv", "mapping.csv", "mapping.yaml"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -230,7 +227,11 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   if (attends) {
     write_file_atomically(directory / "attention.csv", attention_csv(prepared, result));
   }
-  if (result.chip) write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
+  if (result.chip) {
+    write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
+    write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
+    write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
+  }
   if (prepared.scenario.outputs.predictions) {
     write_file_atomically(directory / "predictions.csv", predictions_csv(prepared, result));
   }

@@ -67,6 +67,20 @@ std::filesystem::path located_data_file(DataKind kind, const std::string& name,
   }
 }
 
+/// The given mapping, or one that shows that the network fits.
+Mapping first_mapping(const Scenario& scenario, const Network& network,
+                      std::span<const Population> groups, const MappedChip& mapped) {
+  const MappingChoice& choice = scenario.chip->mapping;
+  if (choice.fixed) return resolve(*choice.fixed, network, groups, mapped.widths, mapped.chip);
+  if (!choice.file.empty()) {
+    const FixedMapping fixed = load_fixed_mapping(scenario.directory / choice.file);
+    return resolve(fixed, network, groups, mapped.widths, mapped.chip);
+  }
+  MappingResult result = map_network(network, groups, mapped.widths, mapped.chip);
+  if (!result.feasible()) refuse_mapping(result.violations, *scenario.chip);
+  return std::move(result.mapping);
+}
+
 MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
                     std::span<const Population> groups) {
   const ChipRun& run = *scenario.chip;
@@ -77,10 +91,24 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
                                                    run.prices_location, scenario.directory)),
       .widths = widths_of(network),
       .mapping = {}};
-  MappingResult result = map_network(network.network(), groups, mapped.widths, mapped.chip);
-  if (!result.feasible()) refuse_mapping(result.violations, run);
-  mapped.mapping = std::move(result.mapping);
+  mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   return mapped;
+}
+
+/// The mapping that is simulated: slices go where the spikes that were sent want them, unless they
+/// have their places already.
+void place_slices(const PreparedRun& prepared, const Activity& activity, ChipResult& chip) {
+  const MappedChip& mapped = *prepared.chip;
+  const Network& network = prepared.network.network();
+  const MappingChoice& choice = prepared.scenario.chip->mapping;
+  const Traffic traffic =
+      expected_traffic(network, prepared.populations, mapped.widths, mapped.chip, mapped.mapping,
+                       sent_spikes(activity, prepared.populations));
+  chip.mapping = choice.given() ? mapped.mapping
+                                : place(network, prepared.populations, mapped.chip, traffic,
+                                        mapped.mapping, choice.placement);
+  chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
+                                    chip.mapping, traffic);
 }
 
 /// What a model takes, and where that is written.
@@ -190,10 +218,21 @@ ProcessMismatch mismatch_rule(const ChipRun& run) {
 }
 
 ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
-                            const RunOptions& options) {
+                            const Activity& activity, const RunOptions& options) {
   const MappedChip& mapped = *prepared.chip;
   const Network& network = prepared.network.network();
   const std::size_t samples = execution.traces.size();
+  ChipResult chip{.samples = samples,
+                  .activity = {},
+                  .actions = {},
+                  .ledger = {},
+                  .mapping = {},
+                  .placements = {},
+                  .latencies = {},
+                  .packets = 0,
+                  .hops = 0,
+                  .traces = {}};
+  place_slices(prepared, activity, chip);
   std::vector<SimulationResult> results(samples);
   std::size_t done = 0;
   // In rounds of a fixed size, so that the progress callback is called by this thread only.
@@ -204,21 +243,13 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     parallel_for(count, 1, options.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = done + begin; i < done + end; ++i) {
         results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
-                              mapped.chip, mapped.mapping);
+                              mapped.chip, chip.mapping);
       }
     });
     done += count;
   }
   if (options.progress) options.progress("simulating", done, samples);
 
-  ChipResult chip{.samples = samples,
-                  .activity = {},
-                  .actions = {},
-                  .ledger = {},
-                  .latencies = {},
-                  .packets = 0,
-                  .hops = 0,
-                  .traces = {}};
   for (std::size_t i = 0; i < samples; ++i) {
     chip.activity += execution.traced_activities[i];
     chip.actions += results[i].actions;
@@ -279,8 +310,16 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options) {
   for (std::size_t i = 0; i < samples; ++i) {
     if (result.predictions[i] == dataset.label(i)) ++result.correct;
   }
-  if (prepared.chip) result.chip = simulate_samples(prepared, execution, options);
+  if (prepared.chip) {
+    result.chip = simulate_samples(prepared, execution, result.activity, options);
+  }
   return result;
+}
+
+std::uint64_t expected_packet_hops(const ChipResult& chip) {
+  std::uint64_t sum = 0;
+  for (const SlicePlacement& slice : chip.placements) sum += slice.packet_hops;
+  return sum;
 }
 
 Picoseconds mean_latency(const ChipResult& chip) {

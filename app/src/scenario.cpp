@@ -8,6 +8,7 @@
 #include "neurojoule/app/data_files.hpp"
 
 #include "digest.hpp"
+#include "mapping_choice.hpp"
 
 namespace nj {
 namespace {
@@ -16,14 +17,16 @@ namespace fs = std::filesystem;
 
 constexpr std::int64_t max_integer = std::numeric_limits<std::int64_t>::max();
 
-/// `chip`, `prices` and `simulation` of a scenario; nullopt when it names no chip.
+/// `chip`, `prices`, `mapping` and `simulation` of a scenario; nullopt when it names no chip.
 std::optional<ChipRun> read_chip_run(const YamlNode& root) {
   const auto chip = root.find("chip");
   const auto prices = root.find("prices");
   const auto simulation = root.find("simulation");
+  const auto mapping = root.find("mapping");
   if (!chip) {
     if (prices) throw prices->error("prices need a chip");
     if (simulation) throw simulation->error("a simulation needs a chip");
+    if (mapping) throw mapping->error("a mapping needs a chip");
     return std::nullopt;
   }
   if (!prices) throw chip->error("a chip needs prices: the name or path of a price table");
@@ -32,6 +35,7 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
   run.chip_location = chip->location();
   run.prices = prices->text();
   run.prices_location = prices->location();
+  if (mapping) run.mapping = read_mapping_choice(*mapping);
   if (!simulation) return run;
   if (const auto scale = simulation->find("scale_prices")) run.scale_prices = scale->boolean();
   if (const auto samples = simulation->find("samples")) {
@@ -163,8 +167,9 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
                                  scenario.name, scenario.seed, to_yaml(scenario.model, 2),
                                  to_yaml(scenario.dataset, 2), to_yaml(scenario.quantization, 2));
   if (chip != nullptr) {
-    text += fmt::format("chip: {}\nprices: {}\nsimulation:\n  samples: {}\n  scale_prices: {}\n",
-                        chip->chip, chip->prices, chip->samples, chip->scale_prices);
+    text += fmt::format("chip: {}\nprices: {}\n{}simulation:\n  samples: {}\n  scale_prices: {}\n",
+                        chip->chip, chip->prices, to_yaml(chip->mapping), chip->samples,
+                        chip->scale_prices);
   }
   return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n", scenario.outputs.spikes,
                             scenario.outputs.predictions);
@@ -224,6 +229,8 @@ std::string to_yaml(const Scenario& scenario) {
     };
     resolve_name(DataKind::chip, resolved.chip->chip);
     resolve_name(DataKind::price_table, resolved.chip->prices);
+    std::string& mapping = resolved.chip->mapping.file;
+    if (!mapping.empty()) mapping = absolute_path(scenario.directory / mapping);
   }
   return scenario_text(resolved, resolved.chip ? &*resolved.chip : nullptr);
 }
@@ -239,6 +246,8 @@ std::string scenario_hash(const Scenario& scenario, const Dataset& dataset) {
         sha256_hex_of_file(find_data_file(DataKind::chip, scenario.chip->chip, scenario.directory));
     hashed.chip->prices = sha256_hex_of_file(
         find_data_file(DataKind::price_table, scenario.chip->prices, scenario.directory));
+    std::string& mapping = hashed.chip->mapping.file;
+    if (!mapping.empty()) mapping = sha256_hex_of_file(scenario.directory / mapping);
   }
   return sha256_hex(scenario_text(hashed, hashed.chip ? &*hashed.chip : nullptr));
 }

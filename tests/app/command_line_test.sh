@@ -67,6 +67,7 @@ expect 2 "expected a .yaml" info odd.txt
 
 # A trained network as a model file, as a list of layers, and back: the same bytes.
 quickstart=$source_dir/examples/quickstart.yaml
+expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{core: 0}]}" --out result
 expect 0 "net.h5: 48 layers, 359736 weights, 4 time steps" import "$quickstart" --out net.h5
 expect 0 "dense operations per time step" info net.h5
 expect 0 "net.yaml" export net.h5 --out net.yaml

@@ -56,6 +56,20 @@ TEST_CASE("the resolved scenario reads back to itself and to the same hash") {
   CHECK(prepare(again).hash == prepare(scenario).hash);
 }
 
+TEST_CASE("a mapping by hand is part of the resolved scenario") {
+  const TinyScenario tiny;
+  const Scenario first = read_batch(tiny.file(), {}).points.front().scenario;
+  const PreparedRun prepared = prepare(first);
+  const FixedMapping fixed =
+      fixed_mapping(prepared.network.network(), prepared.populations, prepared.chip->mapping);
+  tiny.write(TinyScenario::text() + "mapping:\n  fixed:\n" + to_yaml(fixed, 4));
+  const Scenario scenario = read_batch(tiny.file(), {}).points.front().scenario;
+  CHECK(prepare(scenario).chip->mapping == prepared.chip->mapping);
+  const std::string resolved = to_yaml(scenario);
+  tiny.write(resolved);
+  CHECK(to_yaml(read_batch(tiny.file(), {}).points.front().scenario) == resolved);
+}
+
 TEST_CASE("the hash changes with whatever changes the results, and with nothing else") {
   const TinyScenario tiny;
   const auto hash_with = [&](const std::vector<std::string>& overrides) {
@@ -65,7 +79,7 @@ TEST_CASE("the hash changes with whatever changes the results, and with nothing 
   CHECK(hash.size() == 64);
   for (const char* change :
        {"seed=2", "quantization.default.bits=7", "dataset.samples=11", "chip=loihi1",
-        "simulation.samples=2", "dataset.camera.threshold=0.3"}) {
+        "simulation.samples=2", "mapping.placement=annealing", "dataset.camera.threshold=0.3"}) {
     CAPTURE(change);
     std::vector<std::string> overrides = {change};
     if (overrides[0] == "chip=loihi1") overrides.emplace_back("prices=loihi1_published");
@@ -116,6 +130,24 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("prices: horowitz45", "prices: none.yaml") == "none.yaml: no such file");
   CHECK(refusal("simulation: {samples: 3}", "simulation: {samples: 0}") ==
         "scenario.yaml:18:14: simulation.samples: expected 1..1000000, got 0");
+  CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
+                "mapping: {seed: 2}") == "scenario.yaml:16:1: mapping: a mapping needs a chip");
+  const auto mapping = [](const std::string& block) {
+    return refusal("simulation: {samples: 3}", "mapping: " + block);
+  };
+  CHECK(mapping("{placement: best}")
+            .starts_with(
+                "scenario.yaml:18:11: mapping.placement: expected one of in-order, greedy, "));
+  CHECK(mapping("{effort: 0}") == "scenario.yaml:18:11: mapping.effort: expected 1..1000, got 0");
+  CHECK(mapping("{file: m.yaml, seed: 2}") ==
+        "scenario.yaml:18:25: mapping.seed: a given mapping is not placed");
+  CHECK(mapping("{file: m.yaml, fixed: {}}") ==
+        "scenario.yaml:18:11: mapping.file: does not go with a mapping that stands here (fixed)");
+  CHECK(mapping("{file: m.yaml}") == "m.yaml: no such file");
+  CHECK(
+      mapping("{fixed: {haed: [{core: 0}]}}") ==
+      "scenario.yaml:18:19: mapping.fixed.haed: the network has no layer 'haed' to place, did you "
+      "mean 'head'?");
   CHECK(refusal("  samples: all", "  samples: 0").find("dataset.samples") != std::string::npos);
   CHECK(refusal("  samples: all", "  samples: 13") ==
         "dataset.samples: 13 samples from 0 on wanted, the test split has 12");

@@ -48,6 +48,11 @@ std::string layers_csv(const PreparedRun& prepared, const RunResult& result);
 std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
 /// Every count of StepCounts, one row per layer and time step, over all samples.
 std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
+/// Where every slice is, what it uses of its core, what keeps it from being larger, and its part of
+/// packets x links. Requires result.chip.
+std::string mapping_csv(const PreparedRun& prepared, const RunResult& result);
+/// The mapping as `mapping: {file: ..}` reads it. Requires result.chip.
+std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.
 std::string attention_csv(const PreparedRun& prepared, const RunResult& result);
 

@@ -16,6 +16,7 @@
 #include "neurojoule/energy/price_table.hpp"
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
+#include "neurojoule/hardware/mapping_report.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 
 namespace nj {
@@ -28,12 +29,12 @@ struct RunOptions {
   Progress progress{};   ///< may be empty
 };
 
-/// A chip with its prices and the place of every layer.
+/// A chip with its prices, and slices of the network that fit it.
 struct MappedChip {
   Chip chip;
   PriceTable prices;
   std::vector<LayerWidths> widths;  ///< by LayerId
-  Mapping mapping;
+  Mapping mapping;  ///< `run` moves its slices, unless the scenario gave their places
 };
 
 /// A scenario with everything that it names loaded and checked; running it fails no more on input.
@@ -57,7 +58,9 @@ struct ChipResult {
   Activity activity;     ///< of these samples only
   ActionCounts actions;  ///< of all these samples together
   Ledger ledger;
-  std::vector<Picoseconds> latencies;  ///< by sample
+  Mapping mapping;                         ///< the one simulated
+  std::vector<SlicePlacement> placements;  ///< by slice; the traffic is that of all samples
+  std::vector<Picoseconds> latencies;      ///< by sample
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;  ///< by sample
@@ -74,10 +77,13 @@ struct RunResult {
   [[nodiscard]] double accuracy() const;
 };
 
-/// Executes all samples, simulates the chip for the first ones and prices what it did. The result
-/// does not depend on the number of threads.
+/// Executes all samples, places the slices for the spikes that were sent where the scenario asks
+/// for it, simulates the chip for the first samples and prices what it did. The result does not
+/// depend on the number of threads.
 RunResult run(const PreparedRun& prepared, const RunOptions& options);
 
+/// The packets of a mapping that its placement expects, times the links that they pass.
+std::uint64_t expected_packet_hops(const ChipResult& chip);
 /// Mean latency of one inference, rounded down to whole picoseconds.
 Picoseconds mean_latency(const ChipResult& chip);
 /// Energy per inference: the ledger's total over the number of samples.

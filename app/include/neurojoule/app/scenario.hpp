@@ -8,10 +8,21 @@
 
 #include "neurojoule/core/yaml.hpp"
 #include "neurojoule/datasets/dataset.hpp"
+#include "neurojoule/hardware/fixed_mapping.hpp"
+#include "neurojoule/hardware/placement.hpp"
 #include "neurojoule/models/model_source.hpp"
 #include "neurojoule/models/quantize.hpp"
 
 namespace nj {
+
+/// How the network comes onto the cores: placed by a strategy, or given here or in a file.
+struct MappingChoice {
+  PlacementOptions placement;         ///< where nothing is given
+  std::optional<FixedMapping> fixed;  ///< stands in the scenario
+  std::string file{};                 ///< path of a mapping file, as written; empty: none
+
+  [[nodiscard]] bool given() const { return fixed || !file.empty(); }
+};
 
 /// Which chip runs the network, and what its actions cost.
 struct ChipRun {
@@ -19,6 +30,7 @@ struct ChipRun {
   std::string prices;          ///< shipped name or path, as written
   bool scale_prices = false;   ///< carry prices over to the chip's process
   std::uint64_t samples = 10;  ///< samples simulated on the chip, the first of the dataset
+  MappingChoice mapping{};
   Location chip_location{};
   Location prices_location{};
 };

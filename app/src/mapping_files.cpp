@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include "neurojoule/app/report.hpp"
+
+#include "csv_field.hpp"
+#include "mapping_json.hpp"
+
+namespace nj {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::uint64_t capacity(const CoreKindSpec& kind, MemoryUnit unit) {
+  const auto& memory = kind.memory(unit);
+  return memory ? memory->capacity.value() : 0;
+}
+
+/// Cores of one kind, and what the ones with a slice use of what they have.
+Json kind_json(const PreparedRun& prepared, const ChipResult& result, std::uint32_t index) {
+  const Chip& chip = prepared.chip->chip;
+  const CoreKindSpec& kind = chip.spec().core_kinds[index];
+  std::uint64_t used = 0;
+  Footprint sum;
+  for (const SlicePlacement& placement : result.placements) {
+    if (chip.core(placement.slice.core).kind != index) continue;
+    ++used;
+    sum.neurons += placement.use.neurons;
+    for (const MemoryUnit unit : memory_units) {
+      sum.memory_bits[static_cast<std::size_t>(unit)] += placement.use.bits(unit);
+    }
+  }
+  Json json = {{"cores", chip.cores_of_kind(index)},
+               {"cores_used", used},
+               {"neurons", {{"used", sum.neurons}, {"available", used * kind.max_neurons}}}};
+  for (const MemoryUnit unit : memory_units) {
+    if (!kind.memory(unit)) continue;
+    json[fmt::format("{}_bits", to_string(unit))] = {{"used", sum.bits(unit)},
+                                                     {"available", used * capacity(kind, unit)}};
+  }
+  return json;
+}
+
+/// `rows: neurons 8192 > 4096; ..`
+std::string limits_text(const std::vector<CutLimit>& limits) {
+  std::string text;
+  for (const CutLimit& limit : limits) {
+    text += fmt::format("{}{}: {} {} > {}", text.empty() ? "" : "; ", limit.axis, limit.resource,
+                        limit.needed, limit.available);
+  }
+  return text;
+}
+
+}  // namespace
+
+Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
+  const MappingChoice& choice = prepared.scenario.chip->mapping;
+  Json json;
+  if (choice.given()) {
+    json["placement"] = "fixed";
+  } else {
+    json["placement"] = to_string(choice.placement.strategy);
+    json["seed"] = choice.placement.seed;
+    json["effort"] = choice.placement.effort;
+  }
+  json["expected_packet_hops"] = expected_packet_hops(chip);
+  const auto& kinds = prepared.chip->chip.spec().core_kinds;
+  for (std::uint32_t k = 0; k < kinds.size(); ++k) {
+    json["core_kinds"][kinds[k].name] = kind_json(prepared, chip, k);
+  }
+  return json;
+}
+
+std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "layer,first_channel,last_channel,first_row,last_row,core,tile,core_kind,neurons,"
+      "neurons_available";
+  for (const MemoryUnit unit : memory_units) {
+    text += fmt::format(",{0}_bits,{0}_bits_available", to_string(unit));
+  }
+  text += ",packets,packet_hops,limits\n";
+  const Chip& chip = prepared.chip->chip;
+  const Network& network = prepared.network.network();
+  for (const SlicePlacement& placement : result.chip->placements) {
+    const LayerSlice& slice = placement.slice;
+    const CoreKindSpec& kind = chip.kind_of(slice.core);
+    const std::string& name = network.layer(prepared.populations[slice.population].lead).name;
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(name), slice.channel_begin,
+                        slice.channel_end - 1, slice.row_begin, slice.row_end - 1, slice.core.index,
+                        chip.core(slice.core).tile, csv_field(kind.name), placement.use.neurons,
+                        kind.max_neurons);
+    for (const MemoryUnit unit : memory_units) {
+      text += fmt::format(",{},{}", placement.use.bits(unit), capacity(kind, unit));
+    }
+    text += fmt::format(",{},{},{}\n", placement.packets, placement.packet_hops,
+                        csv_field(limits_text(placement.limits)));
+  }
+  return text;
+}
+
+std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result) {
+  return "fixed:\n" + to_yaml(fixed_mapping(prepared.network.network(), prepared.populations,
+                                            result.chip->mapping),
+                              2);
+}
+
+}  // namespace nj
