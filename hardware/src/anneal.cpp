@@ -73,6 +73,12 @@ class Annealer {
     return best_;
   }
 
+  /// The same, downhill only.
+  std::vector<std::uint32_t> improve(std::uint32_t effort) {
+    descend(std::uint64_t{nobody_} * moves_per_slice * effort);
+    return best_;
+  }
+
  private:
   struct Draw {
     std::uint64_t level = 0;
@@ -229,15 +235,25 @@ class Annealer {
   std::uint64_t seed_;
 };
 
+Mapping with_cores(Mapping mapping, const std::vector<std::uint32_t>& cores) {
+  for (std::size_t s = 0; s < cores.size(); ++s) mapping.slices[s].core = CoreId{cores[s]};
+  return mapping;
+}
+
 }  // namespace
 
 Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
                const PlacementOptions& options) {
   if (start.slices.empty()) return start;
-  const std::vector<std::uint32_t> cores =
-      Annealer(chip, traffic, start, options.seed).run(options.effort);
-  for (std::size_t s = 0; s < cores.size(); ++s) start.slices[s].core = CoreId{cores[s]};
-  return start;
+  Annealer annealer(chip, traffic, start, options.seed);
+  return with_cores(std::move(start), annealer.run(options.effort));
+}
+
+Mapping improve(const Chip& chip, const Traffic& traffic, Mapping start,
+                const PlacementOptions& options) {
+  if (start.slices.empty()) return start;
+  Annealer annealer(chip, traffic, start, options.seed);
+  return with_cores(std::move(start), annealer.improve(options.effort));
 }
 
 }  // namespace nj

@@ -142,7 +142,7 @@ Mapping place(const Network& network, std::span<const Population> populations, c
     case Placement::annealing:
       return anneal(chip, traffic, greedy(), options);
     case Placement::partition:
-      return partition(chip, traffic, mapping, options);
+      return improve(chip, traffic, partition(chip, traffic, mapping, options), options);
   }
   return mapping;
 }

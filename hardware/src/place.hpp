@@ -34,6 +34,10 @@ Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
 Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
                const PlacementOptions& options);
 
+/// Moves and exchanges of slices as long as they gain, at random; never worse than `start`.
+Mapping improve(const Chip& chip, const Traffic& traffic, Mapping start,
+                const PlacementOptions& options);
+
 /// Recursive bisection of slices and tiles.
 Mapping partition(const Chip& chip, const Traffic& traffic, Mapping start,
                   const PlacementOptions& options);

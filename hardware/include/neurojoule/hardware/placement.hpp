@@ -53,7 +53,7 @@ enum class Placement : std::uint8_t {
   in_order,   ///< the cores of a kind one after another: the baseline
   greedy,     ///< the free core with the least sum of hops to the slices of the producers
   annealing,  ///< greedy, then simulated annealing
-  partition   ///< the traffic is bisected along with the tiles (METIS)
+  partition   ///< slices are bisected along with the tiles (METIS), and exchanged while that gains
 };
 std::string_view to_string(Placement placement);
 
@@ -62,7 +62,8 @@ inline constexpr std::uint32_t max_placement_effort = 1000;
 struct PlacementOptions {
   Placement strategy = Placement::greedy;
   std::uint64_t seed = 1;     ///< of annealing and partition
-  std::uint32_t effort = 10;  ///< annealing: 1..max_placement_effort; time grows in proportion
+  std::uint32_t effort = 10;  ///< moves that annealing and partition try: 1..max_placement_effort;
+                              ///< time grows in proportion
 };
 
 /// The slices of `mapping` on other cores of the kinds that they are on.
@@ -72,7 +73,8 @@ struct PlacementOptions {
 ///   or swaps two; integer costs and thresholds, so that a seed gives the same placement anywhere.
 ///   Source: Kirkpatrick, Gelatt, Vecchi, "Optimization by simulated annealing", Science 220, 1983.
 /// * partition: takes the tiles nearest to the I/O port that hold all slices, and bisects them and
-///   the slices together until each part is a tile. The same for a seed and a version of METIS.
+///   the slices together until each part is a tile; then single moves and exchanges follow while
+///   they gain. The same for a seed and a version of METIS.
 ///   Source: Karypis, Kumar, "A fast and high quality multilevel scheme for partitioning irregular
 ///   graphs", SIAM J. Sci. Comput. 20(1), 1998; dual recursive bisection as in Pellegrini, Roman,
 ///   "Scotch", HPCN 1996.
