@@ -18,6 +18,8 @@ void add_action(RunCounts& counts, const ActionKey& key, std::uint64_t count) {
       break;
     case Action::hop_east_west:
     case Action::hop_north_south:
+    case Action::hop:
+    case Action::hop_chip:
       counts.hops += count;
       break;
     case Action::read_word:

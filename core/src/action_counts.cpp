@@ -29,6 +29,8 @@ constexpr std::array action_names = {
     std::string_view{"spike_within_tile"},
     std::string_view{"hop_east_west"},
     std::string_view{"hop_north_south"},
+    std::string_view{"hop"},
+    std::string_view{"hop_chip"},
     std::string_view{"barrier"},
     std::string_view{"leak_cycle"},
 };

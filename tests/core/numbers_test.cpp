@@ -123,6 +123,8 @@ TEST_CASE("action counts merge by key and never hold zeros") {
   CHECK(counts.entries().size() == 2);
   CHECK(counts.total(Action::read_word) == 18);
   CHECK(parse_action("hop_east_west") == Action::hop_east_west);
+  CHECK(parse_action("hop") == Action::hop);
+  CHECK(to_string(Action::hop_chip) == "hop_chip");
   CHECK(
-      message_of([] { parse_action("hop"); }).starts_with("unknown action 'hop', expected one of"));
+      message_of([] { parse_action("jump"); }).starts_with("unknown action 'jump', expected one of"));
 }

@@ -26,11 +26,13 @@ enum class Action : std::uint8_t {
   neuron_update_active,    ///< membrane update of a neuron that received input or fired [membrane
                            ///< bits]
   neuron_update_inactive,  ///< membrane update of a neuron that did neither [membrane bits]
-  packet_inject,           ///< a packet enters the network at its core [flit bits]
-  packet_deliver,          ///< a packet leaves the network at a core [flit bits]
-  spike_within_tile,       ///< a packet handed over inside its tile [flit bits]
-  hop_east_west,           ///< one router and horizontal link passed [flit bits]
-  hop_north_south,         ///< one router and vertical link passed [flit bits]
+  packet_inject,           ///< a packet enters the network at its core [packet bits]
+  packet_deliver,          ///< a packet leaves the network at a core [packet bits]
+  spike_within_tile,       ///< a packet handed over inside its tile [packet bits]
+  hop_east_west,           ///< one router and horizontal link passed [packet bits]
+  hop_north_south,         ///< one router and vertical link passed [packet bits]
+  hop,                     ///< one router and link without direction passed [packet bits]
+  hop_chip,                ///< one link between two chips passed [packet bits]
   barrier,                 ///< one synchronisation of the whole chip [0]
   leak_cycle               ///< one picosecond of one powered unit [capacity bits, or 0]
 };
