@@ -43,10 +43,10 @@ std::string describe_events(const EventStream& stream) {
 
 std::string describe_chip(const Chip& chip) {
   const ChipSpec& spec = chip.spec();
-  std::string text = fmt::format(
-      "{}: {}\n{}\nmesh of {} x {} tiles, {} cores, barrier {}\n", spec.name, spec.description,
-      to_string(Process{spec.node, spec.voltage}), spec.topology.width, spec.topology.height,
-      chip.cores().size(), to_string(spec.barrier));
+  std::string text =
+      fmt::format("{}: {}\n{}\n{}, {} cores, barrier {}\n", spec.name, spec.description,
+                  to_string(Process{spec.node, spec.voltage}), to_string(spec.topology),
+                  chip.cores().size(), to_string(spec.barrier));
   TextTable table({"core kind", "memory", "cores", "neurons", "capacity", "word"}, 2);
   for (std::uint32_t kind = 0; kind < spec.core_kinds.size(); ++kind) {
     const CoreKindSpec& core = spec.core_kinds[kind];

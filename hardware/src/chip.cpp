@@ -51,21 +51,16 @@ void check_kind(const CoreKindSpec& kind) {
   }
 }
 
-void check_topology(const ChipSpec& spec) {
-  const MeshSpec& mesh = spec.topology;
-  const std::uint64_t tiles = std::uint64_t{mesh.width} * mesh.height;
+void check_topology(const TopologySpec& topology) {
+  const std::uint64_t tiles = tile_count(topology);
   if (tiles == 0 || tiles > max_tiles) {
     refuse("topology", fmt::format("expected 1 to {} tiles, got {}", max_tiles, tiles));
   }
-  if (mesh.tile.empty() || tiles * mesh.tile.size() > max_cores) {
+  if (topology.tile.empty() || tiles * topology.tile.size() > max_cores) {
     refuse("topology.tile", fmt::format("expected 1 to {} cores on the chip, got {}", max_cores,
-                                        tiles * mesh.tile.size()));
+                                        tiles * topology.tile.size()));
   }
-  if (mesh.flit_bits == 0) refuse("topology.flit", "a flit has at least 1 bit");
-  check_time("topology.link.cycle", mesh.link.cycle, Picoseconds{1});
-  check_time("topology.hop_east_west.latency", mesh.link.east_west, Picoseconds{1});
-  check_time("topology.hop_north_south.latency", mesh.link.north_south, Picoseconds{1});
-  check_time("topology.within_tile.latency", mesh.within_tile);
+  check_time("topology.within_tile.latency", topology.within_tile);
 }
 
 ChipSpec validated(ChipSpec spec) {
@@ -76,7 +71,7 @@ ChipSpec validated(ChipSpec spec) {
     }
     check_kind(kind);
   }
-  check_topology(spec);
+  check_topology(spec.topology);
   check_time("synchronisation.barrier", spec.barrier);
   check_memory("off_chip", {spec.off_chip.capacity, spec.off_chip.word_bits});
   check_time("off_chip.word_time", spec.off_chip.word_time);
@@ -120,9 +115,7 @@ bool CoreKindSpec::has(CoreRole role) const {
   return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
 
-Chip::Chip(ChipSpec spec)
-    : spec_(validated(std::move(spec))),
-      topology_(Topology::mesh(spec_.topology.width, spec_.topology.height, spec_.topology.link)) {
+Chip::Chip(ChipSpec spec) : spec_(validated(std::move(spec))), topology_(spec_.topology) {
   const auto& kinds = spec_.core_kinds;
   for (std::uint32_t tile = 0; tile < topology_.tiles(); ++tile) {
     for (const std::string& name : spec_.topology.tile) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include <fmt/core.h>
@@ -5,33 +6,16 @@
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/hardware/chip.hpp"
 
+#include "chip_fields.hpp"
+
 namespace nj {
 namespace {
-
-constexpr std::uint64_t max_word_bits = 65'536;
-
-Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0}) {
-  const auto time = node.quantity<Picoseconds>();
-  if (time < least || time > max_chip_time) {
-    throw node.error(fmt::format("expected {} to {}, got {}", to_string(least),
-                                 to_string(max_chip_time), to_string(time)));
-  }
-  return time;
-}
 
 /// A time that a core kind may leave out; `needed` makes it a must.
 Picoseconds read_time(const YamlNode& map, std::string_view key, bool needed) {
   if (needed) return read_time(map.at(key));
   const auto node = map.find(key);
   return node ? read_time(*node) : Picoseconds{0};
-}
-
-std::uint32_t read_width(const YamlNode& node, std::uint64_t most = max_word_bits) {
-  const auto bits = node.quantity<Bits>().value();
-  if (bits == 0 || bits > most) {
-    throw node.error(fmt::format("expected 1 bit to {} bit, got {} bit", most, bits));
-  }
-  return static_cast<std::uint32_t>(bits);
 }
 
 Bits read_capacity(const YamlNode& node) {
@@ -110,34 +94,6 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   return kind;
 }
 
-std::vector<std::string> read_tile(const YamlNode& node, const std::vector<CoreKindSpec>& kinds) {
-  std::vector<std::pair<std::string_view, std::string_view>> names;
-  for (const CoreKindSpec& kind : kinds) names.emplace_back(kind.name, kind.name);
-  std::vector<std::string> tile;
-  for (const YamlNode& element : node.elements()) tile.emplace_back(element.one_of(names));
-  if (tile.empty()) throw node.error("a tile needs a core");
-  return tile;
-}
-
-MeshSpec read_mesh(const YamlNode& node, const std::vector<CoreKindSpec>& kinds) {
-  MeshSpec mesh;
-  static_cast<void>(node.at("kind").one_of<int>({{"mesh", 0}}));
-  mesh.width = static_cast<std::uint32_t>(node.at("width").integer(1, max_tiles));
-  mesh.height = static_cast<std::uint32_t>(node.at("height").integer(1, max_tiles));
-  mesh.tile = read_tile(node.at("tile"), kinds);
-  const std::uint64_t tiles = std::uint64_t{mesh.width} * mesh.height;
-  if (tiles > max_tiles || tiles * mesh.tile.size() > max_cores) {
-    throw node.error(fmt::format("{} tiles with {} cores: expected at most {} tiles and {} cores",
-                                 tiles, tiles * mesh.tile.size(), max_tiles, max_cores));
-  }
-  mesh.flit_bits = read_width(node.at("flit"));
-  mesh.link.cycle = read_time(node.at("link").at("cycle"), Picoseconds{1});
-  mesh.link.east_west = read_time(node.at("hop_east_west").at("latency"), Picoseconds{1});
-  mesh.link.north_south = read_time(node.at("hop_north_south").at("latency"), Picoseconds{1});
-  mesh.within_tile = read_time(node.at("within_tile").at("latency"));
-  return mesh;
-}
-
 OffChipSpec read_off_chip(const YamlNode& node) {
   OffChipSpec off_chip;
   const MemorySpec memory = read_memory(node);
@@ -148,7 +104,38 @@ OffChipSpec read_off_chip(const YamlNode& node) {
   return off_chip;
 }
 
+/// Adds the place of the nearest key that the file has to an error about `topology...`.
+[[noreturn]] void rethrow_at(const YamlNode& root, const Error& error) {
+  std::string_view path = error.location().key;
+  YamlNode node = root;
+  while (!path.empty()) {
+    const std::string_view key = path.substr(0, path.find('.'));
+    path.remove_prefix(std::min(path.size(), key.size() + 1));
+    const auto child = node.is_map() ? node.find(key) : std::nullopt;
+    if (!child) break;
+    node = *child;
+  }
+  throw node.error(error.message(), error.kind());
+}
+
 }  // namespace
+
+Picoseconds read_time(const YamlNode& node, Picoseconds least) {
+  const auto time = node.quantity<Picoseconds>();
+  if (time < least || time > max_chip_time) {
+    throw node.error(fmt::format("expected {} to {}, got {}", to_string(least),
+                                 to_string(max_chip_time), to_string(time)));
+  }
+  return time;
+}
+
+std::uint32_t read_width(const YamlNode& node, std::uint64_t most) {
+  const auto bits = node.quantity<Bits>().value();
+  if (bits == 0 || bits > most) {
+    throw node.error(fmt::format("expected 1 bit to {} bit, got {} bit", most, bits));
+  }
+  return static_cast<std::uint32_t>(bits);
+}
 
 Chip read_chip(const YamlNode& node) {
   ChipSpec spec;
@@ -161,10 +148,14 @@ Chip read_chip(const YamlNode& node) {
     spec.core_kinds.push_back(read_kind(name, kind));
   }
   if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
-  spec.topology = read_mesh(node.at("topology"), spec.core_kinds);
+  spec.topology = read_topology(node.at("topology"), spec.core_kinds);
   spec.barrier = read_time(node.at("synchronisation").at("barrier"));
   spec.off_chip = read_off_chip(node.at("off_chip"));
-  return Chip(std::move(spec));
+  try {
+    return Chip(std::move(spec));
+  } catch (const Error& error) {
+    rethrow_at(node, error);
+  }
 }
 
 Chip load_chip(const std::filesystem::path& file) {

@@ -47,6 +47,7 @@ NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& tou
       trace_(trace),
       touched_(touched),
       tally_(tally),
+      multicast_(plan.chip.spec().topology.multicast),
       pooled_(plan.populations.size()) {
   check_trains();
   for (std::size_t p = 0; p < pooled_.size(); ++p) {
@@ -99,10 +100,10 @@ const Train& NeuronPhase::train(LayerId layer) const {
 }
 
 Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start,
-                                   std::vector<Packet>& packets) {
+                                   Outbox& outbox) {
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[plan.place.population];
-  Unit unit{plan.place.population, start, plan.kind->times.axon_out, 0, packets};
+  Unit unit{plan.place.population, start, plan.kind->times.axon_out, 0, outbox};
   ++visit_;
   Picoseconds end = start;
   if (population.lif) {
@@ -187,7 +188,7 @@ Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Unit& un
 }
 
 Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,
-                                   std::vector<Packet>& packets) {
+                                   Outbox& outbox) {
   const OffChipSpec& off_chip = plan_.chip.spec().off_chip;
   const LayerId lead = plan_.populations[population].lead;
   const FeatureShape& shape = plan_.network.output_shape(lead);
@@ -196,7 +197,7 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Pi
     const std::uint64_t words_read = (values * bits + off_chip.word_bits - 1) / off_chip.word_bits;
     return start + times(off_chip.word_time, words_read);
   };
-  Unit unit{population, start, off_chip.axon_out, 0, packets};
+  Unit unit{population, start, off_chip.axon_out, 0, outbox};
   for_each(*trace_[lead.index], t, [&](std::uint64_t address, std::int16_t value) {
     const std::uint64_t position = address / shape.channels;
     unit.clock = std::max(unit.clock, read_until(address + 1));
@@ -211,18 +212,25 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Pi
   return std::max(unit.clock, read_until(shape.neurons()));
 }
 
-/// One packet to every slice that the spike reaches.
+/// One packet to every slice that the spike reaches, or one to all of them.
 void NeuronPhase::send(Unit& unit, Place place, std::int16_t value) const {
   const Fan& fan = plan_.fans[unit.population];
+  auto& [packets, targets] = unit.outbox;
+  bool sent = false;
   for (const std::uint32_t r : fan.at(std::uint64_t{place.y} * fan.shape.width + place.x)) {
     const auto& ports = plan_.receivers[r].ports;
     const bool accepted = std::any_of(ports.begin(), ports.end(), [&](const PortReach& port) {
       return port.accepts(place.y, place.x, place.channel);
     });
     if (!accepted) continue;
-    unit.clock += unit.axon_out;
-    unit.packets.push_back({unit.clock, r, place.channel, place.y, place.x, value});
-    ++unit.sent;
+    if (!sent || !multicast_) {
+      unit.clock += unit.axon_out;
+      packets.push_back({unit.clock, static_cast<std::uint32_t>(targets.size()), unit.population,
+                         place.channel, place.y, place.x, value});
+      ++unit.sent;
+      sent = true;
+    }
+    targets.push_back({r, static_cast<std::uint32_t>(packets.size() - 1)});
   }
 }
 

@@ -20,11 +20,10 @@ class NeuronPhase {
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   /// Appends the packets of a slice's time step t; returns when its neuron unit is idle again.
-  Picoseconds run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start,
-                        std::vector<Packet>& packets);
+  Picoseconds run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start, Outbox& outbox);
   /// The same for one frame of an input population at the I/O port.
   Picoseconds run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,
-                        std::vector<Packet>& packets);
+                        Outbox& outbox);
 
  private:
   struct Place {
@@ -38,7 +37,7 @@ class NeuronPhase {
     Picoseconds clock;
     Picoseconds axon_out;
     std::uint64_t sent = 0;
-    std::vector<Packet>& packets;
+    Outbox& outbox;
   };
 
   void check_trains();
@@ -54,6 +53,7 @@ class NeuronPhase {
   const SpikeTrace& trace_;
   Touched& touched_;
   Tally& tally_;
+  bool multicast_;
   std::uint32_t timesteps_ = 0;
   std::vector<std::vector<std::uint64_t>> pooled_;  ///< per pooling population: visit, by address
   std::uint64_t visit_ = 0;                         ///< grows with every (slice, step)

@@ -1,20 +1,41 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "neurojoule/core/ids.hpp"
 #include "neurojoule/core/quantity.hpp"
 
+#include "tally.hpp"
+
 namespace nj {
 
-/// One copy of a spike on its way to one receiver.
+/// One spike on its way to one receiver, or with multicast to several.
 struct Packet {
   Picoseconds injected;
-  std::uint32_t receiver = 0;
+  std::uint32_t first_target = 0;  ///< its targets end where the next packet's begin
+  std::uint32_t producer = 0;      ///< population
   std::uint32_t channel = 0;
   std::uint32_t y = 0;
   std::uint32_t x = 0;
   std::int16_t value = 1;
+};
+
+/// One receiver of one packet.
+struct Target {
+  std::uint32_t receiver = 0;
+  std::uint32_t packet = 0;
+};
+
+/// All packets of one step, source by source.
+struct Outbox {
+  std::vector<Packet> packets;
+  std::vector<Target> targets;
+  void clear() {
+    packets.clear();
+    targets.clear();
+  }
 };
 
 /// The packets that one core (or the I/O port) sends in one step: [first, last) of the step's list,
@@ -24,6 +45,35 @@ struct PacketSource {
   std::uint32_t tile = 0;
   std::uint32_t first = 0;
   std::uint32_t last = 0;
+};
+
+/// A packet at the axon-in of a core; cores serve them in this order.
+struct Arrival {
+  Picoseconds time;
+  std::uint32_t source = 0;  ///< core that sent it
+  std::uint32_t target = 0;  ///< position in the step's targets; grows with a source's packets
+  friend auto operator<=>(const Arrival&, const Arrival&) = default;
+};
+
+/// Where a receiver is: its tile, and which list of arrivals is its core's.
+struct Stop {
+  std::uint32_t tile = 0;
+  std::uint32_t core = 0;
+};
+
+/// What the network carries in one step.
+struct StepTraffic {
+  std::span<const Packet> packets;
+  std::span<const PacketSource> sources;
+  std::span<Target> targets;                 ///< of all packets; reordered within a packet
+  std::span<const Stop> stops;               ///< by receiver
+  std::span<SenderTally> senders;            ///< by population: hops are added
+  std::span<std::vector<Arrival>> arrivals;  ///< by core: appended in any order
+
+  [[nodiscard]] std::uint32_t last_target(std::uint32_t packet) const {
+    return packet + 1 < packets.size() ? packets[packet + 1].first_target
+                                       : static_cast<std::uint32_t>(targets.size());
+  }
 };
 
 }  // namespace nj

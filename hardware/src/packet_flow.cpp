@@ -1,18 +1,10 @@
 #include "packet_flow.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace nj {
-namespace {
-
-// Phases order events of equal time: new packets before through traffic before deliveries.
-constexpr std::uint32_t inject_phase = 0;
-constexpr std::uint32_t forward_phase = 1;
-constexpr std::uint32_t deliver_phase = 2;
-
-}  // namespace
-
 Touched::Touched(const Plan& plan) {
   for (const SlicePlan& slice : plan.slices) {
     const bool counted = std::holds_alternative<Conv2d>(*slice.op);
@@ -22,6 +14,15 @@ Touched::Touched(const Plan& plan) {
   }
 }
 
+namespace {
+
+std::variant<OpenNetwork, BufferedNetwork> network_of(const Chip& chip) {
+  if (chip.spec().topology.buffer_flits) return BufferedNetwork(chip);
+  return OpenNetwork(chip);
+}
+
+}  // namespace
+
 PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
                        std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records)
     : plan_(plan),
@@ -29,88 +30,65 @@ PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
       tally_(tally),
       busy_(busy),
       records_(records),
-      link_free_(plan.chip.topology().links().size()),
+      network_(network_of(plan.chip)),
       core_free_(plan.chip.cores().size()),
+      arrivals_(plan.chip.cores().size()),
       seen_(plan.receivers.size()) {
+  for (const Receiver& receiver : plan.receivers) {
+    stops_.push_back({receiver.tile, receiver.core.index});
+  }
   for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
     const Receiver& receiver = plan.receivers[r];
     if (receiver.merges) seen_[r].assign(plan.fans[receiver.producer].shape.neurons(), 0);
   }
 }
 
-Picoseconds PacketFlow::run(std::uint32_t step, Picoseconds start, std::span<const Packet> packets,
+Picoseconds PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                             std::span<const PacketSource> sources) {
   step_ = step;
-  packets_ = packets;
-  const auto inject = [&](std::uint32_t packet, std::uint32_t source) {
-    const PacketSource& from = sources[source];
-    queue_.push({packets[packet].injected, inject_phase, from.core.index, packet},
-                {packet, from.tile, source});
-  };
-  for (std::uint32_t s = 0; s < sources.size(); ++s) {
-    if (sources[s].first != sources[s].last) inject(sources[s].first, s);
-  }
+  outbox_ = &outbox;
+  const StepTraffic traffic{outbox.packets, sources,        outbox.targets,
+                            stops_,         tally_.senders, arrivals_};
+  std::visit([&](auto& network) { network.run(traffic); }, network_);
   Picoseconds end = start;
-  while (!queue_.empty()) {
-    const auto [key, hop] = queue_.pop();
-    switch (key.phase) {
-      case inject_phase:
-        if (hop.packet + 1 != sources[hop.source].last) inject(hop.packet + 1, hop.source);
-        send(key, hop, plan_.receivers[packets[hop.packet].receiver].tile);
-        break;
-      case forward_phase:
-        pass_link(key, hop);
-        break;
-      default:
-        end = std::max(end, serve(key, packets[hop.packet]));
-    }
+  for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
+    end = std::max(end, serve(core, arrivals_[core]));
+    arrivals_[core].clear();
   }
+  if (records_ != nullptr) append_records();
   return end;
 }
 
-void PacketFlow::send(EventKey key, Hop hop, std::uint32_t tile) {
-  if (hop.tile != tile) {
-    pass_link(key, hop);
-    return;
+std::vector<LinkLoad> PacketFlow::loads() const {
+  return std::visit([](const auto& network) { return network.loads(); }, network_);
+}
+
+/// Serves what came to a core; returns when the last is served.
+Picoseconds PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals) {
+  if (arrivals.empty()) return Picoseconds{0};
+  std::sort(arrivals.begin(), arrivals.end());
+  const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
+  Picoseconds& free = core_free_[core];
+  Picoseconds& busy = busy_[core].synapse_unit;
+  for (const Arrival& arrival : arrivals) {
+    const Target& target = outbox_->targets[arrival.target];
+    const Packet& packet = outbox_->packets[target.packet];
+    const Picoseconds begins = std::max(arrival.time, free);
+    free = begins + axon_in + work(target.receiver, packet);
+    busy += free - begins;
+    if (records_ != nullptr) record(arrival, target.receiver, packet, free);
   }
-  ++tally_.senders[plan_.receivers[packets_[hop.packet].receiver].producer].within_tile;
-  key.time += plan_.chip.spec().topology.within_tile;
-  key.phase = deliver_phase;
-  queue_.push(key, hop);
-}
-
-void PacketFlow::pass_link(EventKey key, Hop hop) {
-  const Receiver& receiver = plan_.receivers[packets_[hop.packet].receiver];
-  const std::uint32_t index = plan_.chip.topology().next_link(hop.tile, receiver.tile);
-  const Link& link = plan_.chip.topology().links()[index];
-  SenderTally& sender = tally_.senders[receiver.producer];
-  ++(link.direction == Direction::east_west ? sender.east_west : sender.north_south);
-  const Picoseconds departs = std::max(key.time, link_free_[index]);
-  link_free_[index] = departs + link.cycle;
-  key.time = departs + link.latency;
-  key.phase = link.to == receiver.tile ? deliver_phase : forward_phase;
-  hop.tile = link.to;
-  queue_.push(key, hop);
-}
-
-Picoseconds PacketFlow::serve(const EventKey& key, const Packet& packet) {
-  const Receiver& receiver = plan_.receivers[packet.receiver];
-  Picoseconds& free = core_free_[receiver.core.index];
-  const Picoseconds begins = std::max(key.time, free);
-  free = begins + plan_.slices[receiver.slice].kind->times.axon_in + work(packet);
-  busy_[receiver.core.index].synapse_unit += free - begins;
-  if (records_ != nullptr) record(key, packet, free);
   return free;
 }
 
 /// Does the synaptic work of a packet on its slice; returns the time it takes.
-Picoseconds PacketFlow::work(const Packet& packet) {
-  const Receiver& receiver = plan_.receivers[packet.receiver];
-  ReceiverTally& tally = tally_.receivers[packet.receiver];
+Picoseconds PacketFlow::work(std::uint32_t to, const Packet& packet) {
+  const Receiver& receiver = plan_.receivers[to];
+  ReceiverTally& tally = tally_.receivers[to];
   ++tally.delivered;
   if (receiver.merges) {
     const FeatureShape& shape = plan_.fans[receiver.producer].shape;
-    std::uint32_t& seen = seen_[packet.receiver][shape.address(packet.channel, packet.y, packet.x)];
+    std::uint32_t& seen = seen_[to][shape.address(packet.channel, packet.y, packet.x)];
     if (seen == step_ + 1) {
       ++tally.merged;
       return Picoseconds{0};
@@ -142,12 +120,23 @@ Picoseconds PacketFlow::work(const Packet& packet) {
   return slice.position_time * static_cast<std::int64_t>(reached_positions);
 }
 
-void PacketFlow::record(const EventKey& key, const Packet& packet, Picoseconds served) {
-  const Receiver& receiver = plan_.receivers[packet.receiver];
+void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& packet,
+                        Picoseconds served) {
+  const Receiver& receiver = plan_.receivers[to];
   const FeatureShape& shape = plan_.fans[receiver.producer].shape;
-  records_->push_back({step_, plan_.populations[receiver.producer].output(),
-                       shape.address(packet.channel, packet.y, packet.x), packet.value,
-                       CoreId{key.source}, receiver.core, packet.injected, key.time, served});
+  step_records_.emplace_back(
+      arrival,
+      PacketRecord{step_, plan_.populations[receiver.producer].output(),
+                   shape.address(packet.channel, packet.y, packet.x), packet.value,
+                   CoreId{arrival.source}, receiver.core, packet.injected, arrival.time, served});
+}
+
+/// Orders the records of a step over all cores.
+void PacketFlow::append_records() {
+  std::sort(step_records_.begin(), step_records_.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [arrival, record] : step_records_) records_->push_back(record);
+  step_records_.clear();
 }
 
 }  // namespace nj

@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "neurojoule/core/event_queue.hpp"
 #include "neurojoule/hardware/simulate.hpp"
 
+#include "network/buffered_network.hpp"
+#include "network/open_network.hpp"
 #include "packet.hpp"
 #include "plan.hpp"
 #include "tally.hpp"
@@ -31,8 +34,8 @@ class Touched {
 
 /// Carries the packets of one step from axon-out over links to axon-in, and serves them there.
 ///
-/// Invariant: every event's key is greater than the key of the event that made it, so events are
-/// handled in the full order of their keys. A source holds one event until it is injected.
+/// Service does not act back on the network: axon-in queues are unbounded. So the network runs
+/// first, and then each core serves its arrivals in the order of (time, source, sequence).
 class PacketFlow {
  public:
   /// `records` may be null.
@@ -40,31 +43,29 @@ class PacketFlow {
              std::vector<PacketRecord>* records);
 
   /// Returns when the last packet is served; `start` when there are none.
-  Picoseconds run(std::uint32_t step, Picoseconds start, std::span<const Packet> packets,
+  Picoseconds run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                   std::span<const PacketSource> sources);
+  /// What the links carried so far.
+  [[nodiscard]] std::vector<LinkLoad> loads() const;
 
  private:
-  struct Hop {
-    std::uint32_t packet = 0;
-    std::uint32_t tile = 0;    ///< where it is
-    std::uint32_t source = 0;  ///< position in sources
-  };
-  void send(EventKey key, Hop hop, std::uint32_t tile);
-  void pass_link(EventKey key, Hop hop);
-  [[nodiscard]] Picoseconds serve(const EventKey& key, const Packet& packet);
-  [[nodiscard]] Picoseconds work(const Packet& packet);
-  void record(const EventKey& key, const Packet& packet, Picoseconds served);
+  [[nodiscard]] Picoseconds serve(std::uint32_t core, std::vector<Arrival>& arrivals);
+  [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
+  void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds served);
+  void append_records();
 
   const Plan& plan_;
   Touched& touched_;
   Tally& tally_;
   std::vector<CoreBusy>& busy_;
   std::vector<PacketRecord>* records_;
-  std::vector<Picoseconds> link_free_;            ///< per link
+  std::variant<OpenNetwork, BufferedNetwork> network_;
+  std::vector<Stop> stops_;                       ///< by receiver
   std::vector<Picoseconds> core_free_;            ///< per core: synapse unit
+  std::vector<std::vector<Arrival>> arrivals_;    ///< per core: of the step in work
   std::vector<std::vector<std::uint32_t>> seen_;  ///< per merging receiver: step + 1, by address
-  EventQueue<Hop> queue_;
-  std::span<const Packet> packets_;
+  std::vector<std::pair<Arrival, PacketRecord>> step_records_;
+  Outbox* outbox_ = nullptr;  ///< of the step in work
   std::uint32_t step_ = 0;
 };
 

@@ -35,12 +35,12 @@ class Simulation {
  private:
   void run_step(std::uint32_t step) {
     const Picoseconds start = result_.timeline.latency();
-    packets_.clear();
+    outbox_.clear();
     sources_.clear();
     Picoseconds end = send_inputs(step, start);
     end = std::max(end, run_neuron_units(step, start));
-    result_.packets += packets_.size();
-    end = std::max(end, flow_.run(step, start, packets_, sources_));
+    result_.packets += outbox_.packets.size();
+    end = std::max(end, flow_.run(step, start, outbox_, sources_));
     result_.timeline.steps.push_back({start, end + plan_.chip.spec().barrier});
   }
 
@@ -56,10 +56,10 @@ class Simulation {
     for (std::uint32_t p = 0; p < plan_.populations.size(); ++p) {
       const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
       if (!std::holds_alternative<Input>(op) || !at_work(p, step)) continue;
-      clock = neurons_.run_input(p, step, clock, packets_);
+      clock = neurons_.run_input(p, step, clock, outbox_);
     }
     const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
-    sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(packets_.size())});
+    sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(outbox_.packets.size())});
     return clock;
   }
 
@@ -68,11 +68,11 @@ class Simulation {
     for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
       const LayerSlice& place = plan_.slices[s].place;
       if (!at_work(place.population, step)) continue;
-      const auto first = static_cast<std::uint32_t>(packets_.size());
+      const auto first = static_cast<std::uint32_t>(outbox_.packets.size());
       const std::uint32_t t = step - plan_.graph.depth[place.population];
-      const Picoseconds idle = neurons_.run_slice(s, t, start, packets_);
+      const Picoseconds idle = neurons_.run_slice(s, t, start, outbox_);
       sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
-                          static_cast<std::uint32_t>(packets_.size())});
+                          static_cast<std::uint32_t>(outbox_.packets.size())});
       result_.busy[place.core.index].neuron_unit += idle - start;
       end = std::max(end, idle);
     }
@@ -82,8 +82,9 @@ class Simulation {
   void finish() {
     for (const ReceiverTally& receiver : tally_.receivers) result_.merged += receiver.merged;
     for (const SenderTally& sender : tally_.senders) {
-      result_.hops += sender.east_west + sender.north_south;
+      result_.hops = std::accumulate(sender.hops.begin(), sender.hops.end(), result_.hops);
     }
+    result_.links = flow_.loads();
     result_.actions =
         action_counts(plan_, tally_, result_.timeline.steps.size(), result_.timeline.latency());
   }
@@ -94,7 +95,7 @@ class Simulation {
   Touched touched_;
   NeuronPhase neurons_;
   PacketFlow flow_;
-  std::vector<Packet> packets_;        ///< of the step in work
+  Outbox outbox_;                      ///< of the step in work
   std::vector<PacketSource> sources_;  ///< of the step in work
 };
 

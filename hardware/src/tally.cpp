@@ -34,7 +34,7 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
   const LayerId sender = plan.populations[receiver.producer].output();
   const bool attention = std::holds_alternative<SpikingSelfAttention>(*slice.op);
   KindCounts kind(counts, *slice.kind);
-  kind.unit("axon_in", Action::packet_deliver, plan.chip.spec().topology.flit_bits, sender,
+  kind.unit("axon_in", Action::packet_deliver, plan.chip.spec().topology.packet_bits, sender,
             tally.delivered);
   kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead,
               attention ? tally.operands : tally.delivered);
@@ -90,7 +90,7 @@ void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTal
   if (population.pool) {
     kind.unit("neuron_unit", Action::or_bit, 1, *population.pool, tally.pooled);
   }
-  kind.unit("axon_out", Action::packet_inject, plan.chip.spec().topology.flit_bits,
+  kind.unit("axon_out", Action::packet_inject, plan.chip.spec().topology.packet_bits,
             population.output(), tally.injected);
 }
 
@@ -109,15 +109,16 @@ void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally&
 void count_sender(const Plan& plan, std::uint32_t population, const SenderTally& tally,
                   ActionCounts& counts) {
   const LayerId layer = plan.populations[population].output();
-  const std::uint32_t flit = plan.chip.spec().topology.flit_bits;
+  const std::uint32_t packet = plan.chip.spec().topology.packet_bits;
   const auto add = [&](std::string_view component, Action action, std::uint32_t width,
                        std::uint64_t count) {
     counts.add({std::string(component), action, width, layer}, count);
   };
-  add("network.router", Action::spike_within_tile, flit, tally.within_tile);
-  add("network.router", Action::hop_east_west, flit, tally.east_west);
-  add("network.router", Action::hop_north_south, flit, tally.north_south);
-  add("io.axon_out", Action::packet_inject, flit, tally.input_packets);
+  add("network.router", Action::spike_within_tile, packet, tally.within_tile);
+  for (std::size_t direction = 0; direction < hop_actions.size(); ++direction) {
+    add("network.router", hop_actions[direction], packet, tally.hops[direction]);
+  }
+  add("io.axon_out", Action::packet_inject, packet, tally.input_packets);
   const std::uint64_t frame_bits =
       plan.network.output_shape(layer).neurons() * plan.width(layer).output_bits;
   add("off_chip.memory", Action::read_bit, 1, tally.frames * frame_bits);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -36,8 +37,7 @@ struct SenderTally {
   std::uint64_t input_packets = 0;  ///< sent from the I/O port
   std::uint64_t frames = 0;         ///< read from off-chip memory
   std::uint64_t within_tile = 0;
-  std::uint64_t east_west = 0;
-  std::uint64_t north_south = 0;
+  std::array<std::uint64_t, hop_actions.size()> hops{};  ///< links passed, by Direction
 };
 
 /// Plain counters of one sample; turned into ActionCounts once, at its end.

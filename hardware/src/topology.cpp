@@ -1,69 +1,179 @@
 #include "neurojoule/hardware/topology.hpp"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
-#include <boost/graph/adjacency_list.hpp>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "neurojoule/core/error.hpp"
+
+#include "network/graph.hpp"
+#include "network/routes.hpp"
 
 namespace nj {
 namespace {
 
-using Graph =
-    boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, boost::no_property, Link>;
-
-void connect(Graph& graph, std::uint32_t a, std::uint32_t b, Direction direction,
-             const LinkTimes& times) {
-  const Picoseconds latency =
-      direction == Direction::east_west ? times.east_west : times.north_south;
-  boost::add_edge(a, b, Link{a, b, direction, times.cycle, latency}, graph);
-  boost::add_edge(b, a, Link{b, a, direction, times.cycle, latency}, graph);
+[[noreturn]] void refuse(const std::string& key, const std::string& message) {
+  throw Error(ErrorKind::config, message, {.key = key});
 }
 
-Graph mesh_graph(std::uint32_t width, std::uint32_t height, const LinkTimes& times) {
-  Graph graph(std::size_t{width} * height);
-  for (std::uint32_t x = 0; x < width; ++x) {
-    for (std::uint32_t y = 0; y < height; ++y) {
-      const std::uint32_t tile = x * height + y;
-      if (x + 1 < width) connect(graph, tile, tile + height, Direction::east_west, times);
-      if (y + 1 < height) connect(graph, tile, tile + 1, Direction::north_south, times);
+void check_count(const std::string& key, std::uint64_t count, std::uint64_t least,
+                 std::uint64_t limit) {
+  if (count < least || count > limit) {
+    refuse(key, fmt::format("expected {}..{}, got {}", least, limit, count));
+  }
+}
+
+void check_time(const std::string& key, Picoseconds time) {
+  if (time < Picoseconds{1} || time > max_chip_time) {
+    refuse(key, fmt::format("expected {} to {}, got {}", to_string(Picoseconds{1}),
+                            to_string(max_chip_time), to_string(time)));
+  }
+}
+
+void check_link(const std::string& key, const std::string& hop, const LinkSpec& link) {
+  check_count(key + ".link.width", link.width_bits, 1, max_packet_bits);
+  check_time(key + ".link.cycle", link.cycle);
+  check_time(fmt::format("{}.{}.latency", key, hop), link.latency);
+}
+
+/// Checks what a shape holds, its number of tiles apart.
+struct ShapeCheck {
+  const std::string& key;
+
+  void operator()(const GridShape& grid) const {
+    check_link(key, "hop_east_west", grid.east_west);
+    check_link(key, "hop_north_south", grid.north_south);
+  }
+  void operator()(const RingShape& ring) const { check_link(key, "hop", ring.link); }
+  void operator()(const TreeShape& tree) const {
+    check_count(key + ".arity", tree.arity, 2, max_tiles);
+    if (tree.levels.empty()) refuse(key + ".levels", "a tree needs a level");
+    for (const LinkSpec& link : tree.levels) check_link(key, "hop", link);
+  }
+  void operator()(const CrossbarShape& crossbar) const { check_link(key, "hop", crossbar.link); }
+  void operator()(const EdgeListShape& list) const {
+    check_count(key + ".routers", list.routers.size(), list.tiles, max_routers);
+    check_count(key + ".edges", list.edges.size(), 0, max_links);
+    if (std::set(list.routers.begin(), list.routers.end()).size() != list.routers.size()) {
+      refuse(key + ".routers", "two routers have the same name");
+    }
+    std::set<std::pair<std::uint32_t, std::uint32_t>> ends;
+    for (const EdgeListShape::Edge& edge : list.edges) {
+      check_link(key, "hop", edge.link);
+      if (std::max(edge.from, edge.to) >= list.routers.size()) {
+        refuse(key + ".edges", "a link ends at a router that is not there");
+      }
+      const std::string name =
+          fmt::format("{} -> {}", list.routers[edge.from], list.routers[edge.to]);
+      if (edge.from == edge.to) refuse(key + ".edges", "a link leads nowhere: " + name);
+      if (!ends.emplace(edge.from, edge.to).second) {
+        refuse(key + ".edges", "two links lead the same way: " + name);
+      }
     }
   }
-  return graph;
+};
+
+void check_tiles(const std::string& key, std::uint64_t tiles) {
+  if (tiles == 0 || tiles > max_tiles) {
+    refuse(key, fmt::format("expected 1 to {} tiles, got {}", max_tiles, tiles));
+  }
 }
 
-/// The neighbour to go to from one tile of a mesh to another: along x first, then along y.
-std::uint32_t dimension_order_step(std::uint32_t from, std::uint32_t to, std::uint32_t height) {
-  const std::uint32_t x = from / height;
-  const std::uint32_t goal_x = to / height;
-  if (x != goal_x) return x < goal_x ? from + height : from - height;
-  return from < to ? from + 1 : from - 1;
+void check_network(const std::string& key, const NetworkSpec& network) {
+  check_tiles(key, tile_count(network.shape));
+  std::visit(ShapeCheck{key}, network.shape);
+  if (network.routing == Routing::dimension_order &&
+      !std::holds_alternative<GridShape>(network.shape) &&
+      !std::holds_alternative<RingShape>(network.shape)) {
+    refuse(key + ".routing", "dimension-order needs a mesh, a torus or a ring");
+  }
+}
+
+void check_packets(const TopologySpec& spec) {
+  check_count("topology.flit", spec.flit_bits, 1, max_packet_bits);
+  check_count("topology.packet", spec.packet_bits, 1, max_packet_bits);
+  if (spec.buffer_flits && *spec.buffer_flits < spec.packet_flits()) {
+    refuse("topology.buffer", fmt::format("a packet of {} flits does not fit a buffer of {}",
+                                          spec.packet_flits(), *spec.buffer_flits));
+  }
+}
+
+struct Routed {
+  NetworkGraph graph;
+  Routes routes;
+};
+
+Routed route(const NetworkSpec& network, std::uint32_t virtual_channels) {
+  NetworkGraph graph = make_graph(network.shape);
+  Routes routes = find_routes(network, graph, std::nullopt, virtual_channels, "topology");
+  return {std::move(graph), std::move(routes)};
+}
+
+Routed route(const MultiChipSpec& chips, std::uint32_t virtual_channels) {
+  const NetworkGraph chip = make_graph(chips.chip.shape);
+  const NetworkGraph between = make_graph(chips.between.shape);
+  check_count("topology.gateway", chips.gateway, 0, chip.routers() - 1);
+  check_count("topology", std::uint64_t{chip.routers()} * between.tiles + between.routers(), 1,
+              max_routers);
+  const Routes in_chip =
+      find_routes(chips.chip, chip, chips.gateway, virtual_channels, "topology.chip");
+  const Routes over =
+      find_routes(chips.between, between, std::nullopt, virtual_channels, "topology.between");
+  return {join_graphs(chip, between, chips.gateway),
+          join_routes(chip, in_chip, between, over, chips.gateway, virtual_channels)};
 }
 
 }  // namespace
 
-Topology Topology::mesh(std::uint32_t width, std::uint32_t height, const LinkTimes& times) {
-  const Graph graph = mesh_graph(width, height, times);
-  Topology topology;
-  topology.tiles_ = width * height;
-  topology.port_.resize(std::size_t{topology.tiles_} * topology.tiles_);
-  for (std::uint32_t from = 0; from < topology.tiles_; ++from) {
-    const auto first = static_cast<std::uint32_t>(topology.links_.size());
-    topology.first_link_.push_back(first);
-    const auto [begin, end] = boost::out_edges(from, graph);
-    for (auto edge = begin; edge != end; ++edge) topology.links_.push_back(graph[*edge]);
-    for (std::uint32_t to = 0; to < topology.tiles_; ++to) {
-      if (to == from) continue;
-      const std::uint32_t next = dimension_order_step(from, to, height);
-      std::uint32_t port = 0;
-      while (topology.links_[first + port].to != next) ++port;
-      topology.port_[std::size_t{from} * topology.tiles_ + to] = static_cast<std::uint8_t>(port);
-    }
+Topology::Topology(const TopologySpec& spec) {
+  check_packets(spec);
+  check_tiles("topology", tile_count(spec));
+  bool rings = false;
+  if (const auto* network = std::get_if<NetworkSpec>(&spec.network)) {
+    check_network("topology", *network);
+    rings = goes_round(*network);
+  } else {
+    const auto& chips = std::get<MultiChipSpec>(spec.network);
+    check_network("topology.chip", chips.chip);
+    check_network("topology.between", chips.between);
+    rings = goes_round(chips.chip) || goes_round(chips.between);
   }
-  return topology;
+  virtual_channels_ = rings && spec.buffer_flits ? 2 : 1;
+  auto [graph, routes] = std::visit(
+      [&](const auto& network) { return route(network, virtual_channels_); }, spec.network);
+  check_count("topology", graph.routers(), 1, max_routers);
+  tiles_ = graph.tiles;
+  names_ = std::move(graph.names);
+  links_ = std::move(graph.links);
+  for (const std::uint32_t first : graph.first_link) {
+    first_channel_.push_back(first * virtual_channels_);
+  }
+  port_ = std::move(routes.port);
+  if (spec.buffer_flits) refuse_waiting_circle();
 }
 
-std::uint32_t Topology::hops(std::uint32_t from, std::uint32_t to) const {
+void Topology::refuse_waiting_circle() const {
+  const std::vector<std::uint32_t> circle = find_waiting_circle(*this);
+  if (circle.empty()) return;
+  std::vector<std::string> names;
+  for (const std::uint32_t channel : circle) {
+    const Link& link = links_[channel / virtual_channels_];
+    names.push_back(fmt::format("{} -> {}", router_name(link.from), router_name(link.to)));
+  }
+  refuse("topology.routing",
+         fmt::format("full buffers could wait for each other in a circle: {}; use another routing, "
+                     "or buffer: unbounded",
+                     fmt::join(names, ", ")));
+}
+
+std::uint32_t Topology::hops(std::uint32_t from, std::uint32_t tile) const {
   std::uint32_t count = 0;
-  for (std::uint32_t tile = from; tile != to; ++count) tile = links_[next_link(tile, to)].to;
+  for (std::uint32_t router = from; router != tile; ++count) {
+    router = links_[next_link(router, tile)].to;
+  }
   return count;
 }
 

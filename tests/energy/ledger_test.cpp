@@ -211,8 +211,8 @@ TEST_CASE("machine_description names process and memories as ActionCounts does")
   spec.name = "tiny";
   spec.node = Nanometres{45};
   spec.voltage = Volts{0.9};
-  spec.topology = {
-      1, 1, {"neuron"}, 64, {Picoseconds{1}, Picoseconds{1}, Picoseconds{1}}, Picoseconds{1}};
+  spec.topology.network = NetworkSpec{CrossbarShape{1, {64, Picoseconds{1}, Picoseconds{1}}}};
+  spec.topology.tile = {"neuron"};
   spec.off_chip.capacity = Bits{1 << 20};
   CoreKindSpec kind;
   kind.name = "neuron";

@@ -69,7 +69,7 @@ TEST_CASE("chip file: a good one gives the chip it describes") {
   CHECK(chip.kind_of(CoreId{2}).name == "neuron");
   CHECK(chip.kind_of(CoreId{3}).has(CoreRole::attention));
   CHECK(chip.cores_of_kind(1) == 2);
-  CHECK(chip.spec().topology.link.east_west == Picoseconds{4'100});
+  CHECK(chip.topology().links()[0].spec.latency == Picoseconds{4'100});
   CHECK(chip.spec().barrier == Picoseconds{500'000});
   CHECK(chip.kind_of(CoreId{0}).memory(MemoryUnit::synapse_memory)->capacity == Bits{1'048'576});
   CHECK(!chip.kind_of(CoreId{1}).memory(MemoryUnit::synapse_memory));
@@ -112,7 +112,7 @@ TEST_CASE("chip file: each mistake is refused at its place") {
   CHECK(refusal("synapse_word: 2 ns, ", "")
             .find("a neuron core needs a synapse_word or a synaptic_operation time") !=
         std::string::npos);
-  CHECK(refusal("kind: mesh", "kind: torus").starts_with("chip.yaml:5:3: topology.kind: "));
+  CHECK(refusal("kind: mesh", "kind: sphere").starts_with("chip.yaml:5:3: topology.kind: "));
   CHECK(refusal("  neuron:\n    role", "  network:\n    role")
             .find("\"network\" is reserved for a component of the chip") != std::string::npos);
 }
@@ -133,12 +133,12 @@ TEST_CASE("chip: a description built in code is checked too") {
     return testing::message_of([&] { static_cast<void>(Chip(spec)); });
   };
   CHECK(message([](ChipSpec&) {}) == "nothing thrown");
-  CHECK(message([](ChipSpec& s) { s.topology.width = 100'000; }) ==
+  CHECK(message([](ChipSpec& s) { testing::grid_of(s).width = 100'000; }) ==
         "topology: expected 1 to 4096 tiles, got 200000");
   CHECK(message([](ChipSpec& s) { s.topology.tile = {"gpu"}; }) ==
         "topology.tile: unknown core kind \"gpu\"");
   CHECK(message([](ChipSpec& s) {
-          s.topology.link.cycle = {};
+          testing::grid_of(s).east_west.cycle = {};
         }).starts_with("topology.link.cycle: expected"));
   CHECK(message([](ChipSpec& s) { s.core_kinds[0].memories[1].reset(); }) ==
         "core_kinds.neuron.accumulator_memory: this role needs it");

@@ -72,7 +72,8 @@ TEST_CASE("mapping: the fewest slices, rows cut before channels") {
 }
 
 TEST_CASE("mapping: too few cores is a violation with both numbers") {
-  const Violation violation = only(map_on([](ChipSpec& spec) { spec.topology.width = 1; }));
+  const Violation violation =
+      only(map_on([](ChipSpec& spec) { testing::grid_of(spec).width = 1; }));
   CHECK(violation.layer == "b");
   CHECK(violation.resource == "cores");
   CHECK(violation.needed == 2);

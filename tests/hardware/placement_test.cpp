@@ -200,9 +200,9 @@ TEST_CASE("placement: a full chip leaves the partition no room, and it fits all 
   // As many tiles as the neuron cores need: one row, three neuron cores each.
   const auto slices = static_cast<std::uint32_t>(s.mapping.slices.size());
   ChipSpec spec = s.chip.spec();
-  spec.topology.height = 1;
+  testing::grid_of(spec).height = 1;
   for (std::uint32_t width = (slices + 3) / 4;; ++width) {
-    spec.topology.width = width;
+    testing::grid_of(spec).width = width;
     s.chip = Chip(spec);
     const MappingResult result = map_network(s.network, s.pops, s.widths, s.chip);
     if (!result.feasible()) continue;

@@ -25,8 +25,10 @@ TEST_CASE("shipped chips: Loihi 1 has the published figures") {
   CHECK(core.times.neuron_update_active == Picoseconds{8'400});
   CHECK(core.times.neuron_update_inactive == Picoseconds{5'300});
   CHECK(chip.spec().topology.within_tile == Picoseconds{2'100});
-  CHECK(chip.spec().topology.link.east_west == Picoseconds{4'100});
-  CHECK(chip.spec().topology.link.north_south == Picoseconds{6'500});
+  for (const Link& link : chip.topology().links()) {
+    CHECK(link.spec.latency.value() == (link.direction == Direction::east_west ? 4'100 : 6'500));
+    CHECK(link.spec.width_bits == 64);
+  }
 }
 
 TEST_CASE("shipped chips: the 96-channel Spikformer maps on each, at 8 bits") {

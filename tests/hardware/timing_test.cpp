@@ -10,6 +10,7 @@
 namespace nj {
 namespace {
 
+using testing::grid_of;
 using testing::MappedNetwork;
 using testing::micro_scenario;
 
@@ -44,7 +45,7 @@ TEST_CASE("timing: a link is not free one picosecond before its cycle ends, and 
   // Step 1: inputs 0 and 1 leave for core 1 at 4 and 6 ns, over the same link of 20 ns.
   const auto arrival = [](std::int64_t cycle) {
     const SimulationResult result =
-        run(with([&](ChipSpec& spec) { spec.topology.link.cycle = Picoseconds{cycle}; }));
+        run(with([&](ChipSpec& spec) { grid_of(spec).north_south.cycle = Picoseconds{cycle}; }));
     return to_core(result, 1, 1, 1).arrived - result.timeline.steps[1].start;
   };
   CHECK(arrival(1'999) == ns(26));               // free at 5.999: not delayed
@@ -106,7 +107,7 @@ TEST_CASE("timing: a shared link serialises a burst exactly") {
   // 1 x 2 mesh: I/O at tile 0, four neurons on the core of tile 1. 40 inputs of one frame leave one
   // per 1 ns, the link takes one per 6 ns: packet i departs at 1 + 6 i.
   MappedNetwork s = with([](ChipSpec& spec) {
-    spec.topology.width = 1;
+    grid_of(spec).width = 1;
     spec.off_chip.word_time = Picoseconds{0};
     spec.core_kinds[0].max_neurons = 4;
     spec.core_kinds[0].memories[1]->capacity = Bits{1024};

@@ -20,12 +20,12 @@ struct EventKey {
 };
 
 /// A priority queue of events in integer time; equal keys must not occur, so the order of pops does
-/// not depend on the order of pushes.
-template <class Payload>
+/// not depend on the order of pushes. `Key` holds the same order in fewer bytes where speed counts.
+template <class Payload, class Key = EventKey>
 class EventQueue {
  public:
   struct Event {
-    EventKey key;
+    Key key;
     Payload payload;
   };
 
@@ -33,7 +33,7 @@ class EventQueue {
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
   [[nodiscard]] const Event& top() const { return heap_.front(); }
   void reserve(std::size_t events) { heap_.reserve(events); }
-  void push(EventKey key, Payload payload);
+  void push(Key key, Payload payload);
   Event pop();
 
  private:
@@ -41,8 +41,8 @@ class EventQueue {
   std::vector<Event> heap_;  ///< 4-ary min-heap: heap_[i] <= heap_[4i+1 .. 4i+4]
 };
 
-template <class Payload>
-void EventQueue<Payload>::push(EventKey key, Payload payload) {
+template <class Payload, class Key>
+void EventQueue<Payload, Key>::push(Key key, Payload payload) {
   heap_.push_back({key, std::move(payload)});
   std::size_t i = heap_.size() - 1;
   while (i > 0) {
@@ -53,8 +53,8 @@ void EventQueue<Payload>::push(EventKey key, Payload payload) {
   }
 }
 
-template <class Payload>
-auto EventQueue<Payload>::pop() -> Event {
+template <class Payload, class Key>
+auto EventQueue<Payload, Key>::pop() -> Event {
   Event first = std::move(heap_.front());
   heap_.front() = std::move(heap_.back());
   heap_.pop_back();

@@ -81,16 +81,6 @@ struct CoreKindSpec {
   }
 };
 
-/// A mesh of equal tiles, one router each.
-struct MeshSpec {
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
-  std::vector<std::string> tile;  ///< names of the core kinds in each tile
-  std::uint32_t flit_bits = 64;   ///< a packet is one flit: address, channel and value
-  LinkTimes link;
-  Picoseconds within_tile;  ///< from axon-out to axon-in inside one tile
-};
-
 /// The memory behind the I/O port of tile 0, which sends the input frames.
 struct OffChipSpec {
   Bits capacity;
@@ -105,16 +95,13 @@ struct ChipSpec {
   std::string description;
   Nanometres node;
   Volts voltage;
-  MeshSpec topology;
+  TopologySpec topology;
   Picoseconds barrier;  ///< end of a time step, all cores
   OffChipSpec off_chip;
   std::vector<CoreKindSpec> core_kinds;
 };
 
-inline constexpr std::uint32_t max_tiles = 4096;
 inline constexpr std::uint32_t max_cores = 65'536;
-/// The longest single time that a chip may state, so that sums stay in 64 bits.
-inline constexpr Picoseconds max_chip_time{1'000'000'000};
 
 /// One core of a chip.
 struct Core {
@@ -126,7 +113,7 @@ struct Core {
 class Chip {
  public:
   /// Throws: Error(config), key = the field's path, when sizes are zero or absurd, a name is
-  /// unknown or used twice, or a memory or time that a role needs is missing.
+  /// unknown or used twice, a memory or time that a role needs is missing, or as Topology.
   explicit Chip(ChipSpec spec);
 
   [[nodiscard]] const ChipSpec& spec() const { return spec_; }

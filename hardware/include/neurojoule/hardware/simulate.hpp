@@ -7,6 +7,7 @@
 #include "neurojoule/core/action_counts.hpp"
 #include "neurojoule/core/activity.hpp"
 #include "neurojoule/core/network.hpp"
+#include "neurojoule/hardware/carry.hpp"
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 
@@ -18,16 +19,18 @@
 // arrive; accumulators are double-buffered, and packets for deeper consumers wait in further slots.
 // The step ends with a barrier once every unit is idle.
 //
-// Packets. One packet per (spike, destination slice): unicast copies, one flit each. A pooled
-// position is sent once per step and slice, when the first spike of its window is found; when two
-// slices send the same pooled position, the receiver drops the second from its axon bitmap (a
-// delivery without synaptic work). Neurons without fan-out send nothing. Links pass one flit per
-// cycle, first come first served; equal times are ordered by (phase, source core, sequence). Router
-// and axon-in buffers are unbounded.
+// Packets. One packet per (spike, destination slice): unicast copies; where the chip has multicast,
+// one per spike, copied at the routers where the routes to its slices part. A pooled position is
+// sent once per step and slice, when the first spike of its window is found; when two slices send
+// the same pooled position, the receiver drops the second from its axon bitmap (a delivery without
+// synaptic work). Neurons without fan-out send nothing. How packets pass links and buffers is told
+// in topology_spec.hpp: first come first served; equal times are ordered by (phase, source core,
+// sequence). Axon-in and axon-out queues are unbounded.
 //
 // Counts, by component `<core kind>.<unit>` (C) and layer (L):
 //
-// * delivery, L = sender for `packet_deliver` [flit] at C = axon_in, else the receiving lead layer:
+// * delivery, L = sender for `packet_deliver` [packet] at C = axon_in, else the receiving lead
+// layer:
 //   spike_buffer write_word 1 and read_word 1 per packet on a neuron core; write_word 1 per operand
 //   bit written on an attention core.
 // * synaptic work of a spike on a slice with n channels that reaches P positions (P true to the map
@@ -52,8 +55,10 @@
 //   spike_buffer read_word); accumulate [accumulator bits] and synaptic_operation [1] at
 //   attention_unit, one per coincidence and one per score addition. A row of sums stays in
 //   registers until its neuron phase words.
-// * network, L = sender: packet_inject [flit] at C = axon_out (`io.axon_out` for inputs);
-//   spike_within_tile, hop_east_west, hop_north_south [flit] at `network.router`.
+// * network, L = sender: packet_inject [packet] at C = axon_out (`io.axon_out` for inputs);
+//   at `network.router` [packet]: spike_within_tile per receiver in the sender's tile;
+//   hop_east_west, hop_north_south (mesh, torus), hop (other links) or hop_chip (between chips) per
+//   packet and link passed, so with multicast once per branch.
 // * input, L = input: read_bit [1] at `off_chip.memory`: neurons * output bits per step (frames are
 //   stored dense).
 // * chip, L = chip_overhead: barrier [0] 1 per global step at `chip.synchronisation`; leak_cycle
@@ -114,10 +119,11 @@ struct CoreBusy {
 struct SimulationResult {
   ActionCounts actions;
   Timeline timeline;
-  std::uint64_t packets = 0;   ///< sent; all are delivered
-  std::uint64_t merged = 0;    ///< of those, pooled positions that another slice had sent already
-  std::uint64_t hops = 0;      ///< links passed, all packets
-  std::vector<CoreBusy> busy;  ///< per core
+  std::uint64_t packets = 0;    ///< sent; all are delivered, with multicast to several cores
+  std::uint64_t merged = 0;     ///< of those, pooled positions that another slice had sent already
+  std::uint64_t hops = 0;       ///< links passed, all packets
+  std::vector<CoreBusy> busy;   ///< per core
+  std::vector<LinkLoad> links;  ///< per link of the topology
   std::vector<PacketRecord> records;  ///< in order of service, when asked for
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
 };

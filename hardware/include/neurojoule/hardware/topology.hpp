@@ -1,53 +1,77 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "neurojoule/core/quantity.hpp"
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/hardware/topology_spec.hpp"
 
 namespace nj {
 
-/// The axis along which a link runs.
-enum class Direction : std::uint8_t { east_west, north_south };
+/// What kind of way a link is; each is its own action, at its own price.
+enum class Direction : std::uint8_t { east_west, north_south, undirected, between_chips };
+/// The action that counts a packet on such a link; indexed by Direction.
+inline constexpr std::array hop_actions{Action::hop_east_west, Action::hop_north_south, Action::hop,
+                                        Action::hop_chip};
 
-/// One directed link between the routers of two neighbouring tiles.
+/// One directed link between two routers.
 struct Link {
-  std::uint32_t from = 0;  ///< tile
-  std::uint32_t to = 0;    ///< tile
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
   Direction direction{};
-  Picoseconds cycle;    ///< time between the starts of two flits on this link
-  Picoseconds latency;  ///< from entering the link to being at the next router
+  LinkSpec spec;
+
+  /// How long a packet keeps the link.
+  [[nodiscard]] Picoseconds service(std::uint32_t packet_bits) const {
+    return spec.cycle * ((std::int64_t{packet_bits} + spec.width_bits - 1) / spec.width_bits);
+  }
 };
 
-/// What the links of a mesh have in common.
-struct LinkTimes {
-  Picoseconds cycle;        ///< one flit per cycle and link
-  Picoseconds east_west;    ///< latency of one horizontal hop
-  Picoseconds north_south;  ///< latency of one vertical hop
-};
-
-/// The routers of a chip (one per tile), their links, and the one route between any two tiles.
+/// The routers of a chip, their links, and the one route from any router to any tile.
 class Topology {
  public:
-  /// A width x height mesh; tile id -> x = id / height, y = id % height (as SANA-FE).
-  /// Routes are dimension-ordered, x first and then y, hence free of deadlock.
-  static Topology mesh(std::uint32_t width, std::uint32_t height, const LinkTimes& times);
+  /// Throws: Error(config), key = the field's path in a chip file, when a size is zero or absurd, a
+  /// time or width is out of range, a shape has no such routing, a tile cannot be reached from
+  /// another (both named), a packet does not fit a buffer, or bounded buffers could fill in a
+  /// circle (its links are named).
+  explicit Topology(const TopologySpec& spec);
 
   [[nodiscard]] std::uint32_t tiles() const { return tiles_; }
+  /// All routers; the ones below `tiles()` have a tile.
+  [[nodiscard]] std::uint32_t routers() const { return static_cast<std::uint32_t>(names_.size()); }
+  /// Where a router is, e.g. `(3,1)`, as errors and reports say it.
+  [[nodiscard]] const std::string& router_name(std::uint32_t router) const {
+    return names_[router];
+  }
+  /// Sorted by `from`.
   [[nodiscard]] std::span<const Link> links() const { return links_; }
-  /// Index in `links()` of the first link on the way from one tile to another, different one.
-  [[nodiscard]] std::uint32_t next_link(std::uint32_t from, std::uint32_t to) const {
-    return first_link_[from] + port_[std::size_t{from} * tiles_ + to];
+  /// Channels per link: 2 where buffers are bounded and routes go round, else 1.
+  [[nodiscard]] std::uint32_t virtual_channels() const { return virtual_channels_; }
+  /// The channel (link * virtual_channels() + virtual channel) that a packet for a tile takes out
+  /// of another router.
+  [[nodiscard]] std::uint32_t next_channel(std::uint32_t from, std::uint32_t tile) const {
+    return first_channel_[from] + port_[std::size_t{from} * tiles_ + tile];
+  }
+  /// Index in `links()` of the link that it takes.
+  [[nodiscard]] std::uint32_t next_link(std::uint32_t from, std::uint32_t tile) const {
+    return next_channel(from, tile) >> (virtual_channels_ - 1);
   }
   /// Links passed on the way; 0 within a tile.
-  [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t to) const;
+  [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const;
 
  private:
+  void refuse_waiting_circle() const;
+
   std::uint32_t tiles_ = 0;
-  std::vector<Link> links_;                ///< sorted by `from`
-  std::vector<std::uint32_t> first_link_;  ///< [tiles]: first outgoing link of a tile
-  std::vector<std::uint8_t> port_;         ///< [from][to]: outgoing link to take, 0-based
+  std::uint32_t virtual_channels_ = 1;
+  std::vector<std::string> names_;
+  std::vector<Link> links_;
+  std::vector<std::uint32_t> first_channel_;  ///< [routers + 1]: first outgoing channel
+  std::vector<std::uint16_t> port_;           ///< [router][tile]: outgoing channel, 0-based
 };
 
 }  // namespace nj

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "support/mapped_network.hpp"
@@ -8,6 +9,11 @@
 // A scenario small enough to work out by hand: 2 binary inputs, 2 layers of 4 neurons, 3 time
 // steps, 4 cores. tests/hardware/micro_scenario_test.cpp does the arithmetic.
 namespace nj::testing {
+
+/// The mesh of a chip that has one.
+inline GridShape& grid_of(ChipSpec& spec) {
+  return std::get<GridShape>(std::get<NetworkSpec>(spec.topology.network).shape);
+}
 
 /// A 2 x 2 mesh with one `neuron` core of two neurons in each tile:
 ///
@@ -29,11 +35,13 @@ inline Chip micro_chip() {
   neuron.times.axon_out = Picoseconds{1'000};
   ChipSpec spec;
   spec.name = "micro";
-  spec.topology.width = 2;
-  spec.topology.height = 2;
+  spec.topology.network = NetworkSpec{GridShape{2,
+                                                2,
+                                                false,
+                                                {64, Picoseconds{6'000}, Picoseconds{10'000}},
+                                                {64, Picoseconds{6'000}, Picoseconds{20'000}}},
+                                      Routing::dimension_order};
   spec.topology.tile = {"neuron"};
-  spec.topology.flit_bits = 64;
-  spec.topology.link = {Picoseconds{6'000}, Picoseconds{10'000}, Picoseconds{20'000}};
   spec.topology.within_tile = Picoseconds{1'000};
   spec.barrier = Picoseconds{100'000};
   spec.off_chip = {Bits{1024}, 8, Picoseconds{2'000}, Picoseconds{1'000}};

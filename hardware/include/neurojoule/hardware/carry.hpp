@@ -1,0 +1,43 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/hardware/topology.hpp"
+
+// The network of a chip by itself: messages in, arrivals out.
+namespace nj {
+
+/// What one link carried.
+struct LinkLoad {
+  std::uint64_t flits = 0;
+  Picoseconds busy;  ///< the link was kept by packets
+  /// Most packets at once: waiting to enter the link where buffers are unbounded, else in, or on
+  /// the way to, the fullest buffer at its end.
+  std::uint64_t max_queue = 0;
+  friend bool operator==(const LinkLoad&, const LinkLoad&) = default;
+};
+
+/// One packet for each of some tiles, or with multicast one that is copied where routes part.
+struct Message {
+  Picoseconds injected;
+  std::uint32_t from = 0;         ///< tile
+  std::vector<std::uint32_t> to;  ///< tiles, all different
+};
+
+struct CarriedMessages {
+  std::vector<std::vector<Picoseconds>> arrived;  ///< [message][destination]
+  std::vector<LinkLoad> links;
+  std::array<std::uint64_t, hop_actions.size()> hops{};  ///< links passed, by Direction
+  friend bool operator==(const CarriedMessages&, const CarriedMessages&) = default;
+};
+
+/// Carries messages over the idle network that `topology` was made of. A tile sends its messages in
+/// order of injection, equal times in the given order. Throws: Error(shape) when a tile is not
+/// there or listed twice, or a time is negative.
+CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
+                      std::span<const Message> messages);
+
+}  // namespace nj

@@ -1,0 +1,115 @@
+#include "neurojoule/hardware/carry.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "neurojoule/core/error.hpp"
+
+#include "network/buffered_network.hpp"
+#include "network/open_network.hpp"
+
+namespace nj {
+namespace {
+
+void check(const Topology& topology, std::span<const Message> messages) {
+  const auto check_tile = [&](std::uint32_t tile) {
+    if (tile >= topology.tiles()) {
+      throw Error(ErrorKind::shape,
+                  fmt::format("there is no tile {}, only {}", tile, topology.tiles()));
+    }
+  };
+  for (const Message& message : messages) {
+    if (message.injected < Picoseconds{0}) throw Error(ErrorKind::shape, "a time is negative");
+    check_tile(message.from);
+    for (const std::uint32_t tile : message.to) check_tile(tile);
+    if (std::set(message.to.begin(), message.to.end()).size() != message.to.size()) {
+      throw Error(ErrorKind::shape, "a message names a tile twice");
+    }
+  }
+}
+
+/// The packets of all messages, tile by tile; receivers are destinations, numbered message by
+/// message.
+class Load {
+ public:
+  Load(const Topology& topology, const TopologySpec& spec, std::span<const Message> messages) {
+    std::vector<std::uint32_t> first_stop;
+    for (const Message& message : messages) {
+      first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
+      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0});
+    }
+    std::vector<std::uint32_t> order(messages.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      return std::pair(messages[a].from, messages[a].injected) <
+             std::pair(messages[b].from, messages[b].injected);
+    });
+    auto next = order.begin();
+    for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) {
+      sources.push_back({CoreId{tile}, tile, packets(), 0});
+      for (; next != order.end() && messages[*next].from == tile; ++next) {
+        add(messages[*next], first_stop[*next], spec.multicast);
+      }
+      sources.back().last = packets();
+    }
+  }
+
+  Outbox outbox;
+  std::vector<PacketSource> sources;
+  std::vector<Stop> stops;
+
+ private:
+  [[nodiscard]] std::uint32_t packets() const {
+    return static_cast<std::uint32_t>(outbox.packets.size());
+  }
+  void add(const Message& message, std::uint32_t first_stop, bool multicast) {
+    for (std::uint32_t i = 0; i < message.to.size(); ++i) {
+      if (i == 0 || !multicast) {
+        Packet packet;
+        packet.injected = message.injected;
+        packet.first_target = static_cast<std::uint32_t>(outbox.targets.size());
+        outbox.packets.push_back(packet);
+      }
+      outbox.targets.push_back({first_stop + i, packets() - 1});
+    }
+  }
+};
+
+template <class Network>
+CarriedMessages carry_over(Network network, Load load, std::span<const Message> messages) {
+  std::vector<SenderTally> senders(1);
+  std::vector<std::vector<Arrival>> arrivals(1);
+  network.run(
+      {load.outbox.packets, load.sources, load.outbox.targets, load.stops, senders, arrivals});
+  std::vector<Picoseconds> arrived(load.stops.size());
+  for (const Arrival& arrival : arrivals.front()) {
+    arrived[load.outbox.targets[arrival.target].receiver] = arrival.time;
+  }
+  CarriedMessages carried;
+  auto next = arrived.begin();
+  for (const Message& message : messages) {
+    const auto end = next + static_cast<std::ptrdiff_t>(message.to.size());
+    carried.arrived.emplace_back(next, end);
+    next = end;
+  }
+  carried.links = network.loads();
+  carried.hops = senders.front().hops;
+  return carried;
+}
+
+}  // namespace
+
+CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
+                      std::span<const Message> messages) {
+  check(topology, messages);
+  Load load(topology, spec, messages);
+  if (spec.buffer_flits) {
+    return carry_over(BufferedNetwork(topology, spec), std::move(load), messages);
+  }
+  return carry_over(OpenNetwork(topology, spec), std::move(load), messages);
+}
+
+}  // namespace nj

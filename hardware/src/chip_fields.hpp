@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "neurojoule/hardware/chip.hpp"
+
+// Fields that several parts of a chip file have in common. All throw Error(config) at their node.
+namespace nj {
+
+/// A time from `least` to `max_chip_time`.
+Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0});
+
+/// A number of bits, 1 to `most`.
+std::uint32_t read_width(const YamlNode& node, std::uint64_t most = 65'536);
+
+/// The topology of a chip, whose `core_kinds` are known.
+TopologySpec read_topology(const YamlNode& node, const std::vector<CoreKindSpec>& kinds);
+
+}  // namespace nj

@@ -1,0 +1,241 @@
+#include "buffered_network.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+
+namespace nj {
+
+BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& spec)
+    : topology_(topology),
+      packet_flits_(spec.packet_flits()),
+      depth_(*spec.buffer_flits / packet_flits_),
+      within_tile_(spec.within_tile),
+      links_(link_timings(topology, spec.packet_bits)),
+      states_(links_.size()),
+      queues_(channels()) {
+  for (std::uint32_t c = 0; c < channels(); ++c) queues_[c].router = links_[link_of(c)].to;
+}
+
+void BufferedNetwork::run(const StepTraffic& traffic) {
+  queues_.resize(channels() + traffic.sources.size());
+  next_.clear();
+  for (std::uint32_t s = 0; s < traffic.sources.size(); ++s) {
+    queues_[channels() + s] = Queue{traffic.sources[s].tile};
+    next_.push_back(traffic.sources[s].first);
+    inject(traffic, Picoseconds{-1}, s);
+  }
+  while (!events_.empty()) {
+    const auto [key, event] = events_.pop();
+    handle(traffic, key.time, event);
+  }
+  assert(std::all_of(queues_.begin(), queues_.end(),
+                     [](const Queue& queue) { return queue.front == none; }));
+}
+
+/// Keys are unique: a copy comes or asks once per place, and a queue has one front.
+void BufferedNetwork::push(Picoseconds time, Event event, std::uint32_t core,
+                           std::uint32_t sequence) {
+  events_.push({time, static_cast<std::uint32_t>(event.what), core, sequence}, event);
+}
+
+void BufferedNetwork::handle(const StepTraffic& traffic, Picoseconds now, const Event& event) {
+  switch (event.what) {
+    case What::inject:
+      inject(traffic, now, event.place);
+      break;
+    case What::arrive:
+      append(traffic, now, event.place, event.ask.copy);
+      break;
+    case What::ask:
+      states_[link_of(event.ask.channel)].asks.push_back(event.ask);
+      plan_choice(now, link_of(event.ask.channel));
+      break;
+    case What::leave:
+      leave(traffic, now, event.place);
+      break;
+    case What::choose:
+      choose(traffic, now, event.place);
+  }
+}
+
+/// Puts the next packet of a source into its queue when its time has come; one is there at a time.
+void BufferedNetwork::inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source) {
+  const PacketSource& from = traffic.sources[source];
+  const std::uint32_t packet = next_[source];
+  if (packet == from.last) return;
+  const Picoseconds injected = traffic.packets[packet].injected;
+  if (injected > now) {
+    push(injected, {What::inject, source, {}}, from.core.index, packet);
+    return;
+  }
+  ++next_[source];
+  append(traffic, now, channels() + source,
+         keep({injected, traffic.packets[packet].first_target, traffic.last_target(packet),
+               from.core.index}));
+}
+
+std::uint32_t BufferedNetwork::keep(const Copy& copy) {
+  if (unused_.empty()) {
+    copies_.push_back(copy);
+    return static_cast<std::uint32_t>(copies_.size() - 1);
+  }
+  const std::uint32_t position = unused_.back();
+  unused_.pop_back();
+  copies_[position] = copy;
+  return position;
+}
+
+void BufferedNetwork::append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue,
+                             std::uint32_t copy) {
+  Queue& line = queues_[queue];
+  if (line.front == none) {
+    line.front = line.back = copy;
+    come_to_front(traffic, now, queue);
+  } else {
+    copies_[line.back].next = copy;
+    line.back = copy;
+  }
+}
+
+/// The front packet of a queue is delivered here, or asks for its links, or both.
+void BufferedNetwork::come_to_front(const StepTraffic& traffic, Picoseconds now,
+                                    std::uint32_t queue) {
+  queues_[queue].asking = 0;
+  queues_[queue].leaves = now;
+  const std::uint32_t front = queues_[queue].front;
+  const std::uint32_t last = copies_[front].last;
+  for (std::uint32_t first = copies_[front].first; first != last;) {
+    const Branch branch = split(topology_, queues_[queue].router, traffic, first, last);
+    Copy part = copies_[front];
+    part.first = first;
+    part.last = branch.last;
+    part.next = none;
+    if (branch.channel == Branch::here) {
+      deliver(traffic, now, queue, part);
+    } else {
+      ask(now, queue, part, branch.channel);
+    }
+    first = branch.last;
+  }
+  leave_when_done(now, queue);
+}
+
+void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue,
+                              const Copy& part) {
+  Picoseconds there = now + within_tile_;
+  if (queue < channels()) {
+    there = std::max(now, part.head + links_[link_of(queue)].tail);
+    queues_[queue].leaves = there;
+  } else {
+    const Packet& packet = traffic.packets[traffic.targets[part.first].packet];
+    traffic.senders[packet.producer].within_tile += part.last - part.first;
+  }
+  for (std::uint32_t target = part.first; target != part.last; ++target) {
+    const Stop& stop = traffic.stops[traffic.targets[target].receiver];
+    traffic.arrivals[stop.core].push_back({there, part.core, target});
+  }
+}
+
+void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part,
+                          std::uint32_t channel) {
+  const std::uint32_t link = link_of(channel);
+  ++queues_[queue].asking;
+  const Ask request{keep(part), queue, channel};
+  const Picoseconds ready =
+      queue < channels() ? part.head + gap(links_[link_of(queue)], links_[link]) : now;
+  if (ready > now) {
+    push(ready, {What::ask, 0, request}, part.core, part.first);
+    return;
+  }
+  states_[link].asks.push_back(request);
+  plan_choice(now, link);
+}
+
+void BufferedNetwork::leave_when_done(Picoseconds now, std::uint32_t queue) {
+  const Queue& line = queues_[queue];
+  if (line.asking == 0) push(std::max(now, line.leaves), {What::leave, queue, {}}, queue, 0);
+}
+
+/// The front packet has gone: its place is free, and the next one comes to the front.
+void BufferedNetwork::leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue) {
+  Queue& line = queues_[queue];
+  const std::uint32_t gone = line.front;
+  line.front = copies_[gone].next;
+  unused_.push_back(gone);
+  if (queue >= channels()) {
+    inject(traffic, now, queue - channels());
+    return;
+  }
+  --line.places;
+  if (!states_[link_of(queue)].asks.empty()) plan_choice(now, link_of(queue));
+  if (line.front != none) come_to_front(traffic, now, queue);
+}
+
+void BufferedNetwork::plan_choice(Picoseconds now, std::uint32_t link) {
+  LinkState& state = states_[link];
+  const Picoseconds when = std::max(now, state.free);
+  if (state.planned == when) return;
+  state.planned = when;
+  push(when, {What::choose, link, {}}, link, 0);
+}
+
+bool BufferedNetwork::earlier(const Ask& a, const Ask& b) const {
+  const Copy& x = copies_[a.copy];
+  const Copy& y = copies_[b.copy];
+  const bool x_passes = a.queue < channels();
+  const bool y_passes = b.queue < channels();
+  return std::tie(x.head, x_passes, x.core, x.first) < std::tie(y.head, y_passes, y.core, y.first);
+}
+
+void BufferedNetwork::choose(const StepTraffic& traffic, Picoseconds now, std::uint32_t link) {
+  LinkState& state = states_[link];
+  state.planned = Picoseconds{-1};
+  auto best = state.asks.end();
+  for (auto ask = state.asks.begin(); ask != state.asks.end(); ++ask) {
+    if (queues_[ask->channel].places == depth_) continue;
+    if (best == state.asks.end() || earlier(*ask, *best)) best = ask;
+  }
+  if (best == state.asks.end()) return;
+  const Ask chosen = *best;
+  *best = state.asks.back();
+  state.asks.pop_back();
+  send(traffic, now, link, chosen);
+  if (!state.asks.empty()) plan_choice(now, link);
+}
+
+void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link,
+                           const Ask& ask) {
+  const LinkTiming& timing = links_[link];
+  LinkState& state = states_[link];
+  state.free = now + timing.service;
+  ++state.packets;
+  Queue& goal = queues_[ask.channel];
+  ++goal.places;
+  goal.most = std::max(goal.most, goal.places);
+  Copy& copy = copies_[ask.copy];
+  const Packet& packet = traffic.packets[traffic.targets[copy.first].packet];
+  ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(timing.direction)];
+  copy.head = now + timing.latency;
+  push(copy.head, {What::arrive, ask.channel, {ask.copy, 0, 0}}, copy.core, copy.first);
+  Queue& from = queues_[ask.queue];
+  --from.asking;
+  from.leaves = std::max(from.leaves, now + timing.tail);
+  leave_when_done(now, ask.queue);
+}
+
+std::vector<LinkLoad> BufferedNetwork::loads() const {
+  std::vector<LinkLoad> loads;
+  loads.reserve(links_.size());
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    std::uint64_t most = 0;
+    for (std::uint32_t v = 0; v < topology_.virtual_channels(); ++v) {
+      most = std::max<std::uint64_t>(most, queues_[i * topology_.virtual_channels() + v].most);
+    }
+    loads.push_back({states_[i].packets * packet_flits_,
+                     links_[i].service * static_cast<std::int64_t>(states_[i].packets), most});
+  }
+  return loads;
+}
+
+}  // namespace nj

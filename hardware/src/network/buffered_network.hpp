@@ -1,0 +1,109 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "neurojoule/core/event_queue.hpp"
+
+#include "links.hpp"
+
+namespace nj {
+
+/// Routers with input buffers of stated depth and back-pressure: each channel ends in a queue in
+/// order of arrival, and so does each core's unbounded axon-out.
+///
+/// The first packet of a queue asks for every link that its copies need and holds its place until
+/// the last word of the last copy has entered its link; only then the next packet of that queue may
+/// ask. A link serves its askers in the order (arrival at this router, new packets before
+/// through traffic, source, sequence), passing over those whose channel has no room, and is busy
+/// for the packet's service time.
+///
+/// Invariant: time never goes back. At equal times packets come to their queues, and places get
+/// free, before a link chooses; links choose in the order of their numbers. Topology has refused
+/// circles of channels that could wait for each other, so every packet arrives: the channel that is
+/// last in that order always drains, hence the one before it, and so on.
+class BufferedNetwork {
+ public:
+  /// `spec` has buffers.
+  BufferedNetwork(const Topology& topology, const TopologySpec& spec);
+  explicit BufferedNetwork(const Chip& chip)
+      : BufferedNetwork(chip.topology(), chip.spec().topology) {}
+
+  void run(const StepTraffic& traffic);
+  [[nodiscard]] std::vector<LinkLoad> loads() const;
+
+ private:
+  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+  /// Targets [first, last) of a packet in a queue.
+  struct Copy {
+    Picoseconds head;  ///< its head came to this router
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::uint32_t core = 0;  ///< that sent it
+    std::uint32_t next = none;
+  };
+  /// A queue of copies before one router: a channel's, or a source's.
+  struct Queue {
+    std::uint32_t router = 0;
+    std::uint32_t front = none;  ///< position in copies_
+    std::uint32_t back = none;
+    std::uint32_t asking = 0;  ///< copies that the front one still has to send
+    Picoseconds leaves{};      ///< the front one gives its place back, not before this
+    std::uint32_t places = 0;  ///< taken, also by what is on its way
+    std::uint32_t most = 0;    ///< places taken at once so far
+  };
+  struct Ask {
+    std::uint32_t copy = 0;  ///< position in copies_ of what is to be sent
+    std::uint32_t queue = 0;
+    std::uint32_t channel = 0;
+  };
+  struct LinkState {
+    Picoseconds free;
+    Picoseconds planned{-1};  ///< time of the choice that is planned; -1: none is
+    std::uint64_t packets = 0;
+    std::vector<Ask> asks;
+  };
+  /// In the order in which they happen at equal times.
+  enum class What : std::uint8_t { inject, arrive, ask, leave, choose };
+  struct Event {
+    What what{};
+    std::uint32_t place = 0;  ///< inject: source; arrive, leave: queue; choose: link
+    Ask ask;                  ///< arrive: the copy; ask: all of it
+  };
+
+  void push(Picoseconds time, Event event, std::uint32_t core, std::uint32_t sequence);
+  void handle(const StepTraffic& traffic, Picoseconds now, const Event& event);
+  void append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, std::uint32_t copy);
+  void inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source);
+  void come_to_front(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
+  void ask(Picoseconds now, std::uint32_t queue, const Copy& part, std::uint32_t channel);
+  void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, const Copy& part);
+  void leave_when_done(Picoseconds now, std::uint32_t queue);
+  void leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
+  void plan_choice(Picoseconds now, std::uint32_t link);
+  void choose(const StepTraffic& traffic, Picoseconds now, std::uint32_t link);
+  void send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link, const Ask& ask);
+  [[nodiscard]] std::uint32_t channels() const {
+    return static_cast<std::uint32_t>(links_.size()) * topology_.virtual_channels();
+  }
+  [[nodiscard]] std::uint32_t link_of(std::uint32_t channel) const {
+    return channel / topology_.virtual_channels();
+  }
+  [[nodiscard]] bool earlier(const Ask& a, const Ask& b) const;
+  [[nodiscard]] std::uint32_t keep(const Copy& copy);
+
+  const Topology& topology_;
+  std::uint32_t packet_flits_;
+  std::uint32_t depth_;  ///< packets per channel
+  Picoseconds within_tile_;
+  std::vector<LinkTiming> links_;
+  std::vector<LinkState> states_;    ///< by link
+  std::vector<Queue> queues_;        ///< by channel, then by source
+  std::vector<std::uint32_t> next_;  ///< by source: next packet to inject
+  std::vector<Copy> copies_;
+  std::vector<std::uint32_t> unused_;  ///< positions in copies_
+  EventQueue<Event> events_;
+};
+
+}  // namespace nj

@@ -1,0 +1,32 @@
+#include "links.hpp"
+
+#include <utility>
+
+namespace nj {
+
+std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t packet_bits) {
+  std::vector<LinkTiming> timings;
+  timings.reserve(topology.links().size());
+  for (const Link& link : topology.links()) {
+    const Picoseconds service = link.service(packet_bits);
+    timings.push_back(
+        {service, service - link.spec.cycle, link.spec.latency, link.to, link.direction});
+  }
+  return timings;
+}
+
+Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
+             std::uint32_t first, std::uint32_t last) {
+  const auto way = [&](const Target& target) {
+    const std::uint32_t tile = traffic.stops[target.receiver].tile;
+    return tile == router ? Branch::here : topology.next_channel(router, tile);
+  };
+  Branch branch{way(traffic.targets[first]), first + 1};
+  for (std::uint32_t i = first + 1; i < last; ++i) {
+    if (way(traffic.targets[i]) != branch.channel) continue;
+    std::swap(traffic.targets[i], traffic.targets[branch.last++]);
+  }
+  return branch;
+}
+
+}  // namespace nj

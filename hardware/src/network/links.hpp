@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "neurojoule/hardware/simulate.hpp"
+
+#include "../packet.hpp"
+
+namespace nj {
+
+/// A link with the times of a packet on it (topology_spec.hpp has the rules).
+struct LinkTiming {
+  Picoseconds service;  ///< the link is kept for
+  Picoseconds tail;     ///< from the packet's first word entering the link to its last one
+  Picoseconds latency;
+  std::uint32_t to = 0;  ///< router
+  Direction direction{};
+};
+
+/// In the order of `topology.links()`.
+std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t packet_bits);
+
+/// From a packet's head being at a router to when the packet can enter the next link without a gap.
+inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
+  return in.tail > out.tail ? in.tail - out.tail : Picoseconds{0};
+}
+
+/// Brings the targets of one next channel to the front of [first, last); returns where they end.
+/// Targets on `router` itself come first of all: then `channel` is `here`.
+struct Branch {
+  static constexpr std::uint32_t here = 0xFFFFFFFFU;
+  std::uint32_t channel = here;
+  std::uint32_t last = 0;
+};
+Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
+             std::uint32_t first, std::uint32_t last);
+
+}  // namespace nj

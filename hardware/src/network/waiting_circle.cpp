@@ -1,0 +1,108 @@
+#include <algorithm>
+#include <limits>
+
+#include "routes.hpp"
+
+namespace nj {
+namespace {
+
+/// Which channels a packet in one channel may want next, as a bit per channel of the next router.
+class Dependencies {
+ public:
+  explicit Dependencies(const Topology& topology)
+      : topology_(topology), first_(topology.routers() + 1, 0) {
+    const std::uint32_t channels = topology.virtual_channels();
+    for (const Link& link : topology.links()) first_[link.from + 1] += channels;
+    for (std::uint32_t r = 0; r < topology.routers(); ++r) first_[r + 1] += first_[r];
+    offset_.reserve(first_.back());
+    std::size_t bits = 0;
+    for (std::uint32_t channel = 0; channel < first_.back(); ++channel) {
+      offset_.push_back(bits);
+      bits += out(end_of(channel));
+    }
+    wanted_.assign(bits, false);
+    for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) add_routes_to(tile);
+  }
+
+  [[nodiscard]] std::uint32_t channels() const { return first_.back(); }
+  [[nodiscard]] std::uint32_t out(std::uint32_t router) const {
+    return first_[router + 1] - first_[router];
+  }
+  [[nodiscard]] std::uint32_t end_of(std::uint32_t channel) const {
+    return topology_.links()[channel / topology_.virtual_channels()].to;
+  }
+  [[nodiscard]] bool wants(std::uint32_t channel, std::uint32_t port) const {
+    return wanted_[offset_[channel] + port];
+  }
+  [[nodiscard]] std::uint32_t channel(std::uint32_t router, std::uint32_t port) const {
+    return first_[router] + port;
+  }
+
+ private:
+  /// Routes to a tile form a tree, so each router is walked through once.
+  void add_routes_to(std::uint32_t tile) {
+    std::vector<bool> walked(topology_.routers(), false);
+    for (std::uint32_t from = 0; from < topology_.tiles(); ++from) {
+      std::uint32_t router = from;
+      constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+      std::uint32_t held = none;
+      while (router != tile) {
+        const std::uint32_t next = topology_.next_channel(router, tile);
+        if (held != none) wanted_[offset_[held] + (next - first_[router])] = true;
+        if (walked[router]) break;
+        walked[router] = true;
+        held = next;
+        router = end_of(next);
+      }
+    }
+  }
+
+  const Topology& topology_;
+  std::vector<std::uint32_t> first_;  ///< [routers + 1]: first channel out of a router
+  std::vector<std::size_t> offset_;   ///< per channel: its first bit
+  std::vector<bool> wanted_;
+};
+
+}  // namespace
+
+std::vector<std::uint32_t> find_waiting_circle(const Topology& topology) {
+  const Dependencies dependencies(topology);
+  enum class Mark : std::uint8_t { fresh, on_path, done };
+  std::vector<Mark> marks(dependencies.channels(), Mark::fresh);
+  struct Visit {
+    std::uint32_t channel;
+    std::uint32_t port;
+  };
+  std::vector<Visit> path;  // depth first; a channel met again on the path closes a circle
+  for (std::uint32_t start = 0; start < dependencies.channels(); ++start) {
+    if (marks[start] != Mark::fresh) continue;
+    marks[start] = Mark::on_path;
+    path.push_back({start, 0});
+    while (!path.empty()) {
+      Visit& here = path.back();
+      const std::uint32_t router = dependencies.end_of(here.channel);
+      if (here.port == dependencies.out(router)) {
+        marks[here.channel] = Mark::done;
+        path.pop_back();
+        continue;
+      }
+      const std::uint32_t port = here.port++;
+      if (!dependencies.wants(here.channel, port)) continue;
+      const std::uint32_t next = dependencies.channel(router, port);
+      if (marks[next] == Mark::on_path) {
+        std::vector<std::uint32_t> circle;
+        const auto first = std::find_if(path.begin(), path.end(),
+                                        [&](const Visit& visit) { return visit.channel == next; });
+        for (auto visit = first; visit != path.end(); ++visit) circle.push_back(visit->channel);
+        return circle;
+      }
+      if (marks[next] == Mark::fresh) {
+        marks[next] = Mark::on_path;
+        path.push_back({next, 0});
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace nj

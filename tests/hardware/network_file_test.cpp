@@ -1,0 +1,206 @@
+#include <string>
+#include <variant>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/error.hpp>
+#include <neurojoule/hardware/chip.hpp>
+
+#include "support/thrown.hpp"
+
+// Question: do the keys of `topology:` give the network that they describe, and is each mistake
+// refused at its place?
+
+namespace nj {
+namespace {
+
+const std::string rest = R"(
+  tile: [neuron]
+  flit: 16 bit
+  within_tile: {latency: 1 ns}
+name: test
+description: a network
+technology: {node: 45 nm, voltage: 0.9 V}
+synchronisation: {barrier: 500 ns}
+off_chip: {capacity: 1 GiB, word: 64 bit, word_time: 1 ns, axon_out: 1 ns}
+core_kinds:
+  neuron:
+    role: neuron
+    max_neurons: 1024
+    synapse_memory: {capacity: 128 KiB, word: 64 bit}
+    accumulator_memory: {capacity: 8 KiB, word: 64 bit}
+    membrane_memory: {capacity: 4 KiB, word: 64 bit}
+    spike_buffer: {capacity: 4 KiB, word: 64 bit}
+    weight_formats: {uniform: 8 bit}
+    times: {axon_in: 1 ns, synapse_word: 2 ns, neuron_update_active: 3 ns, neuron_update_inactive: 2 ns, axon_out: 1 ns}
+)";
+
+Chip parse(const std::string& network) {
+  const YamlDocument document = YamlDocument::parse("topology:" + network + rest, "chip.yaml");
+  Chip chip = read_chip(document.root());
+  document.finish();
+  return chip;
+}
+
+std::string refusal(const std::string& network) {
+  return testing::message_of([&] { static_cast<void>(parse(network)); });
+}
+
+const std::string torus = R"(
+  kind: torus
+  width: 4
+  height: 3
+  link: {cycle: 1 ns}
+  hop_east_west: {latency: 2 ns}
+  hop_north_south: {latency: 3 ns})";
+const std::string ring = R"(
+  kind: ring
+  routers: 5
+  link: {cycle: 1 ns, width: 8 bit}
+  hop: {latency: 2 ns})";
+const std::string tree = R"(
+  kind: tree
+  arity: 2
+  link: {cycle: 1 ns}
+  hop: {latency: 2 ns}
+  levels:
+    - {}
+    - {width: 64 bit, cycle: 2 ns, latency: 5 ns})";
+const std::string edges = R"(
+  kind: edges
+  routers: [hub, a, b]
+  tiles_at: [a, b]
+  link: {cycle: 1 ns}
+  hop: {latency: 2 ns}
+  edges:
+    - {between: [a, hub], latency: 4 ns}
+    - {from: hub, to: b, width: 8 bit}
+    - {from: b, to: hub, cycle: 3 ns})";
+const std::string chips = R"(
+  kind: multi-chip
+  chip: {kind: mesh, width: 2, height: 2, link: {cycle: 1 ns}, hop_east_west: {latency: 2 ns}, hop_north_south: {latency: 2 ns}}
+  between: {kind: ring, routers: 3, link: {cycle: 4 ns, width: 4 bit}, hop: {latency: 100 ns}}
+  gateway: 3)";
+
+TEST_CASE("network file: each kind gives the network that it describes") {
+  CHECK(parse(torus).topology().links().size() == 48);
+  CHECK(parse(torus).topology().hops(0, 9) == 1);
+  const Chip around = parse(ring);
+  CHECK(around.topology().tiles() == 5);
+  CHECK(around.topology().links()[0].spec == LinkSpec{8, Picoseconds{1'000}, Picoseconds{2'000}});
+  CHECK(around.spec().topology.packet_bits == 16);
+  CHECK(!around.spec().topology.buffer_flits);
+  CHECK(!around.spec().topology.multicast);
+  const Chip fat = parse(tree);
+  CHECK(fat.cores().size() == 4);
+  CHECK(fat.topology().links()[0].spec == LinkSpec{16, Picoseconds{1'000}, Picoseconds{2'000}});
+  CHECK(fat.topology().links().back().spec == LinkSpec{64, Picoseconds{2'000}, Picoseconds{5'000}});
+  CHECK(parse("\n  kind: crossbar\n  ports: 6\n  link: {cycle: 1 ns}\n  hop: {latency: 2 ns}")
+            .topology()
+            .routers() == 7);
+}
+
+TEST_CASE("network file: routers of an edge list with a tile are counted first") {
+  const Chip chip = parse(edges);
+  const Topology& network = chip.topology();
+  REQUIRE(network.tiles() == 2);
+  CHECK(network.router_name(0) == "a");
+  CHECK(network.router_name(2) == "hub");
+  REQUIRE(network.links().size() == 4);
+  const Picoseconds ns{1'000};
+  CHECK(network.links()[0].spec == LinkSpec{16, ns, ns * 4});      // a -> hub
+  CHECK(network.links()[1].spec == LinkSpec{16, ns * 3, ns * 2});  // b -> hub
+  CHECK(network.links()[2].spec == LinkSpec{16, ns, ns * 4});      // hub -> a
+  CHECK(network.links()[3].spec == LinkSpec{8, ns, ns * 2});       // hub -> b
+}
+
+TEST_CASE("network file: chips, packets, buffers, multicast and routing") {
+  const Chip chip = parse(chips + "\n  packet: 40 bit\n  buffer: 2 packets\n  multicast: true");
+  CHECK(chip.cores().size() == 12);
+  CHECK(chip.spec().topology.packet_flits() == 3);  // 40 bits in flits of 16
+  CHECK(chip.spec().topology.buffer_flits == 6);
+  CHECK(chip.spec().topology.multicast);
+  CHECK(chip.topology().virtual_channels() == 2);
+  CHECK(*parse(ring + "\n  buffer: 8 flits").spec().topology.buffer_flits == 8);
+  CHECK(!parse(ring + "\n  buffer: unbounded").spec().topology.buffer_flits);
+  const auto routing = [](const std::string& text) {
+    return std::get<NetworkSpec>(parse(text).spec().topology.network).routing;
+  };
+  CHECK(routing(ring) == Routing::dimension_order);
+  CHECK(routing(ring + "\n  routing: shortest-path") == Routing::shortest_path);
+  CHECK(routing(tree) == Routing::shortest_path);
+}
+
+/// `text` with `from` replaced by `to`.
+std::string with(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+TEST_CASE("network file: each mistake is refused at its place") {
+  CHECK(refusal(with(torus, "torus", "donut")).starts_with("chip.yaml:2:3: topology.kind: "));
+  CHECK(refusal(with(torus, "width: 4", "width: 1000000000")) ==
+        "chip.yaml:3:3: topology.width: expected 1..4096, got 1000000000");
+  CHECK(refusal(with(torus, "width: 4\n  height: 3", "width: 4000\n  height: 4000")) ==
+        "chip.yaml:1:1: topology: 16000000 tiles with 16000000 cores: expected at most 4096 tiles "
+        "and 65536 cores");
+  CHECK(refusal(with(ring, "routers: 5", "routers: 0")) ==
+        "chip.yaml:3:3: topology.routers: expected 1..4096, got 0");
+  CHECK(refusal(with(ring, "8 bit", "0 bit")) ==
+        "chip.yaml:4:23: topology.link.width: expected 1 bit to 65536 bit, got 0 bit");
+  CHECK(refusal(with(ring, "8 bit", "8")).starts_with("chip.yaml:4:23: topology.link.width: "));
+  CHECK(refusal(with(ring, "latency: 2 ns", "latency: -2 ns"))
+            .starts_with("chip.yaml:5:9: topology.hop.latency: "));
+  CHECK(refusal(with(ring, "hop:", "hop_east_west:")).find("hop") != std::string::npos);
+  CHECK(refusal(with(tree, "arity: 2", "arity: 1")) ==
+        "chip.yaml:3:3: topology.arity: expected 2..4096, got 1");
+  CHECK(refusal(with(tree, "arity: 2", "arity: 4096")).find("16777216 tiles") != std::string::npos);
+  CHECK(refusal(with(tree, "64 bit", "0 bit"))
+            .starts_with("chip.yaml:8:8: topology.levels[1].width: expected"));
+  CHECK(refusal(tree + "\n  routing: dimension-order") ==
+        "chip.yaml:9:3: topology.routing: dimension-order needs a mesh, a torus or a ring");
+  CHECK(refusal(tree + "\n  routing: random").starts_with("chip.yaml:9:3: topology.routing: "));
+  CHECK(refusal(ring + "\n  routing: shortest-path\n  buffer: 4 flits")
+            .starts_with("chip.yaml:6:3: topology.routing: full buffers could wait for each other "
+                         "in a circle: tile 0 -> tile 1, "));
+  CHECK(refusal(ring + "\n  packet: 64 bit\n  buffer: 3 flits") ==
+        "chip.yaml:7:3: topology.buffer: a packet of 4 flits does not fit a buffer of 3");
+  for (const char* buffer :
+       {"8", "0 flits", "8 bit", "-1 flits", "8.5 flits", "99999999999 flits", "2000000 packets"}) {
+    CAPTURE(buffer);
+    CHECK(refusal(ring + "\n  buffer: " + buffer)
+              .starts_with("chip.yaml:6:3: topology.buffer: expected unbounded, or 1 to 1000000 "
+                           "flits or packets, got"));
+  }
+  CHECK(refusal(ring + "\n  multicast: maybe").starts_with("chip.yaml:6:3: topology.multicast: "));
+}
+
+TEST_CASE("network file: mistakes in edges and chips are refused at their place") {
+  CHECK(refusal(with(edges, "[a, hub]", "[a, hup]")) ==
+        "chip.yaml:8:21: topology.edges[0].between[1]: there is no router 'hup'");
+  CHECK(refusal(with(edges, "[a, hub]", "[a, a]")) ==
+        "chip.yaml:8:7: topology.edges[0]: a link leads to another router");
+  CHECK(refusal(with(edges, "[a, hub]", "[a, b, hub]")) ==
+        "chip.yaml:8:7: topology.edges[0]: a link has two ends");
+  CHECK(refusal(with(edges, "from: b, to: hub", "from: hub, to: b")) ==
+        "chip.yaml:10:7: topology.edges[2]: a second link from hub to b");
+  CHECK(refusal(with(edges, "[hub, a, b]", "[hub, a, a]")) ==
+        "chip.yaml:3:21: topology.routers[2]: the router 'a' is listed twice");
+  CHECK(refusal(with(edges, "tiles_at: [a, b]", "tiles_at: [a, c]")) ==
+        "chip.yaml:4:17: topology.tiles_at[1]: there is no router 'c'");
+  CHECK(refusal(with(edges, "tiles_at: [a, b]", "tiles_at: []")) ==
+        "chip.yaml:4:3: topology.tiles_at: expected 1 to 4096 tiles, got 0");
+  CHECK(refusal(with(edges, "    - {from: b, to: hub, cycle: 3 ns}", "")) ==
+        "chip.yaml:1:1: topology: no way leads from b to a");
+  CHECK(refusal(with(chips, "gateway: 3", "gateway: 4")) ==
+        "chip.yaml:5:3: topology.gateway: expected 0..3, got 4");
+  CHECK(refusal(with(chips, "kind: ring", "kind: multi-chip"))
+            .starts_with("chip.yaml:4:13: topology.between.kind: "));
+  CHECK(refusal(with(chips, "routers: 3", "routers: 3000")).find("12000 tiles") !=
+        std::string::npos);
+  CHECK(refusal(with(chips, "height: 2,", "height: 2, diagonal: 2,")).starts_with("chip.yaml:3:"));
+}
+
+}  // namespace
+}  // namespace nj
