@@ -20,6 +20,17 @@ if(NJ_COVERAGE)
   target_link_options(nj_options INTERFACE --coverage)
 endif()
 
+# What targets that use Highway share: the instruction sets that it leaves out. Arrays of vectors need
+# a size that is known at compile time, which SVE and RVV lack. Sanitizer builds keep AVX2 and the
+# baseline only: each set costs as much to compile as all the rest of a file.
+add_library(nj_simd INTERFACE)
+set(nj_disabled_targets HWY_SVE HWY_SVE2 HWY_SVE_256 HWY_SVE2_128 HWY_RVV)
+if(NJ_SANITIZE)
+  list(APPEND nj_disabled_targets HWY_SSSE3 HWY_SSE4 HWY_AVX3 HWY_AVX3_DL)
+endif()
+list(JOIN nj_disabled_targets "|" nj_disabled_targets)
+target_compile_definitions(nj_simd INTERFACE "HWY_DISABLED_TARGETS=(${nj_disabled_targets})")
+
 # nj_add_room(<name> SOURCES <src>... [ROOMS <room>...] [LIBRARIES <private library>...])
 # A room sees the headers of the rooms it names, and of no others. Third-party libraries are private.
 function(nj_add_room name)
