@@ -125,6 +125,7 @@ TEST_CASE("action counts merge by key and never hold zeros") {
   CHECK(parse_action("hop_east_west") == Action::hop_east_west);
   CHECK(parse_action("hop") == Action::hop);
   CHECK(to_string(Action::hop_chip) == "hop_chip");
-  CHECK(
-      message_of([] { parse_action("jump"); }).starts_with("unknown action 'jump', expected one of"));
+  CHECK(message_of([] {
+          parse_action("jump");
+        }).starts_with("unknown action 'jump', expected one of"));
 }
