@@ -5,7 +5,7 @@
 
 #include "neurojoule/hardware/simulate.hpp"
 
-#include "../packet.hpp"
+#include "packet.hpp"
 
 namespace nj {
 
