@@ -106,24 +106,22 @@ struct Routed {
   Routes routes;
 };
 
-Routed route(const NetworkSpec& network, std::uint32_t virtual_channels) {
+Routed route(const NetworkSpec& network) {
   NetworkGraph graph = make_graph(network.shape);
-  Routes routes = find_routes(network, graph, std::nullopt, virtual_channels, "topology");
+  Routes routes = find_routes(network, graph, std::nullopt, "topology");
   return {std::move(graph), std::move(routes)};
 }
 
-Routed route(const MultiChipSpec& chips, std::uint32_t virtual_channels) {
+Routed route(const MultiChipSpec& chips) {
   const NetworkGraph chip = make_graph(chips.chip.shape);
   const NetworkGraph between = make_graph(chips.between.shape);
   check_count("topology.gateway", chips.gateway, 0, chip.routers() - 1);
   check_count("topology", std::uint64_t{chip.routers()} * between.tiles + between.routers(), 1,
               max_routers);
-  const Routes in_chip =
-      find_routes(chips.chip, chip, chips.gateway, virtual_channels, "topology.chip");
-  const Routes over =
-      find_routes(chips.between, between, std::nullopt, virtual_channels, "topology.between");
+  const Routes in_chip = find_routes(chips.chip, chip, chips.gateway, "topology.chip");
+  const Routes over = find_routes(chips.between, between, std::nullopt, "topology.between");
   return {join_graphs(chip, between, chips.gateway),
-          join_routes(chip, in_chip, between, over, chips.gateway, virtual_channels)};
+          join_routes(chip, in_chip, between, over, chips.gateway)};
 }
 
 }  // namespace
@@ -142,15 +140,13 @@ Topology::Topology(const TopologySpec& spec) {
     rings = goes_round(chips.chip) || goes_round(chips.between);
   }
   virtual_channels_ = rings && spec.buffer_flits ? 2 : 1;
-  auto [graph, routes] = std::visit(
-      [&](const auto& network) { return route(network, virtual_channels_); }, spec.network);
+  auto [graph, routes] =
+      std::visit([&](const auto& network) { return route(network); }, spec.network);
   check_count("topology", graph.routers(), 1, max_routers);
   tiles_ = graph.tiles;
   names_ = std::move(graph.names);
   links_ = std::move(graph.links);
-  for (const std::uint32_t first : graph.first_link) {
-    first_channel_.push_back(first * virtual_channels_);
-  }
+  first_link_ = std::move(graph.first_link);
   port_ = std::move(routes.port);
   if (spec.buffer_flits) refuse_waiting_circle();
 }
@@ -167,6 +163,14 @@ void Topology::refuse_waiting_circle() const {
          fmt::format("full buffers could wait for each other in a circle: {}; use another routing, "
                      "or buffer: unbounded",
                      fmt::join(names, ", ")));
+}
+
+std::uint32_t Topology::channel_after(std::uint32_t channel, std::uint32_t link) const {
+  if (virtual_channels_ == 1) return link;
+  const bool goes_on = channel != no_channel &&
+                       links_[channel / virtual_channels_].direction == links_[link].direction;
+  const std::uint32_t before = goes_on ? channel % virtual_channels_ : 0;
+  return link * virtual_channels_ + (links_[link].closes ? 1 : before);
 }
 
 std::uint32_t Topology::hops(std::uint32_t from, std::uint32_t tile) const {

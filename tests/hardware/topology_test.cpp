@@ -84,15 +84,30 @@ TEST_CASE("topology: bounded buffers on a ring change the virtual channel where 
   spec.buffer_flits = 1;
   const Topology ring(spec);
   REQUIRE(ring.virtual_channels() == 2);
-  // 3 -> 4 -> 0 towards tile 0 from 3: up, over the end: channel 0 on both links; arrived at 0.
-  CHECK(ring.next_channel(3, 0) % 2 == 0);
-  CHECK(ring.next_channel(4, 0) % 2 == 0);
-  // Towards tile 1 from 4: channel 0 over the end, then channel 1 from 0 to 1.
-  CHECK(ring.next_channel(4, 1) % 2 == 0);
-  CHECK(ring.next_channel(0, 1) % 2 == 1);
-  // Downwards from 1 to 4: channel 0 to 0 and over the end.
+  const auto link = [&](std::uint32_t from, std::uint32_t to) { return ring.next_link(from, to); };
+  // 3 -> 4 -> 0 -> 1: channel 0 as injected, 1 on the link that closes the ring, and from there on.
+  const std::uint32_t first = ring.channel_after(no_channel, link(3, 4));
+  const std::uint32_t second = ring.channel_after(first, link(4, 0));
+  const std::uint32_t third = ring.channel_after(second, link(0, 1));
+  CHECK(first == 2 * link(3, 4));
+  CHECK(second == 2 * link(4, 0) + 1);
+  CHECK(third == 2 * link(0, 1) + 1);
+  // Injected at 0, it is on channel 0 of the same link.
+  CHECK(ring.channel_after(no_channel, link(0, 1)) == 2 * link(0, 1));
+  // Downwards the ring closes between 0 and 4 as well.
   CHECK(ring.links()[ring.next_link(1, 4)].to == 0);
-  CHECK(ring.next_channel(1, 4) % 2 == 0);
+  CHECK(ring.channel_after(2 * link(1, 0), link(0, 4)) == 2 * link(0, 4) + 1);
+}
+
+TEST_CASE("topology: a torus starts on virtual channel 0 again where it turns") {
+  TopologySpec spec;
+  spec.network = NetworkSpec{GridShape{4, 3, true, horizontal, vertical}, Routing::dimension_order};
+  spec.buffer_flits = 1;
+  const Topology torus(spec);
+  // (3,0) = 9 over the edge to (0,0) = 0, then up to (0,1) = 1: 1, then 0.
+  const std::uint32_t across = torus.channel_after(no_channel, torus.next_link(9, 1));
+  CHECK(across % 2 == 1);
+  CHECK(torus.channel_after(across, torus.next_link(0, 1)) % 2 == 0);
 }
 
 TEST_CASE("topology: a tree has its tiles at the leaves and each level's links between levels") {

@@ -111,10 +111,10 @@ void BufferedNetwork::come_to_front(const StepTraffic& traffic, Picoseconds now,
     part.first = first;
     part.last = branch.last;
     part.next = none;
-    if (branch.channel == Branch::here) {
+    if (branch.link == Branch::here) {
       deliver(traffic, now, queue, part);
     } else {
-      ask(now, queue, part, branch.channel);
+      ask(now, queue, part, branch.link);
     }
     first = branch.last;
   }
@@ -138,8 +138,9 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::
 }
 
 void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part,
-                          std::uint32_t channel) {
-  const std::uint32_t link = link_of(channel);
+                          std::uint32_t link) {
+  const std::uint32_t channel =
+      topology_.channel_after(queue < channels() ? queue : no_channel, link);
   ++queues_[queue].asking;
   const Ask request{keep(part), queue, channel};
   const Picoseconds ready =

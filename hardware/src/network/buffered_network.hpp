@@ -77,7 +77,7 @@ class BufferedNetwork {
   void append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, std::uint32_t copy);
   void inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source);
   void come_to_front(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
-  void ask(Picoseconds now, std::uint32_t queue, const Copy& part, std::uint32_t channel);
+  void ask(Picoseconds now, std::uint32_t queue, const Copy& part, std::uint32_t link);
   void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, const Copy& part);
   void leave_when_done(Picoseconds now, std::uint32_t queue);
   void leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);

@@ -11,12 +11,10 @@ namespace {
 /// Collects the links of a graph in the order in which they get their numbers.
 struct Drawing {
   std::vector<Link> links;
-  void arrow(std::uint32_t from, std::uint32_t to, Direction direction, const LinkSpec& spec) {
-    links.push_back({from, to, direction, spec});
-  }
-  void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& spec) {
-    arrow(a, b, direction, spec);
-    arrow(b, a, direction, spec);
+  void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& spec,
+               bool closes = false) {
+    links.push_back({a, b, direction, spec, closes});
+    links.push_back({b, a, direction, spec, closes});
   }
 };
 
@@ -33,12 +31,12 @@ NetworkGraph draw(const GridShape& grid) {
       if (x + 1 < grid.width) {
         drawing.connect(tile, tile + grid.height, Direction::east_west, grid.east_west);
       } else if (closes(grid.wraps, grid.width)) {
-        drawing.connect(tile, y, Direction::east_west, grid.east_west);
+        drawing.connect(tile, y, Direction::east_west, grid.east_west, true);
       }
       if (y + 1 < grid.height) {
         drawing.connect(tile, tile + 1, Direction::north_south, grid.north_south);
       } else if (closes(grid.wraps, grid.height)) {
-        drawing.connect(tile, x * grid.height, Direction::north_south, grid.north_south);
+        drawing.connect(tile, x * grid.height, Direction::north_south, grid.north_south, true);
       }
     }
   }
@@ -57,7 +55,7 @@ NetworkGraph draw(const RingShape& ring) {
     drawing.connect(i, i + 1, Direction::undirected, ring.link);
   }
   if (closes(true, ring.routers)) {
-    drawing.connect(ring.routers - 1, 0, Direction::undirected, ring.link);
+    drawing.connect(ring.routers - 1, 0, Direction::undirected, ring.link, true);
   }
   return make_graph(ring.routers, numbered(ring.routers), std::move(drawing.links));
 }
@@ -93,11 +91,11 @@ NetworkGraph draw(const CrossbarShape& crossbar) {
 }
 
 NetworkGraph draw(const EdgeListShape& list) {
-  Drawing drawing;
+  std::vector<Link> links;
   for (const EdgeListShape::Edge& edge : list.edges) {
-    drawing.arrow(edge.from, edge.to, Direction::undirected, edge.link);
+    links.push_back({edge.from, edge.to, Direction::undirected, edge.link});
   }
-  return make_graph(list.tiles, list.routers, std::move(drawing.links));
+  return make_graph(list.tiles, list.routers, std::move(links));
 }
 
 }  // namespace
@@ -123,23 +121,24 @@ NetworkGraph join_graphs(const NetworkGraph& chip, const NetworkGraph& between,
                          std::uint32_t gateway) {
   const JoinedNumbers number{between.tiles, chip.tiles, chip.routers()};
   std::vector<std::string> names(std::size_t{number.chips} * number.routers);
-  Drawing drawing;
+  std::vector<Link> links;
   for (std::uint32_t c = 0; c < number.chips; ++c) {
     for (std::uint32_t r = 0; r < number.routers; ++r) {
       names[number.of(c, r)] = fmt::format("chip {} {}", c, chip.names[r]);
     }
     for (const Link& link : chip.links) {
-      drawing.arrow(number.of(c, link.from), number.of(c, link.to), link.direction, link.spec);
+      links.push_back(
+          {number.of(c, link.from), number.of(c, link.to), link.direction, link.spec, link.closes});
     }
   }
   for (std::uint32_t r = number.chips; r < between.routers(); ++r) {
     names.push_back(fmt::format("between chips, {}", between.names[r]));
   }
   for (const Link& link : between.links) {
-    drawing.arrow(number.between(link.from, gateway), number.between(link.to, gateway),
-                  Direction::between_chips, link.spec);
+    links.push_back({number.between(link.from, gateway), number.between(link.to, gateway),
+                     Direction::between_chips, link.spec, link.closes});
   }
-  return make_graph(number.chips * number.tiles, std::move(names), std::move(drawing.links));
+  return make_graph(number.chips * number.tiles, std::move(names), std::move(links));
 }
 
 }  // namespace nj

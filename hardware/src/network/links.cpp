@@ -1,6 +1,6 @@
 #include "links.hpp"
 
-#include <utility>
+#include <algorithm>
 
 namespace nj {
 
@@ -19,12 +19,14 @@ Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& 
              std::uint32_t first, std::uint32_t last) {
   const auto way = [&](const Target& target) {
     const std::uint32_t tile = traffic.stops[target.receiver].tile;
-    return tile == router ? Branch::here : topology.next_channel(router, tile);
+    return tile == router ? Branch::here : topology.next_link(router, tile);
   };
   Branch branch{way(traffic.targets[first]), first + 1};
   for (std::uint32_t i = first + 1; i < last; ++i) {
-    if (way(traffic.targets[i]) != branch.channel) continue;
-    std::swap(traffic.targets[i], traffic.targets[branch.last++]);
+    if (way(traffic.targets[i]) != branch.link) continue;
+    const auto begin = traffic.targets.begin();
+    std::rotate(begin + branch.last, begin + i, begin + i + 1);
+    ++branch.last;
   }
   return branch;
 }

@@ -26,13 +26,14 @@ inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
   return in.tail > out.tail ? in.tail - out.tail : Picoseconds{0};
 }
 
-/// Brings the targets of one next channel to the front of [first, last); returns where they end.
-/// Targets on `router` itself come first of all: then `channel` is `here`.
+/// Targets that take the same link out of a router, or stay there; `last` is where they end.
 struct Branch {
   static constexpr std::uint32_t here = 0xFFFFFFFFU;
-  std::uint32_t channel = here;
+  std::uint32_t link = here;
   std::uint32_t last = 0;
 };
+/// Brings the targets that take the same channel out of `router` as the first one, or stay there as
+/// it does, to the front of [first, last); the order within both parts stays.
 Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
              std::uint32_t first, std::uint32_t last);
 

@@ -51,11 +51,11 @@ void OpenNetwork::inject(const StepTraffic& traffic, std::uint32_t source, Picos
   const std::uint32_t last = traffic.last_target(packet);
   for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
     const Branch branch = split(topology_, from.tile, traffic, first, last);
-    if (branch.channel == Branch::here) {
+    if (branch.link == Branch::here) {
       traffic.senders[traffic.packets[packet].producer].within_tile += branch.last - first;
       deliver(traffic, from.core.index, now + within_tile_, first, branch.last);
     } else {
-      pass(traffic, from.core.index, now, first, {branch.last, branch.channel});
+      pass(traffic, from.core.index, now, first, {branch.last, branch.link});
     }
     first = branch.last;
   }
@@ -74,12 +74,12 @@ void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picosecon
   const Picoseconds head = departs + link.latency;
   while (first != copy.last) {
     const Branch branch = split(topology_, link.to, traffic, first, copy.last);
-    if (branch.channel == Branch::here) {
+    if (branch.link == Branch::here) {
       deliver(traffic, core, head + link.tail, first, branch.last);
     } else {
-      queue_.push({head + gap(link, links_[branch.channel]),
+      queue_.push({head + gap(link, links_[branch.link]),
                    forward_phase | std::uint64_t{core} << source_shift | first},
-                  {branch.last, branch.channel});
+                  {branch.last, branch.link});
     }
     first = branch.last;
   }

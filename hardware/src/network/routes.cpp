@@ -55,7 +55,7 @@ std::vector<std::uint32_t> goals_of(const NetworkGraph& graph,
 /// Fills the column of one destination.
 void shortest_paths_to(const NetworkGraph& network, const Graph& graph,
                        const std::vector<std::uint32_t>& goals, std::size_t destination,
-                       Routes& routes, std::uint32_t channels, const std::string& key) {
+                       Routes& routes, const std::string& key) {
   constexpr std::int64_t far = std::numeric_limits<std::int64_t>::max();
   const std::uint32_t to = goals[destination];
   std::vector<std::int64_t> distance(network.routers(), far);
@@ -74,54 +74,44 @@ void shortest_paths_to(const NetworkGraph& network, const Graph& graph,
              distance[candidate.to] + length_of(candidate) == distance[from];
     });
     routes.port[std::size_t{from} * routes.destinations + destination] =
-        static_cast<std::uint16_t>((link - out.begin()) * channels);
+        static_cast<std::uint16_t>(link - out.begin());
   }
 }
 
-/// A neighbour and the virtual channel to take there.
-struct Step {
-  std::uint32_t to = 0;
-  std::uint32_t channel = 0;
-};
-
 /// One step along a side of `count` routers, from position `at` to another one.
-Step step_along(std::uint32_t at, std::uint32_t goal, std::uint32_t count, bool closed) {
-  if (!closed) return {at < goal ? at + 1 : at - 1, 0};
+std::uint32_t step_along(std::uint32_t at, std::uint32_t goal, std::uint32_t count, bool closed) {
+  if (!closed) return at < goal ? at + 1 : at - 1;
   const std::uint32_t upwards = (goal + count - at) % count;
-  // Channel 0 until the place where the ring closes is passed, then channel 1: neither goes round.
-  if (upwards <= count - upwards) return {(at + 1) % count, at < goal ? 1U : 0U};
-  return {(at + count - 1) % count, at > goal ? 1U : 0U};
+  return upwards <= count - upwards ? (at + 1) % count : (at + count - 1) % count;
 }
 
-Step dimension_order_step(const GridShape& grid, std::uint32_t from, std::uint32_t to) {
+std::uint32_t dimension_order_step(const GridShape& grid, std::uint32_t from, std::uint32_t to) {
   const std::uint32_t x = from / grid.height;
   const std::uint32_t y = from % grid.height;
   if (x != to / grid.height) {
-    const Step step = step_along(x, to / grid.height, grid.width, grid.wraps && grid.width > 2);
-    return {step.to * grid.height + y, step.channel};
+    const bool closed = grid.wraps && grid.width > 2;
+    return step_along(x, to / grid.height, grid.width, closed) * grid.height + y;
   }
-  const Step step = step_along(y, to % grid.height, grid.height, grid.wraps && grid.height > 2);
-  return {x * grid.height + step.to, step.channel};
+  const bool closed = grid.wraps && grid.height > 2;
+  return x * grid.height + step_along(y, to % grid.height, grid.height, closed);
 }
 
-Step dimension_order_step(const RingShape& ring, std::uint32_t from, std::uint32_t to) {
+std::uint32_t dimension_order_step(const RingShape& ring, std::uint32_t from, std::uint32_t to) {
   return step_along(from, to, ring.routers, ring.routers > 2);
 }
 
 template <class Shape>
 void dimension_order(const Shape& shape, const NetworkGraph& graph,
-                     const std::vector<std::uint32_t>& goals, Routes& routes,
-                     std::uint32_t channels) {
+                     const std::vector<std::uint32_t>& goals, Routes& routes) {
   for (std::uint32_t from = 0; from < graph.routers(); ++from) {
     const auto out = graph.out(from);
     for (std::uint32_t d = 0; d < routes.destinations; ++d) {
       const std::uint32_t to = goals[d];
       if (to == from) continue;
-      const Step step = dimension_order_step(shape, from, to);
+      const std::uint32_t next = dimension_order_step(shape, from, to);
       std::uint32_t link = 0;
-      while (out[link].to != step.to) ++link;
-      routes.port[std::size_t{from} * routes.destinations + d] =
-          static_cast<std::uint16_t>(link * channels + (channels > 1 ? step.channel : 0));
+      while (out[link].to != next) ++link;
+      routes.port[std::size_t{from} * routes.destinations + d] = static_cast<std::uint16_t>(link);
     }
   }
 }
@@ -138,16 +128,15 @@ bool goes_round(const NetworkSpec& network) {
 }
 
 Routes find_routes(const NetworkSpec& network, const NetworkGraph& graph,
-                   std::optional<std::uint32_t> gateway, std::uint32_t virtual_channels,
-                   const std::string& key) {
+                   std::optional<std::uint32_t> gateway, const std::string& key) {
   const std::vector<std::uint32_t> goals = goals_of(graph, gateway);
   Routes routes{static_cast<std::uint32_t>(goals.size()), {}};
   routes.port.assign(std::size_t{graph.routers()} * routes.destinations, 0);
   if (network.routing == Routing::dimension_order) {
     if (const auto* grid = std::get_if<GridShape>(&network.shape)) {
-      dimension_order(*grid, graph, goals, routes, virtual_channels);
+      dimension_order(*grid, graph, goals, routes);
     } else {
-      dimension_order(std::get<RingShape>(network.shape), graph, goals, routes, virtual_channels);
+      dimension_order(std::get<RingShape>(network.shape), graph, goals, routes);
     }
     return routes;
   }
@@ -155,20 +144,19 @@ Routes find_routes(const NetworkSpec& network, const NetworkGraph& graph,
   parallel_for(routes.destinations, destinations_per_chunk, 0,
                [&](std::size_t begin, std::size_t end) {
                  for (std::size_t d = begin; d < end; ++d) {
-                   shortest_paths_to(graph, backwards, goals, d, routes, virtual_channels, key);
+                   shortest_paths_to(graph, backwards, goals, d, routes, key);
                  }
                });
   return routes;
 }
 
 Routes join_routes(const NetworkGraph& chip, const Routes& in_chip, const NetworkGraph& between,
-                   const Routes& over, std::uint32_t gateway, std::uint32_t virtual_channels) {
+                   const Routes& over, std::uint32_t gateway) {
   const JoinedNumbers number{between.tiles, chip.tiles, chip.routers()};
   Routes routes{number.chips * number.tiles, {}};
   const std::uint32_t routers = number.chips * number.routers + (between.routers() - number.chips);
   routes.port.resize(std::size_t{routers} * routes.destinations);
-  const auto beside_chip_links =
-      static_cast<std::uint16_t>(chip.out(gateway).size() * virtual_channels);
+  const auto beside_chip_links = static_cast<std::uint16_t>(chip.out(gateway).size());
   const auto fill = [&](std::uint32_t router, std::uint32_t to_chip, auto port_to_tile) {
     for (std::uint32_t t = 0; t < number.tiles; ++t) {
       routes.port[std::size_t{router} * routes.destinations + to_chip * number.tiles + t] =

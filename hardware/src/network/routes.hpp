@@ -28,12 +28,11 @@ bool goes_round(const NetworkSpec& network);
 /// router `gateway`. `key` names the network in errors. Throws: Error(config) when a tile or the
 /// gateway cannot be reached from another of these.
 Routes find_routes(const NetworkSpec& network, const NetworkGraph& graph,
-                   std::optional<std::uint32_t> gateway, std::uint32_t virtual_channels,
-                   const std::string& key);
+                   std::optional<std::uint32_t> gateway, const std::string& key);
 
 /// Routes in the graph that `join_graphs` makes.
 Routes join_routes(const NetworkGraph& chip, const Routes& in_chip, const NetworkGraph& between,
-                   const Routes& over, std::uint32_t gateway, std::uint32_t virtual_channels);
+                   const Routes& over, std::uint32_t gateway);
 
 /// Channels that may wait for each other in a circle along the routes from tile to tile; empty when
 /// there is no circle. Two-step dependencies of all these routes are looked at, and no others.

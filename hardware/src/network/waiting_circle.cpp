@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 
 #include "routes.hpp"
 
@@ -11,8 +10,7 @@ class Dependencies {
  public:
   explicit Dependencies(const Topology& topology)
       : topology_(topology), first_(topology.routers() + 1, 0) {
-    const std::uint32_t channels = topology.virtual_channels();
-    for (const Link& link : topology.links()) first_[link.from + 1] += channels;
+    for (const Link& link : topology.links()) first_[link.from + 1] += topology.virtual_channels();
     for (std::uint32_t r = 0; r < topology.routers(); ++r) first_[r + 1] += first_[r];
     offset_.reserve(first_.back());
     std::size_t bits = 0;
@@ -39,20 +37,18 @@ class Dependencies {
   }
 
  private:
-  /// Routes to a tile form a tree, so each router is walked through once.
+  /// What follows a channel on the way to a tile does not depend on what was before it, so each is
+  /// walked through once.
   void add_routes_to(std::uint32_t tile) {
-    std::vector<bool> walked(topology_.routers(), false);
+    std::vector<bool> walked(channels(), false);
     for (std::uint32_t from = 0; from < topology_.tiles(); ++from) {
-      std::uint32_t router = from;
-      constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-      std::uint32_t held = none;
-      while (router != tile) {
-        const std::uint32_t next = topology_.next_channel(router, tile);
-        if (held != none) wanted_[offset_[held] + (next - first_[router])] = true;
-        if (walked[router]) break;
-        walked[router] = true;
+      std::uint32_t held = no_channel;
+      for (std::uint32_t router = from; router != tile; router = end_of(held)) {
+        const std::uint32_t next = topology_.channel_after(held, topology_.next_link(router, tile));
+        if (held != no_channel) wanted_[offset_[held] + (next - first_[router])] = true;
+        if (walked[next]) break;
+        walked[next] = true;
         held = next;
-        router = end_of(next);
       }
     }
   }

@@ -24,12 +24,15 @@ struct Link {
   std::uint32_t to = 0;
   Direction direction{};
   LinkSpec spec;
+  bool closes = false;  ///< leads from the end of a ring to its start, or back
 
   /// How long a packet keeps the link.
   [[nodiscard]] Picoseconds service(std::uint32_t packet_bits) const {
     return spec.cycle * ((std::int64_t{packet_bits} + spec.width_bits - 1) / spec.width_bits);
   }
 };
+
+inline constexpr std::uint32_t no_channel = 0xFFFFFFFFU;
 
 /// The routers of a chip, their links, and the one route from any router to any tile.
 class Topology {
@@ -51,15 +54,14 @@ class Topology {
   [[nodiscard]] std::span<const Link> links() const { return links_; }
   /// Channels per link: 2 where buffers are bounded and routes go round, else 1.
   [[nodiscard]] std::uint32_t virtual_channels() const { return virtual_channels_; }
-  /// The channel (link * virtual_channels() + virtual channel) that a packet for a tile takes out
-  /// of another router.
-  [[nodiscard]] std::uint32_t next_channel(std::uint32_t from, std::uint32_t tile) const {
-    return first_channel_[from] + port_[std::size_t{from} * tiles_ + tile];
-  }
-  /// Index in `links()` of the link that it takes.
+  /// Index in `links()` of the link that a packet for a tile takes out of another router.
   [[nodiscard]] std::uint32_t next_link(std::uint32_t from, std::uint32_t tile) const {
-    return next_channel(from, tile) >> (virtual_channels_ - 1);
+    return first_link_[from] + port_[std::size_t{from} * tiles_ + tile];
   }
+  /// The channel (link * virtual_channels() + virtual channel) on which a packet takes a link,
+  /// after the channel it came by, or `no_channel` where it was injected. With two virtual channels
+  /// it starts on 0 in each direction and is on 1 from where its ring closes.
+  [[nodiscard]] std::uint32_t channel_after(std::uint32_t channel, std::uint32_t link) const;
   /// Links passed on the way; 0 within a tile.
   [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const;
 
@@ -70,8 +72,8 @@ class Topology {
   std::uint32_t virtual_channels_ = 1;
   std::vector<std::string> names_;
   std::vector<Link> links_;
-  std::vector<std::uint32_t> first_channel_;  ///< [routers + 1]: first outgoing channel
-  std::vector<std::uint16_t> port_;           ///< [router][tile]: outgoing channel, 0-based
+  std::vector<std::uint32_t> first_link_;  ///< [routers + 1]: first outgoing link
+  std::vector<std::uint16_t> port_;        ///< [router][tile]: outgoing link, 0-based
 };
 
 }  // namespace nj
