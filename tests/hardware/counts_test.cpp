@@ -109,6 +109,7 @@ ActionCounts without_network(const ActionCounts& counts) {
   for (const auto& [key, count] : counts.entries()) {
     const bool network =
         key.action == Action::hop_east_west || key.action == Action::hop_north_south ||
+        key.action == Action::hop || key.action == Action::hop_chip ||
         key.action == Action::spike_within_tile || key.action == Action::leak_cycle;
     if (!network) kept.add(key, count);
   }
@@ -180,6 +181,80 @@ TEST_CASE("counts: another placement changes hops and times only") {
   CHECK(far.hops != near.hops);
   CHECK(far.timeline.latency() != near.timeline.latency());
   CHECK(without_network(far.actions) == without_network(near.actions));
+}
+
+/// 32 tiles or more, joined in one way or another; bounded buffers where a depth is given.
+std::vector<TopologySpec> other_networks(const TopologySpec& mesh) {
+  const Picoseconds ns{1'000};
+  const LinkSpec link{64, ns, 2 * ns};
+  const LinkSpec narrow{16, ns, 5 * ns};
+  const auto grid = [&](std::uint32_t width, std::uint32_t height, bool wraps) {
+    return NetworkSpec{GridShape{width, height, wraps, link, narrow}, Routing::dimension_order};
+  };
+  std::vector<NetworkSpec> networks{grid(8, 4, true),
+                                    {RingShape{32, narrow}, Routing::dimension_order},
+                                    {TreeShape{2, {narrow, link, link, link, link}}},
+                                    {CrossbarShape{32, link}}};
+  std::vector<TopologySpec> specs;
+  for (const NetworkSpec& network : networks) {
+    specs.push_back(mesh);
+    specs.back().network = network;
+  }
+  specs.push_back(mesh);
+  specs.back().network = MultiChipSpec{grid(4, 2, false), {CrossbarShape{4, narrow}}, 0};
+  for (std::size_t i = 0; i < networks.size() + 1; ++i) {
+    specs.push_back(specs[i]);
+    specs.back().buffer_flits = 2;
+  }
+  return specs;
+}
+
+TEST_CASE("counts: another network changes hops and times only") {
+  testing::MappedNetwork m = spikformer_on("loihi1.yaml");
+  const SimulationResult mesh = run(m);
+  for (const TopologySpec& topology : other_networks(m.chip.spec().topology)) {
+    CAPTURE(to_string(topology));
+    CAPTURE(topology.buffer_flits.has_value());
+    ChipSpec spec = m.chip.spec();
+    spec.topology = topology;
+    m.chip = Chip(spec);
+    const SimulationResult other = run(m);
+    CHECK(other.packets == mesh.packets);
+    CHECK(without_network(other.actions) == without_network(mesh.actions));
+    std::uint64_t carried = 0;
+    for (const LinkLoad& link : other.links) {
+      carried += link.flits;
+      if (topology.buffer_flits) CHECK(link.max_queue <= 2);
+    }
+    CHECK(carried == other.hops);
+    CHECK(other == run(m));
+  }
+}
+
+TEST_CASE("counts: multicast sends a spike once and delivers it as often") {
+  testing::MappedNetwork m = spikformer_on("loihi1.yaml");
+  const SimulationResult unicast = run(m);
+  ChipSpec spec = m.chip.spec();
+  spec.topology.multicast = true;
+  m.chip = Chip(spec);
+  const SimulationResult multicast = run(m, {.record_packets = true});
+  CHECK(multicast.packets < unicast.packets);
+  CHECK(multicast.packets == multicast.actions.total(Action::packet_inject));
+  CHECK(multicast.records.size() == unicast.packets);
+  CHECK(multicast.actions.total(Action::packet_deliver) == unicast.packets);
+  CHECK(multicast.hops < unicast.hops);
+  const auto unsent = [](const ActionCounts& counts) {
+    const ActionCounts work = without_network(counts);
+    ActionCounts kept;
+    for (const auto& [key, count] : work.entries()) {
+      if (key.action != Action::packet_inject) kept.add(key, count);
+    }
+    return kept;
+  };
+  CHECK(unsent(multicast.actions) == unsent(unicast.actions));
+  // One packet per spike that has a receiver, wherever the slices are.
+  for (LayerSlice& slice : m.mapping.slices) slice.core = CoreId{127 - slice.core.index};
+  CHECK(run(m).packets == multicast.packets);
 }
 
 TEST_CASE("counts: the order of slices in a mapping changes neither counts nor hops") {

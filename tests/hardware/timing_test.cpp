@@ -1,4 +1,5 @@
 #include <functional>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -132,6 +133,35 @@ TEST_CASE("timing: a shared link serialises a burst exactly") {
     CHECK(record.address == static_cast<std::uint64_t>(i));
     CHECK(record.injected == ns(1 + i));
     CHECK(record.arrived == ns(1 + 6 * i + 20));
+  }
+}
+
+TEST_CASE("timing: a step of packets with several flits, bounded buffers and multicast") {
+  // The micro scenario's step 1 with packets of 128 bits on links of 64: two words of 6 ns. Input 0
+  // leaves the port at 3 ns, input 1 at 4 ns, each one packet for cores 0 and 1. In tile 0 they
+  // take 1 ns; the link to tile 1 is entered at 3 and, free after 12 ns, at 15: heads after 20,
+  // tails 6 later. Without multicast inputs 0 leave at 3 and 4, inputs 1 at 5 and 6: 4 and 16 on
+  // the link.
+  for (const bool bounded : {false, true}) {
+    CAPTURE(bounded);
+    const auto packet = [&](bool multicast, std::uint64_t address, std::uint32_t core) {
+      const SimulationResult result = run(with([&](ChipSpec& spec) {
+        spec.topology.packet_bits = 128;
+        spec.topology.multicast = multicast;
+        if (bounded) spec.topology.buffer_flits = 4;
+      }));
+      const PacketRecord& record = to_core(result, 1, address, core);
+      const Picoseconds start = result.timeline.steps[1].start;
+      return std::pair(record.injected - start, record.arrived - start);
+    };
+    CHECK(packet(false, 0, 0) == std::pair(ns(3), ns(4)));
+    CHECK(packet(false, 0, 1) == std::pair(ns(4), ns(4 + 26)));
+    CHECK(packet(false, 1, 1) == std::pair(ns(6), ns(16 + 26)));
+    CHECK(packet(true, 0, 0) == std::pair(ns(3), ns(4)));
+    CHECK(packet(true, 0, 1) == std::pair(ns(3), ns(3 + 26)));
+    // With bounded buffers it stands behind input 0, whose second word enters the link at 9.
+    CHECK(packet(true, 1, 0) == std::pair(ns(4), ns(bounded ? 10 : 5)));
+    CHECK(packet(true, 1, 1) == std::pair(ns(4), ns(15 + 26)));
   }
 }
 
