@@ -87,8 +87,9 @@ struct PlacementCase {
 /// mesh45 with more tiles.
 Chip larger_mesh45(std::uint32_t side) {
   ChipSpec spec = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml").spec();
-  spec.topology.width = side;
-  spec.topology.height = side;
+  auto& grid = std::get<GridShape>(std::get<NetworkSpec>(spec.topology.network).shape);
+  grid.width = side;
+  grid.height = side;
   return Chip(std::move(spec));
 }
 
