@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/models/layer_list.hpp"
 #include "neurojoule/models/model_file.hpp"
@@ -15,13 +16,13 @@ enum class FileKind { scenario, layers, chip, price_table };
 FileKind kind_of(const std::filesystem::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
-  if (root.find("topology")) return FileKind::chip;
+  if (root.find("topology") || root.find("base")) return FileKind::chip;
   if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
   if (root.find("layers")) return FileKind::layers;
   if (root.find("entries")) return FileKind::price_table;
   throw root.error(
       "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
-      "(topology), nor a price table (entries)");
+      "(topology, or base), nor a price table (entries)");
 }
 
 std::string check_scenario(const std::filesystem::path& file) {
@@ -42,7 +43,7 @@ std::string check(const std::filesystem::path& file) {
     case FileKind::layers:
       return fmt::format("network of {} layers", read_model_yaml(file).network.size());
     case FileKind::chip:
-      return fmt::format("chip '{}'", load_chip(file).spec().name);
+      return fmt::format("chip '{}'", load_chip(file, find_chip).spec().name);
     case FileKind::price_table:
       return fmt::format("price table '{}'", load_price_table(file).name);
   }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/report.hpp"
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/datasets/event_stream.hpp"
@@ -168,7 +169,9 @@ std::string describe_lone_model(const LoneModel& model, const fs::path& director
 
 std::string describe_yaml(const fs::path& file) {
   const YamlDocument document = YamlDocument::load(file);
-  if (document.root().find("topology")) return describe_chip(load_chip(file));
+  if (document.root().find("topology") || document.root().find("base")) {
+    return describe_chip(load_chip(file, find_chip));
+  }
   if (document.root().find("entries")) {
     const PriceTable table = load_price_table(file);
     return fmt::format("{}: {} entries for {}\n", table.name, table.entries.size(),

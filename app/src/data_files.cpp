@@ -47,6 +47,10 @@ std::vector<std::string> shipped_names(DataKind kind) {
   return names;
 }
 
+fs::path find_chip(const std::string& name, const fs::path& directory) {
+  return find_data_file(DataKind::chip, name, directory);
+}
+
 fs::path find_data_file(DataKind kind, std::string_view name, const fs::path& directory) {
   if (name.find('/') != std::string_view::npos || name.ends_with(".yaml")) {
     return directory / fs::path(name);

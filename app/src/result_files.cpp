@@ -214,7 +214,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   }
   // Files of an earlier run must not be taken for parts of this one.
   for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5",
-                           "attention.csv", "mapping.csv", "mapping.yaml"}) {
+                           "attention.csv", "mapping.csv", "mapping.yaml", "chip.resolved.yaml"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -228,6 +228,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
     write_file_atomically(directory / "attention.csv", attention_csv(prepared, result));
   }
   if (result.chip) {
+    write_file_atomically(directory / "chip.resolved.yaml", prepared.chip->chip_file);
     write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
     write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
     write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));

@@ -7,6 +7,7 @@
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/parallel.hpp"
+#include "neurojoule/hardware/chip_file.hpp"
 #include "neurojoule/hardware/simulate.hpp"
 #include "neurojoule/models/execute.hpp"
 
@@ -84,9 +85,11 @@ Mapping first_mapping(const Scenario& scenario, const Network& network,
 MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
                     std::span<const Population> groups) {
   const ChipRun& run = *scenario.chip;
+  const std::filesystem::path file =
+      located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory);
   MappedChip mapped{
-      .chip = load_chip(
-          located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory)),
+      .chip = load_chip(file, find_chip),
+      .chip_file = chip_text(load_chip_document(file, find_chip)),
       .prices = load_price_table(located_data_file(DataKind::price_table, run.prices,
                                                    run.prices_location, scenario.directory)),
       .widths = widths_of(network),

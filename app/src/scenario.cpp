@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/data_files.hpp"
+#include "neurojoule/hardware/chip_file.hpp"
 
 #include "digest.hpp"
 #include "mapping_choice.hpp"
@@ -242,8 +243,8 @@ std::string scenario_hash(const Scenario& scenario, const Dataset& dataset) {
   hashed.model = with_weights_path(
       scenario.model, sha256_hex_of_file(scenario.directory / weights_path(scenario.model)));
   if (hashed.chip) {
-    hashed.chip->chip =
-        sha256_hex_of_file(find_data_file(DataKind::chip, scenario.chip->chip, scenario.directory));
+    const fs::path chip = find_chip(scenario.chip->chip, scenario.directory);
+    hashed.chip->chip = sha256_hex(chip_text(load_chip_document(chip, find_chip)));
     hashed.chip->prices = sha256_hex_of_file(
         find_data_file(DataKind::price_table, scenario.chip->prices, scenario.directory));
     std::string& mapping = hashed.chip->mapping.file;

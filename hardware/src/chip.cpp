@@ -51,15 +51,32 @@ void check_kind(const CoreKindSpec& kind) {
   }
 }
 
+void check_tiles(const TopologySpec& topology, std::uint64_t tiles) {
+  if (topology.tiles.empty()) return;
+  if (!topology.tile.empty()) refuse("topology.tile", "tiles are all alike, or differ");
+  std::uint64_t next = 0;
+  for (const TileGroup& group : topology.tiles) {
+    if (group.begin != next || group.end <= group.begin || group.cores.empty()) {
+      refuse("topology.tiles", fmt::format("tile {} is left out, given twice or empty", next));
+    }
+    next = group.end;
+  }
+  if (next != tiles) {
+    refuse("topology.tiles", fmt::format("they are {} of {} tiles", next, tiles));
+  }
+}
+
 void check_topology(const TopologySpec& topology) {
   const std::uint64_t tiles = tile_count(topology);
   if (tiles == 0 || tiles > max_tiles) {
     refuse("topology", fmt::format("expected 1 to {} tiles, got {}", max_tiles, tiles));
   }
-  if (topology.tile.empty() || tiles * topology.tile.size() > max_cores) {
-    refuse("topology.tile", fmt::format("expected 1 to {} cores on the chip, got {}", max_cores,
-                                        tiles * topology.tile.size()));
+  const std::uint64_t cores = core_count(topology, tiles);
+  if (cores == 0 || cores > max_cores) {
+    refuse("topology.tile",
+           fmt::format("expected 1 to {} cores on the chip, got {}", max_cores, cores));
   }
+  check_tiles(topology, tiles);
   check_time("topology.within_tile.latency", topology.within_tile);
 }
 
@@ -116,16 +133,23 @@ bool CoreKindSpec::has(CoreRole role) const {
 }
 
 Chip::Chip(ChipSpec spec) : spec_(validated(std::move(spec))), topology_(spec_.topology) {
-  const auto& kinds = spec_.core_kinds;
-  for (std::uint32_t tile = 0; tile < topology_.tiles(); ++tile) {
-    for (const std::string& name : spec_.topology.tile) {
-      const auto kind = std::find_if(kinds.begin(), kinds.end(),
-                                     [&](const CoreKindSpec& k) { return k.name == name; });
-      if (kind == kinds.end()) {
-        refuse("topology.tile", fmt::format("unknown core kind \"{}\"", name));
-      }
-      cores_.push_back({static_cast<std::uint32_t>(kind - kinds.begin()), tile});
+  const TopologySpec& topology = spec_.topology;
+  if (topology.tiles.empty()) add_cores({0, topology_.tiles(), topology.tile});
+  for (const TileGroup& group : topology.tiles) add_cores(group);
+}
+
+void Chip::add_cores(const TileGroup& group) {
+  std::vector<std::uint32_t> kinds;
+  for (const std::string& name : group.cores) {
+    const auto kind = std::find_if(spec_.core_kinds.begin(), spec_.core_kinds.end(),
+                                   [&](const CoreKindSpec& k) { return k.name == name; });
+    if (kind == spec_.core_kinds.end()) {
+      refuse("topology.tile", fmt::format("unknown core kind \"{}\"", name));
     }
+    kinds.push_back(static_cast<std::uint32_t>(kind - spec_.core_kinds.begin()));
+  }
+  for (std::uint32_t tile = group.begin; tile < group.end; ++tile) {
+    for (const std::uint32_t kind : kinds) cores_.push_back({kind, tile});
   }
 }
 

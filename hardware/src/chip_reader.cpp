@@ -47,9 +47,12 @@ std::vector<CoreRole> read_roles(const YamlNode& node) {
 
 WeightFormats read_formats(const YamlNode& node) {
   WeightFormats formats;
-  if (const auto uniform = node.find("uniform")) formats.uniform_bits = read_width(*uniform, 16);
-  if (const auto power = node.find("power_of_two"))
-    formats.power_of_two_bits = read_width(*power, 16);
+  const auto read = [&](std::string_view key, std::uint32_t& bits) {
+    const auto format = node.find(key);
+    if (format && format->text() != "none") bits = read_width(*format, 16);
+  };
+  read("uniform", formats.uniform_bits);
+  read("power_of_two", formats.power_of_two_bits);
   if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0) {
     throw node.error("a neuron core needs a weight format: uniform, power_of_two");
   }
@@ -156,13 +159,6 @@ Chip read_chip(const YamlNode& node) {
   } catch (const Error& error) {
     rethrow_at(node, error);
   }
-}
-
-Chip load_chip(const std::filesystem::path& file) {
-  const YamlDocument document = YamlDocument::load(file);
-  Chip chip = read_chip(document.root());
-  document.finish();
-  return chip;
 }
 
 }  // namespace nj

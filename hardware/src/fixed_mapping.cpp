@@ -1,7 +1,6 @@
 #include "neurojoule/hardware/fixed_mapping.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <numeric>
 #include <tuple>
@@ -12,32 +11,23 @@
 #include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/hardware/population_graph.hpp"
 
+#include "index_range.hpp"
+
 namespace nj {
 namespace {
 
 /// How many mistakes an error lists.
 constexpr std::size_t listed_mistakes = 8;
 
-std::optional<std::uint32_t> index(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool plain = text.size() == 1 || (!text.empty() && text.front() != '0');
-  if (code != std::errc{} || end != text.data() + text.size() || !plain) return std::nullopt;
-  return value;
-}
-
 /// `3` or `0..31`.
 IndexRange read_range(const YamlNode& node) {
   const std::string text = node.text();
-  const std::size_t dots = text.find("..");
-  const auto first = index(std::string_view(text).substr(0, dots));
-  const auto last =
-      dots == std::string::npos ? first : index(std::string_view(text).substr(dots + 2));
-  if (!first || !last || *last < *first) {
+  const auto range = parse_index_range(text);
+  if (!range) {
     throw node.error(
         fmt::format("expected an index or FIRST..LAST, both included, got '{}'", text));
   }
-  return {*first, *last};
+  return {range->first, range->second};
 }
 
 std::optional<IndexRange> find_range(const YamlNode& node, std::string_view key) {

@@ -7,6 +7,7 @@
 #include "neurojoule/core/error.hpp"
 
 #include "chip_fields.hpp"
+#include "index_range.hpp"
 
 namespace nj {
 namespace {
@@ -18,6 +19,32 @@ std::vector<std::string> read_tile(const YamlNode& node, const std::vector<CoreK
   for (const YamlNode& element : node.elements()) tile.emplace_back(element.one_of(names));
   if (tile.empty()) throw node.error("a tile needs a core");
   return tile;
+}
+
+/// Cores by ranges of tiles, sorted; every tile is in one range.
+std::vector<TileGroup> read_tiles(const YamlNode& node, std::uint64_t tiles,
+                                  const std::vector<CoreKindSpec>& kinds) {
+  std::vector<std::pair<TileGroup, YamlNode>> found;
+  for (const auto& [key, cores] : node.entries()) {
+    const auto range = parse_index_range(key);
+    if (!range || range->second >= tiles) {
+      throw cores.error(
+          fmt::format("expected tiles as N or FIRST..LAST, both included, of 0..{}", tiles - 1));
+    }
+    found.push_back({{range->first, range->second + 1, read_tile(cores, kinds)}, cores});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.first.begin < b.first.begin; });
+  std::vector<TileGroup> groups;
+  std::uint32_t next = 0;
+  for (auto& [group, place] : found) {
+    if (group.begin < next) throw place.error(fmt::format("tile {} is given twice", group.begin));
+    if (group.begin > next) throw node.error(fmt::format("tile {} is left out", next));
+    next = group.end;
+    groups.push_back(std::move(group));
+  }
+  if (next < tiles) throw node.error(fmt::format("tile {} is left out", next));
+  return groups;
 }
 
 std::uint32_t read_count(const YamlNode& node, std::int64_t least, std::int64_t most) {
@@ -215,6 +242,23 @@ std::optional<std::uint32_t> read_buffer(const YamlNode& node, const TopologySpe
   return packets ? count * spec.packet_flits() : count;
 }
 
+void read_cores(const YamlNode& node, const std::vector<CoreKindSpec>& kinds, TopologySpec& spec) {
+  const std::uint64_t tiles = tile_count(spec);
+  const auto differing = node.find("tiles");
+  if (!differing) spec.tile = read_tile(node.at("tile"), kinds);
+  if (tiles <= max_tiles && differing) {
+    if (const auto alike = node.find("tile")) {
+      throw alike->error("there is `tiles` too: tiles are all alike, or differ");
+    }
+    spec.tiles = read_tiles(*differing, tiles, kinds);
+  }
+  const std::uint64_t cores = core_count(spec, tiles);
+  if (tiles > max_tiles || cores > max_cores) {
+    throw node.error(fmt::format("{} tiles with {} cores: expected at most {} tiles and {} cores",
+                                 tiles, cores, max_tiles, max_cores));
+  }
+}
+
 }  // namespace
 
 TopologySpec read_topology(const YamlNode& node, const std::vector<CoreKindSpec>& kinds) {
@@ -233,12 +277,7 @@ TopologySpec read_topology(const YamlNode& node, const std::vector<CoreKindSpec>
   } else {
     spec.network = read_network(node, kind, spec.flit_bits);
   }
-  spec.tile = read_tile(node.at("tile"), kinds);
-  const std::uint64_t tiles = tile_count(spec);
-  if (tiles > max_tiles || tiles * spec.tile.size() > max_cores) {
-    throw node.error(fmt::format("{} tiles with {} cores: expected at most {} tiles and {} cores",
-                                 tiles, tiles * spec.tile.size(), max_tiles, max_cores));
-  }
+  read_cores(node, kinds, spec);
   spec.within_tile = read_time(node.at("within_tile").at("latency"));
   if (const auto multicast = node.find("multicast")) spec.multicast = multicast->boolean();
   if (const auto buffer = node.find("buffer")) spec.buffer_flits = read_buffer(*buffer, spec);

@@ -61,6 +61,15 @@ std::uint64_t tile_count(const TopologySpec& spec) {
   return product(tile_count(chips.chip.shape), tile_count(chips.between.shape));
 }
 
+std::uint64_t core_count(const TopologySpec& spec, std::uint64_t tiles) {
+  if (spec.tiles.empty()) return product(tiles, spec.tile.size());
+  std::uint64_t cores = 0;
+  for (const TileGroup& group : spec.tiles) {
+    cores += product(group.end - group.begin, group.cores.size());
+  }
+  return cores;
+}
+
 std::string to_string(const TopologySpec& spec) {
   if (const auto* network = std::get_if<NetworkSpec>(&spec.network)) {
     return std::visit(Name{}, network->shape);

@@ -45,6 +45,11 @@ for file in "$source_dir"/hardware/chips/*.yaml "$source_dir"/energy/tables/*.ya
 done
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml
 expect 2 "huge.yaml:" check huge.yaml
+printf 'base: mesh45\nname: mine\n' >mine.yaml
+expect 0 "valid chip 'mine'" check mine.yaml
+expect 0 "128 cores" info mine.yaml
+printf 'base: mesh54\n' >mine.yaml
+expect 2 "mine.yaml:1:1: base: no shipped chip is named 'mesh54', did you mean 'mesh45'?" check mine.yaml
 
 printf 'model: {family: qkformer, preset: imagenet_10_768}\n' >model.yaml
 expect 0 "64962760 parameters in the state dict, 64864552 with BatchNorm folded" info model.yaml

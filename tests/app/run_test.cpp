@@ -125,6 +125,22 @@ TEST_CASE("fewer weight bits fill fewer words, and only where rows are long enou
   CHECK(words_per_event(four, "block.0.attn.q_conv") == 1.0 / 16);
 }
 
+TEST_CASE("a chip is what its file says with its bases, however it is written down") {
+  const TinyScenario tiny;
+  const auto prepared = [&](const std::string& chip) {
+    return prepare(read_batch(tiny.file(), {"chip=" + chip}).points.front().scenario);
+  };
+  write_file_atomically(tiny.folder() / "same.yaml", "base: mesh45\n");
+  write_file_atomically(tiny.folder() / "other.yaml",
+                        "base: mesh45\nsynchronisation: {barrier: 600 ns}\n");
+  CHECK(prepared("same.yaml").hash == prepared("mesh45").hash);
+  const PreparedRun other = prepared("other.yaml");
+  CHECK(other.hash != prepared("mesh45").hash);
+  CHECK(other.chip->chip.spec().barrier == Picoseconds{600'000});
+  write_results(other, run(other, {.threads = 1, .progress = {}}), tiny.folder() / "result");
+  CHECK(prepared("result/chip.resolved.yaml").hash == other.hash);
+}
+
 TEST_CASE("a scenario without a chip gives accuracy and counts, and no energy") {
   const TinyScenario tiny;
   std::string text = TinyScenario::text();

@@ -110,6 +110,38 @@ TEST_CASE("a --set value replaces or adds one key, with its own place in errors"
         }) == "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
 }
 
+TEST_CASE("a document inherits what it lacks, and each value keeps its place") {
+  YamlDocument document = parse("a: {x: 1, list: [1]}\nb: 2\nc: {only: 3}\n");
+  {
+    const YamlDocument base = YamlDocument::parse(
+        "d: 9\na: {list: [7, 8], y: 5,\n    z: {deep: [4]}}\nb: {no: 1}\nskip: {me: 1}\n",
+        "base.yaml");
+    document.inherit(document.root(), base.root(),
+                     [](std::string_view path) { return path != "skip" && path != "a.y"; });
+  }  // the base is gone
+  const YamlNode root = document.root();
+  // The base's order, then its own keys; lists and scalars are taken whole.
+  CHECK(root.flow() == "{d: 9, a: {list: [1], z: {deep: [4]}, x: 1}, b: 2, c: {only: 3}}");
+  CHECK(message_of([&] { return root.at("a").at("z").at("deep").elements()[0].integer(0, 3); }) ==
+        "base.yaml:3:16: a.z.deep[0]: expected 0..3, got 4");
+  CHECK(message_of([&] { return root.at("b").integer(0, 1); }) ==
+        "chip.yaml:2:1: b: expected 0..1, got 2");
+  CHECK(message_of([&] { return root.at("a").at("y"); }) == "chip.yaml:1:1: a: lacks the key 'y'");
+  document.inherit(root.at("c"), root.at("a").at("z"));
+  CHECK(root.at("c").flow() == "{deep: [4], only: 3}");
+  CHECK(root.at("c").at("deep").elements()[0].location().key == "c.deep[0]");
+  CHECK(message_of([&] { document.inherit(root.at("b"), root); }) ==
+        "chip.yaml:2:1: b: expected a map of keys");
+}
+
+TEST_CASE("a key that only the base has is unknown where the base is") {
+  YamlDocument document = parse("known: 1\n");
+  document.inherit(document.root(), YamlDocument::parse("known: 2\nknwon: 3\n", "b.yaml").root());
+  (void)document.root().at("known");
+  CHECK(message_of([&] { document.finish(); }) ==
+        "b.yaml:2:1: knwon: unknown key, did you mean 'known'?");
+}
+
 TEST_CASE("hostile documents are refused before they cost anything") {
   CHECK(message_of([] { YamlDocument::load("no/such/file.yaml"); }) ==
         "no/such/file.yaml: no such file");

@@ -1,10 +1,13 @@
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 
 #include <doctest/doctest.h>
 
+#include <neurojoule/core/atomic_file.hpp>
 #include <neurojoule/core/error.hpp>
-#include <neurojoule/hardware/chip.hpp>
+#include <neurojoule/hardware/chip_file.hpp>
 
 #include "support/micro_scenario.hpp"
 #include "support/thrown.hpp"
@@ -126,6 +129,167 @@ TEST_CASE("chip file: missing and unknown keys are refused, with a hint") {
             .find("membrane_memory") != std::string::npos);
 }
 
+using Files = std::map<std::string, std::string>;  ///< name and text
+
+/// Chip files in a folder of their own; `good.yaml` is there.
+class ChipFiles {
+ public:
+  explicit ChipFiles(const Files& files) {
+    write_file_atomically(folder_ / "good.yaml", good);
+    for (const auto& [name, text] : files) write_file_atomically(folder_ / name, text);
+  }
+  [[nodiscard]] Chip load(const std::string& name) const { return load_chip(folder_ / name); }
+  [[nodiscard]] std::string text(const std::string& name) const {
+    return chip_text(load_chip_document(folder_ / name));
+  }
+  /// What loading a file says, without the folder's name.
+  [[nodiscard]] std::string refusal(const std::string& name) const {
+    std::string message = testing::message_of([&] { static_cast<void>(load(name)); });
+    const std::string prefix = folder_.path().string() + "/";
+    for (auto at = message.find(prefix); at != std::string::npos; at = message.find(prefix)) {
+      message.erase(at, prefix.size());
+    }
+    return message;
+  }
+
+ private:
+  testing::TemporaryFolder folder_;
+};
+
+/// What a file with these lines under `base: good.yaml` says.
+std::string variant_refusal(const std::string& lines) {
+  return ChipFiles(Files{{"variant.yaml", "base: good.yaml\n" + lines}}).refusal("variant.yaml");
+}
+
+TEST_CASE("chip file: a variant states what differs from its base") {
+  const ChipFiles files(
+      Files{{"variant.yaml",
+             "base: good.yaml\nname: variant\ntopology: {width: 3, multicast: true}\n"
+             "core_kinds:\n  neuron: {synapse_memory: {capacity: 64 KiB}}\n"},
+            {"second.yaml", "base: variant.yaml\nname: second\ntopology: {height: 2}\n"}});
+  const Chip chip = files.load("second.yaml");
+  CHECK(chip.spec().name == "second");
+  CHECK(chip.spec().description == "two tiles");
+  CHECK(chip.topology().tiles() == 6);
+  CHECK(chip.spec().topology.multicast);
+  const auto& memory = chip.kind_of(CoreId{0}).memory(MemoryUnit::synapse_memory);
+  CHECK(memory->capacity == Bits{64 * 8192});
+  CHECK(memory->word_bits == 64);  // the base's
+  // Stated outright it is the same chip, to the letter.
+  std::string whole = good;
+  for (const auto& [from, to] : {std::pair{"name: test", "name: second"},
+                                 {"width: 2", "width: 3"},
+                                 {"height: 1", "height: 2"},
+                                 {"128 KiB", "64 KiB"},
+                                 {"latency: 2.1 ns}", "latency: 2.1 ns}\n  multicast: true"}}) {
+    whole.replace(whole.find(from), std::string(from).size(), to);
+  }
+  CHECK(files.text("second.yaml") == ChipFiles(Files{{"whole.yaml", whole}}).text("whole.yaml"));
+  // The text is a chip file itself, and stays what it is.
+  const ChipFiles again(Files{{"text.yaml", files.text("second.yaml")}});
+  CHECK(again.load("text.yaml").cores().size() == 12);
+  CHECK(again.text("text.yaml") == files.text("second.yaml"));
+  CHECK(again.text("good.yaml") != files.text("second.yaml"));
+}
+
+TEST_CASE("chip file: another kind of topology replaces the base's, and so do tiles") {
+  const ChipFiles files(Files{
+      {"ring.yaml",
+       "base: good.yaml\ntopology: {kind: ring, routers: 3, tile: [neuron], "
+       "flit: 8 bit, link: {cycle: 1 ns}, hop: {latency: 1 ns}, "
+       "within_tile: {latency: 1 ns}}\n"},
+      {"tiles.yaml", "base: good.yaml\ntopology: {tiles: {1: [attention, neuron], 0: [neuron]}}\n"},
+      {"alike.yaml", "base: tiles.yaml\ntopology: {tile: [attention]}\n"}});
+  CHECK(files.load("ring.yaml").cores().size() == 3);
+  const Chip tiles = files.load("tiles.yaml");
+  REQUIRE(tiles.cores().size() == 3);  // tile by tile
+  CHECK(tiles.kind_of(CoreId{0}).name == "neuron");
+  CHECK(tiles.kind_of(CoreId{1}).name == "attention");
+  CHECK(tiles.core(CoreId{1}).tile == 1);
+  CHECK(tiles.core(CoreId{2}).tile == 1);
+  CHECK(tiles.cores_of_kind(0) == 2);
+  CHECK(files.load("alike.yaml").cores_of_kind(1) == 2);
+}
+
+TEST_CASE("chip file: a core kind is like another, whatever the other is like in the end") {
+  const ChipFiles files(
+      Files{{"variant.yaml",
+             "base: good.yaml\n"
+             "topology: {tile: [large, largest]}\n"
+             "core_kinds:\n"
+             "  largest: {like: large, times: {axon_in: 9 ns}}\n"
+             "  large: {like: neuron, max_neurons: 4096}\n"
+             "  neuron: {weight_formats: {uniform: 4 bit, power_of_two: none}}\n"}});
+  const Chip chip = files.load("variant.yaml");
+  const CoreKindSpec& largest = chip.kind_of(CoreId{1});
+  CHECK(largest.max_neurons == 4096);
+  CHECK(largest.times.axon_in == Picoseconds{9'000});
+  CHECK(largest.times.axon_out == Picoseconds{1'000});
+  CHECK(largest.memory(MemoryUnit::synapse_memory)->capacity == Bits{1'048'576});
+  CHECK(largest.weight_formats.uniform_bits == 4);
+  CHECK(largest.weight_formats.power_of_two_bits == 0);
+  CHECK(files.text("variant.yaml").find("like") == std::string::npos);
+}
+
+TEST_CASE("chip file: mistakes in variants are refused in the file where they are") {
+  CHECK(variant_refusal("topology: {wdith: 3}\n") ==
+        "variant.yaml:2:12: topology.wdith: unknown key, did you mean 'width'?");
+  CHECK(variant_refusal("core_kinds:\n  neuron:\n    max_neuron: 3\n") ==
+        "variant.yaml:4:5: core_kinds.neuron.max_neuron: unknown key, did you mean 'max_neurons'?");
+  CHECK(variant_refusal("core_kinds: {nueron: {max_neurons: 3}}\n") ==
+        "variant.yaml:2:14: core_kinds.nueron: lacks the key 'role'");
+  CHECK(variant_refusal("core_kinds: {large: {like: nueron}}\n") ==
+        "variant.yaml:2:22: core_kinds.large.like: there is no core kind 'nueron', did you mean "
+        "'neuron'?");
+  CHECK(variant_refusal("core_kinds: {a: {like: b}, b: {like: c}, c: {like: b}}\n") ==
+        "variant.yaml:2:46: core_kinds.c.like: core kinds that are like themselves: b -> c -> b");
+  CHECK(variant_refusal("topology: {kind: ring}\n") ==
+        "variant.yaml:2:1: topology: lacks the key 'flit'");
+  const ChipFiles files(
+      Files{{"a.yaml", "name: a\nbase: b.yaml\n"},
+            {"b.yaml", "base: c.yaml\n"},
+            {"c.yaml", "base: ./b.yaml\n"},
+            {"lost.yaml", "base: lst.yaml\n"},
+            {"list.yaml", "- 1\n"},
+            {"of_list.yaml", "base: list.yaml\n"},
+            {"broken.yaml", "base: good.yaml\nsynchronisation: {barrier: 3}\n"},
+            {"of_broken.yaml", "base: broken.yaml\nname: x\n"},
+            {"mended.yaml", "base: broken.yaml\nsynchronisation: {barrier: 3 ns}\n"},
+            {"stray.yaml", "base: good.yaml\nnmae: 3\n"},
+            {"of_stray.yaml", "base: stray.yaml\n"}});
+  CHECK(files.refusal("a.yaml") ==
+        "c.yaml:1:1: base: chip files that build on themselves: b.yaml -> c.yaml -> b.yaml");
+  CHECK(files.refusal("lost.yaml").starts_with("lost.yaml:1:1: base: lst.yaml: "));
+  CHECK(files.refusal("of_list.yaml") == "list.yaml:1:1: expected a map of keys");
+  CHECK(files.refusal("of_broken.yaml").starts_with("broken.yaml:2:19: synchronisation.barrier: "));
+  CHECK(files.refusal("mended.yaml") == "nothing thrown");
+  CHECK(files.refusal("of_stray.yaml") ==
+        "stray.yaml:2:1: nmae: unknown key, did you mean 'name'?");
+}
+
+TEST_CASE("chip file: ranges of tiles cover each tile once") {
+  const std::string tile = "tile: [neuron, attention]";
+  CHECK(refusal(tile, "tiles: {0: [neuron], 0..1: [neuron]}") ==
+        "chip.yaml:8:24: topology.tiles.0..1: tile 0 is given twice");
+  CHECK(refusal(tile, "tiles: {1: [neuron]}") ==
+        "chip.yaml:8:3: topology.tiles: tile 0 is left out");
+  CHECK(refusal(tile, "tiles: {0: [neuron]}") ==
+        "chip.yaml:8:3: topology.tiles: tile 1 is left out");
+  const std::string expected = "expected tiles as N or FIRST..LAST, both included, of 0..1";
+  for (const char* range : {"0..2", "1..0", "0..", "all", "0-1", "00..1", "0..4294967296"}) {
+    CAPTURE(range);
+    CHECK(refusal(tile, std::string("tiles: {") + range + ": [neuron]}") ==
+          std::string("chip.yaml:8:11: topology.tiles.") + range + ": " + expected);
+  }
+  CHECK(refusal(tile, "tiles: {0..1: []}") ==
+        "chip.yaml:8:11: topology.tiles.0..1: a tile needs a core");
+  CHECK(refusal(tile, "tiles: {0..1: [gpu]}")
+            .starts_with("chip.yaml:8:18: topology.tiles.0..1[0]: "));
+  CHECK(refusal(tile, "tiles: {0..1: [neuron]}\n  " + tile)
+            .starts_with("chip.yaml:9:3: topology.tile: there is `tiles` too"));
+  CHECK(refusal(tile, "").starts_with("chip.yaml:4:1: topology: lacks the key 'tile'"));
+}
+
 TEST_CASE("chip: a description built in code is checked too") {
   const auto message = [](const std::function<void(ChipSpec&)>& change) {
     ChipSpec spec = testing::micro_chip().spec();
@@ -137,6 +301,13 @@ TEST_CASE("chip: a description built in code is checked too") {
         "topology: expected 1 to 4096 tiles, got 200000");
   CHECK(message([](ChipSpec& s) { s.topology.tile = {"gpu"}; }) ==
         "topology.tile: unknown core kind \"gpu\"");
+  CHECK(message([](ChipSpec& s) {
+          s.topology.tiles = {{0, 2, {"neuron"}}};
+        }) == "topology.tile: tiles are all alike, or differ");
+  CHECK(message([](ChipSpec& s) {
+          s.topology.tile.clear();
+          s.topology.tiles = {{0, 2, {"neuron"}}, {3, 4, {"neuron"}}};
+        }) == "topology.tiles: tile 2 is left out, given twice or empty");
   CHECK(message([](ChipSpec& s) {
           testing::grid_of(s).east_west.cycle = {};
         }).starts_with("topology.link.cycle: expected"));

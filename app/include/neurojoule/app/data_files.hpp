@@ -19,6 +19,9 @@ enum class DataKind { chip, price_table };
 std::filesystem::path find_data_file(DataKind kind, std::string_view name,
                                      const std::filesystem::path& directory);
 
+/// The file that a chip is: find_data_file of chips, as `load_chip` asks for bases.
+std::filesystem::path find_chip(const std::string& name, const std::filesystem::path& directory);
+
 /// Names of all shipped files of a kind, sorted.
 std::vector<std::string> shipped_names(DataKind kind);
 

@@ -32,6 +32,7 @@ struct RunOptions {
 /// A chip with its prices, and slices of the network that fit it.
 struct MappedChip {
   Chip chip;
+  std::string chip_file;  ///< the chip file with all that it builds on
   PriceTable prices;
   std::vector<LayerWidths> widths;  ///< by LayerId
   Mapping mapping;  ///< `run` moves its slices, unless the scenario gave their places

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +62,7 @@ class YamlNode {
  private:
   friend class YamlDocument;
   friend class YamlCopier;
+  friend class YamlHeir;
   struct State;
   struct Node;
   [[nodiscard]] std::size_t index_of(const std::vector<std::string_view>& names) const;
@@ -89,6 +91,13 @@ class YamlDocument {
   /// parsed as YAML. Errors about it name `origin`, e.g. `--set seed=1`, as their file.
   /// Throws: Error(config) when the path runs through a scalar.
   void set(std::string_view key_path, std::string_view value, std::string_view origin);
+  /// Gives `map`, a map of this document, the keys that it lacks and `base` has, a map of any
+  /// document, at every depth; any other value of `map` stays as it is. A key of `base` is left out
+  /// where `keep` says false to its key path. Keys come in the order of `base`, then `map`'s own;
+  /// what is taken over keeps the file, line and column where it was written.
+  /// Throws: Error(config) when either is no map, or the document would grow too large.
+  void inherit(const YamlNode& map, const YamlNode& base,
+               const std::function<bool(std::string_view key_path)>& keep = {});
   /// Throws: Error(config) at the first key that nobody read, with "did you mean" among the keys
   /// that were asked for at that place.
   void finish() const;

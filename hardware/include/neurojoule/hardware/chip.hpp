@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -109,7 +110,8 @@ struct Core {
   std::uint32_t tile = 0;
 };
 
-/// A validated chip. Cores are numbered tile by tile, in the order of `topology.tile`.
+/// A validated chip. Cores are numbered tile by tile, in the order in which each lists
+/// them.
 class Chip {
  public:
   /// Throws: Error(config), key = the field's path, when sizes are zero or absurd, a name is
@@ -127,15 +129,25 @@ class Chip {
   [[nodiscard]] std::uint64_t cores_of_kind(std::uint32_t kind) const;
 
  private:
+  void add_cores(const TileGroup& group);
+
   ChipSpec spec_;
   Topology topology_;
   std::vector<Core> cores_;
 };
 
-/// Reads a chip description; the caller finishes the document.
+/// Reads a resolved chip description (chip_file.hpp); the caller finishes the document.
 /// Throws: Error(config) with file, line, column and key path.
 Chip read_chip(const YamlNode& node);
-/// Reads a whole chip file; keys nobody knows are refused. Throws: as read_chip, or Error(io).
-Chip load_chip(const std::filesystem::path& file);
+
+/// The file that a `base:` means, in a chip file of that folder.
+using ChipFinder = std::function<std::filesystem::path(const std::string& name,
+                                                       const std::filesystem::path& directory)>;
+/// A path that starts at the folder.
+std::filesystem::path beside(const std::string& name, const std::filesystem::path& directory);
+
+/// Reads a whole chip file, with those that it builds on; keys nobody knows are refused.
+/// Throws: as load_chip_document, read_chip.
+Chip load_chip(const std::filesystem::path& file, const ChipFinder& find = beside);
 
 }  // namespace nj

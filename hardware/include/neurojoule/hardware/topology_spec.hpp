@@ -100,10 +100,18 @@ struct MultiChipSpec {
   std::uint32_t gateway = 0;  ///< router of each chip that has the links to other chips
 };
 
+/// Tiles [begin, end) with the same cores.
+struct TileGroup {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  std::vector<std::string> cores;  ///< names of the core kinds in each
+};
+
 /// The interconnect of a chip, or of several.
 struct TopologySpec {
   std::variant<NetworkSpec, MultiChipSpec> network;
   std::vector<std::string> tile;                ///< names of the core kinds in each tile
+  std::vector<TileGroup> tiles;                 ///< in place of `tile` where tiles differ; in order
   std::uint32_t flit_bits = 64;                 ///< what buffers are counted in
   std::uint32_t packet_bits = 64;               ///< address, channel and value of a spike
   Picoseconds within_tile;                      ///< from axon-out to axon-in inside one tile
@@ -127,6 +135,8 @@ inline constexpr Picoseconds max_chip_time{1'000'000'000};
 /// Tiles of a network as described; at most 2^40, however absurd the description.
 std::uint64_t tile_count(const NetworkShape& shape);
 std::uint64_t tile_count(const TopologySpec& spec);
+/// Cores of a description with so many tiles.
+std::uint64_t core_count(const TopologySpec& spec, std::uint64_t tiles);
 
 /// What it is, e.g. `mesh of 8 x 4 tiles`.
 std::string to_string(const TopologySpec& spec);

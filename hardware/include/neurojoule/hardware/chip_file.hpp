@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "neurojoule/core/yaml.hpp"
+#include "neurojoule/hardware/chip.hpp"
+
+// Chip files that build on others; docs/chip-file.md has the keys and the rules.
+
+namespace nj {
+
+/// Fills in the `base:` of a chip file, the base of that, and so on, and then the `like:` of core
+/// kinds. Values keep the file, line and column where they were written.
+/// Throws: Error(config) at the key when bases or kinds lead back to themselves or there is no such
+/// kind; Error(io) at the key when a base cannot be read; as YamlDocument::load and ::inherit.
+void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
+                  const ChipFinder& find = beside);
+
+/// A chip file, resolved.
+YamlDocument load_chip_document(const std::filesystem::path& file, const ChipFinder& find = beside);
+
+/// The resolved chip as YAML without `base:` and `like:`, a key of the chip to a line; two files
+/// that state the same in the same order give the same text. `document` is resolved.
+std::string chip_text(const YamlDocument& document);
+
+}  // namespace nj

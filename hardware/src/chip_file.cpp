@@ -1,0 +1,189 @@
+#include "neurojoule/hardware/chip_file.hpp"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/core/yaml_text.hpp"
+
+namespace nj {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What of a base goes into a file: `topology` only where the file has no topology of another kind,
+/// and its tiles only where the file has none.
+class KeptOfBase {
+ public:
+  explicit KeptOfBase(const YamlNode& root) {
+    const auto topology = root.find("topology");
+    if (!topology || !topology->is_map()) return;
+    topology_ = !topology->find("kind");
+    tiles_ = !topology->find("tile") && !topology->find("tiles");
+  }
+
+  bool operator()(std::string_view path) const {
+    if (path == "topology") return topology_;
+    if (path == "topology.tile" || path == "topology.tiles") return tiles_;
+    return path != "base";
+  }
+
+ private:
+  bool topology_ = true;
+  bool tiles_ = true;
+};
+
+class BaseReader {
+ public:
+  explicit BaseReader(const ChipFinder& find) : find_(find) {}
+
+  void fill_in(YamlDocument& document, const fs::path& file) {
+    const auto base = document.root().find("base");
+    if (!base) return;
+    open_.push_back(fs::weakly_canonical(file));
+    const fs::path path = located(*base, file.parent_path());
+    refuse_circle(*base, path);
+    YamlDocument below = load(*base, path);
+    fill_in(below, path);
+    open_.pop_back();
+    const YamlNode root = document.root();
+    document.inherit(root, below.root(), KeptOfBase(root));
+  }
+
+ private:
+  [[nodiscard]] fs::path located(const YamlNode& base, const fs::path& directory) const {
+    const std::string name = base.text();
+    try {
+      return find_(name, directory);
+    } catch (const Error& error) {
+      throw base.error(error.message(), error.kind());
+    }
+  }
+
+  void refuse_circle(const YamlNode& base, const fs::path& path) const {
+    const fs::path canonical = fs::weakly_canonical(path);
+    const auto first = std::find(open_.begin(), open_.end(), canonical);
+    if (first == open_.end()) return;
+    std::string text;
+    for (auto file = first; file != open_.end(); ++file) text += file->filename().string() + " -> ";
+    throw base.error("chip files that build on themselves: " + text +
+                     canonical.filename().string());
+  }
+
+  static YamlDocument load(const YamlNode& base, const fs::path& path) {
+    try {
+      return YamlDocument::load(path);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::io) throw;
+      throw base.error(fmt::format("{}: {}", path.string(), error.message()), ErrorKind::io);
+    }
+  }
+
+  const ChipFinder& find_;
+  std::vector<fs::path> open_;  ///< files whose bases are being read
+};
+
+/// Fills in `like:` of core kinds, the kinds that others are like first.
+class KindFiller {
+ public:
+  KindFiller(YamlDocument& document, const YamlNode& kinds) : document_(document), kinds_(kinds) {}
+
+  void run() {
+    for (const auto& [name, kind] : kinds_.entries()) fill_in(name, kind);
+  }
+
+ private:
+  void fill_in(const std::string& name, const YamlNode& kind) {
+    if (!kind.is_map() || done_[name]) return;
+    if (const auto like = kind.find("like")) {
+      open_.push_back(name);
+      const std::string other = like->text();
+      if (const auto first = std::find(open_.begin(), open_.end(), other); first != open_.end()) {
+        throw like->error(fmt::format("core kinds that are like themselves: {} -> {}",
+                                      fmt::join(first, open_.end(), " -> "), other));
+      }
+      const auto base = kinds_.find(other);
+      if (!base) throw like->error(unknown(other));
+      fill_in(other, *base);
+      open_.pop_back();
+      document_.inherit(kind, *base);
+    }
+    done_[name] = true;
+  }
+
+  [[nodiscard]] std::string unknown(const std::string& name) const {
+    std::vector<std::string> names;
+    for (const auto& [known, kind] : kinds_.entries()) names.push_back(known);
+    const auto nearest = did_you_mean(name, names);
+    return fmt::format("there is no core kind '{}'{}", name,
+                       nearest ? fmt::format(", did you mean '{}'?", *nearest) : "");
+  }
+
+  YamlDocument& document_;
+  YamlNode kinds_;
+  std::map<std::string, bool> done_;
+  std::vector<std::string> open_;  ///< kinds whose `like` is being filled in
+};
+
+/// The keys of a map, one to a line, without `left_out`.
+std::string lines(const YamlNode& map, std::size_t indent, std::string_view left_out) {
+  std::string text;
+  for (const auto& [key, value] : map.entries()) {
+    if (key == left_out) continue;
+    text += fmt::format("{:{}}{}: {}\n", "", indent, key, value.flow());
+  }
+  return text;
+}
+
+std::string kind_lines(const YamlNode& kinds) {
+  std::string text;
+  for (const auto& [name, kind] : kinds.entries()) {
+    text += fmt::format("  {}:\n{}", yaml_quoted(name), lines(kind, 4, "like"));
+  }
+  return text;
+}
+
+}  // namespace
+
+fs::path beside(const std::string& name, const fs::path& directory) { return directory / name; }
+
+void resolve_chip(YamlDocument& document, const fs::path& file, const ChipFinder& find) {
+  BaseReader(find).fill_in(document, file);
+  const YamlNode root = document.root();
+  if (!root.is_map()) return;
+  const auto kinds = root.find("core_kinds");
+  if (kinds && kinds->is_map()) KindFiller(document, *kinds).run();
+}
+
+YamlDocument load_chip_document(const fs::path& file, const ChipFinder& find) {
+  YamlDocument document = YamlDocument::load(file);
+  resolve_chip(document, file, find);
+  return document;
+}
+
+std::string chip_text(const YamlDocument& document) {
+  std::string text;
+  for (const auto& [key, value] : document.root().entries()) {
+    if (key == "base") continue;
+    if (!value.is_map()) {
+      text += fmt::format("{}: {}\n", key, value.flow());
+    } else {
+      text += fmt::format("{}:\n{}", key,
+                          key == "core_kinds" ? kind_lines(value) : lines(value, 2, ""));
+    }
+  }
+  return text;
+}
+
+Chip load_chip(const fs::path& file, const ChipFinder& find) {
+  const YamlDocument document = load_chip_document(file, find);
+  Chip chip = read_chip(document.root());
+  document.finish();
+  return chip;
+}
+
+}  // namespace nj
