@@ -35,6 +35,8 @@ void check_kind(const CoreKindSpec& kind) {
   const std::string key = "core_kinds." + kind.name;
   if (kind.roles.empty()) refuse(key + ".role", "a core kind needs a role");
   if (kind.max_neurons == 0) refuse(key + ".max_neurons", "a core needs room for a neuron");
+  if (kind.max_fan_in == 0U) refuse(key + ".max_fan_in", "a neuron needs a synapse");
+  if (kind.max_axons == 0U) refuse(key + ".max_axons", "a core needs an axon");
   for (const MemoryUnit unit : memory_units) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
     if (const auto& memory = kind.memory(unit)) {

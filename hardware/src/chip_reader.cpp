@@ -24,6 +24,10 @@ Bits read_capacity(const YamlNode& node) {
   return capacity;
 }
 
+std::uint32_t read_limit(const YamlNode& node) {
+  return static_cast<std::uint32_t>(node.integer(1, std::numeric_limits<std::int32_t>::max()));
+}
+
 MemorySpec read_memory(const YamlNode& node) {
   MemorySpec memory;
   memory.capacity = read_capacity(node.at("capacity"));
@@ -84,8 +88,9 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   CoreKindSpec kind;
   kind.name = name;
   kind.roles = read_roles(node.at("role"));
-  kind.max_neurons = static_cast<std::uint32_t>(
-      node.at("max_neurons").integer(1, std::numeric_limits<std::int32_t>::max()));
+  kind.max_neurons = read_limit(node.at("max_neurons"));
+  if (const auto most = node.find("max_fan_in")) kind.max_fan_in = read_limit(*most);
+  if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
   for (const MemoryUnit unit : memory_units) {
     const bool needed = unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron);
     const auto memory =

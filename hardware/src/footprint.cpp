@@ -1,5 +1,7 @@
 #include "footprint.hpp"
 
+#include <algorithm>
+#include <array>
 #include <initializer_list>
 #include <limits>
 #include <variant>
@@ -29,6 +31,54 @@ std::uint64_t weights_per_channel(const Operator& op) {
   }
   const auto* head = std::get_if<ClassifierHead>(&op);
   return head != nullptr ? head->in_channels : 0;
+}
+
+/// Input rows or columns that `outputs` neighbouring outputs see, of `all`.
+std::uint64_t seen(std::uint32_t outputs, std::uint32_t kernel, std::uint32_t stride,
+                   std::uint32_t all) {
+  return std::min<std::uint64_t>(std::uint64_t{outputs - 1} * stride + kernel, all);
+}
+
+void add_senders(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows,
+                 Footprint& use) {
+  const std::uint64_t all = needs.input.neurons();
+  if (const auto* conv = std::get_if<Conv2d>(needs.op)) {
+    use.fan_in = saturating_product({conv->in_channels, conv->kernel.y, conv->kernel.x});
+    use.axons = saturating_product(
+        {conv->in_channels, seen(rows, conv->kernel.y, conv->stride.y, needs.input.height),
+         seen(needs.shape.width, conv->kernel.x, conv->stride.x, needs.input.width)});
+  } else if (std::holds_alternative<ClassifierHead>(*needs.op)) {
+    use.fan_in = all;
+    use.axons = all;
+  } else if (std::holds_alternative<SpikingSelfAttention>(*needs.op)) {
+    const std::uint64_t seen_rows = std::uint64_t{rows} + 2 * std::uint64_t{needs.shape.height};
+    use.axons = saturating_product({channels, needs.shape.width, seen_rows});
+  } else {
+    use.fan_in = needs.operands;
+    use.axons = saturating_product({needs.operands, use.neurons});
+  }
+}
+
+/// One limit of a core kind, and what a footprint needs of it.
+struct Limit {
+  std::string_view resource;
+  std::string_view unit;
+  std::uint64_t needed = 0;
+  std::uint64_t available = 0;
+};
+
+std::array<Limit, 3 + memory_units.size()> limits(const Footprint& use, const CoreKindSpec& kind) {
+  constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
+  std::array<Limit, 3 + memory_units.size()> all{
+      Limit{"neurons", "", use.neurons, kind.max_neurons},
+      {"fan_in", "", use.fan_in, kind.max_fan_in ? *kind.max_fan_in : any},
+      {"axons", "", use.axons, kind.max_axons ? *kind.max_axons : any}};
+  for (std::size_t i = 0; i < memory_units.size(); ++i) {
+    const auto& memory = kind.memory(memory_units[i]);
+    all[3 + i] = {to_string(memory_units[i]), " bit", use.bits(memory_units[i]),
+                  memory ? memory->capacity.value() : 0};
+  }
+  return all;
 }
 
 }  // namespace
@@ -65,6 +115,9 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
   needs.shape = neuron_shape(network, population);
   needs.lead = widths[population.lead.index];
   if (population.lif) needs.membrane_bits = widths[population.lif->index].membrane_bits;
+  const auto operands = network.operands(population.lead);
+  needs.operands = static_cast<std::uint32_t>(operands.size());
+  if (!operands.empty()) needs.input = network.output_shape(operands[0].source);
   needs.slots = slots;
   if (const auto* attention = std::get_if<SpikingSelfAttention>(needs.op)) {
     needs.channel_unit = needs.shape.channels / attention->heads;
@@ -78,6 +131,7 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
     use.memory_bits[static_cast<std::size_t>(unit)] = bits;
   };
   use.neurons = saturating_product({channels, rows, needs.shape.width});
+  add_senders(needs, channels, rows, use);
   if (const std::uint64_t weights = weights_per_channel(*needs.op); weights != 0) {
     const std::uint64_t elements = saturating_product({weights, channels});
     const bool countable = elements < std::numeric_limits<std::uint64_t>::max() / 64;
@@ -100,21 +154,22 @@ CoreRole role_of(const Operator& op) {
   return std::holds_alternative<SpikingSelfAttention>(op) ? CoreRole::attention : CoreRole::neuron;
 }
 
+bool fits(const Footprint& use, const CoreKindSpec& kind) {
+  const auto all = limits(use, kind);
+  return std::all_of(all.begin(), all.end(),
+                     [](const Limit& limit) { return limit.needed <= limit.available; });
+}
+
 std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
                                 const std::string& layer) {
   std::vector<Violation> violations;
-  const auto compare = [&](std::string_view resource, std::uint64_t needed, std::uint64_t available,
-                           std::string_view unit) {
-    if (needed <= available) return;
+  for (const Limit& limit : limits(use, kind)) {
+    if (limit.needed <= limit.available) continue;
     violations.push_back(
-        {layer, std::string(resource), needed, available,
+        {layer, std::string(limit.resource), limit.needed, limit.available,
          fmt::format("layer \"{}\" needs {}{} of {} on a \"{}\" core, which has {}{}", layer,
-                     needed, unit, resource, kind.name, available, unit)});
-  };
-  compare("neurons", use.neurons, kind.max_neurons, "");
-  for (const MemoryUnit unit : memory_units) {
-    const auto& memory = kind.memory(unit);
-    compare(to_string(unit), use.bits(unit), memory ? memory->capacity.value() : 0, " bit");
+                     limit.needed, limit.unit, limit.resource, kind.name, limit.available,
+                     limit.unit)});
   }
   return violations;
 }

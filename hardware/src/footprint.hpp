@@ -12,6 +12,8 @@ namespace nj {
 struct SliceNeeds {
   const Operator* op = nullptr;  ///< the lead
   FeatureShape shape;            ///< [C, H, W] of the neurons
+  FeatureShape input;            ///< of the first operand
+  std::uint32_t operands = 0;
   LayerWidths lead;
   std::uint32_t membrane_bits = 0;  ///< 0 without a Lif
   std::uint32_t slots = 1;
@@ -30,7 +32,9 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
 /// The role that a core must have for a lead layer.
 CoreRole role_of(const Operator& op);
 
-/// Limits of `kind` that a footprint exceeds: neurons, then memories.
+/// Whether a footprint exceeds no limit of `kind`.
+bool fits(const Footprint& use, const CoreKindSpec& kind);
+/// Limits of `kind` that a footprint exceeds: neurons, fan-in, axons, then memories.
 std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
                                 const std::string& layer);
 

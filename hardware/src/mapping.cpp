@@ -28,27 +28,17 @@ std::uint32_t border(std::uint32_t total, std::uint32_t parts, std::uint32_t i) 
   return static_cast<std::uint32_t>(std::uint64_t{total} * i / parts);
 }
 
-bool fits(const SliceNeeds& needs, const CoreKindSpec& kind, std::uint32_t channels,
-          std::uint32_t rows) {
-  const Footprint use = footprint(needs, channels, rows);
-  if (use.neurons > kind.max_neurons) return false;
-  return std::all_of(memory_units.begin(), memory_units.end(), [&](MemoryUnit unit) {
-    const auto& memory = kind.memory(unit);
-    return use.bits(unit) <= (memory ? memory->capacity.value() : 0);
-  });
-}
-
 /// The cut with the fewest slices whose largest slice fits; rows are cut before channels. nullopt
 /// when even one unit of one row does not fit, or more than `max_cores` slices are needed.
 std::optional<Cut> fewest_slices(const SliceNeeds& needs, const CoreKindSpec& kind) {
-  if (!fits(needs, kind, needs.channel_unit, 1)) return std::nullopt;
+  if (!fits(footprint(needs, needs.channel_unit, 1), kind)) return std::nullopt;
   const std::uint32_t units = needs.shape.channels / needs.channel_unit;
   std::optional<Cut> best;
   std::uint64_t limit = std::uint64_t{max_cores} + 1;
   for (std::uint32_t c = 1; c <= units && c < limit; ++c) {
     const std::uint32_t channels = ceil_divide(units, c) * needs.channel_unit;
     for (std::uint32_t r = 1; r <= needs.shape.height && Cut{c, r}.slices() < limit; ++r) {
-      if (!fits(needs, kind, channels, ceil_divide(needs.shape.height, r))) continue;
+      if (!fits(footprint(needs, channels, ceil_divide(needs.shape.height, r)), kind)) continue;
       best = Cut{c, r};
       limit = best->slices();
     }

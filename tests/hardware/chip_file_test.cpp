@@ -106,6 +106,19 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .starts_with("chip.yaml:18:5: core_kinds.neuron.role: "));
   CHECK(refusal("max_neurons: 1024", "max_neurons: 0") ==
         "chip.yaml:19:5: core_kinds.neuron.max_neurons: expected 1..2147483647, got 0");
+  CHECK(refusal("max_neurons: 1024", "max_neurons: 1024\n    max_fan_in: 0") ==
+        "chip.yaml:20:5: core_kinds.neuron.max_fan_in: expected 1..2147483647, got 0");
+  CHECK(refusal("max_neurons: 1024", "max_neurons: 1024\n    max_axons: -1") ==
+        "chip.yaml:20:5: core_kinds.neuron.max_axons: expected 1..2147483647, got -1");
+  for (const char* time : {"axon_in: 1", "axon_in: -1 ns", "axon_in: 1 pJ", "axon_in: 2 s"}) {
+    CAPTURE(time);
+    CHECK(refusal("axon_in: 1 ns", time)
+              .starts_with("chip.yaml:25:13: core_kinds.neuron.times.axon_in: "));
+  }
+  CHECK(refusal("capacity: 1 GiB", "capacity: 0 GiB")
+            .starts_with("chip.yaml:15:12: off_chip.capacity: expected a capacity above 0"));
+  CHECK(refusal("barrier: 500 ns", "barrier: -500 ns")
+            .starts_with("chip.yaml:14:19: synchronisation.barrier: "));
   CHECK(refusal("word: 64 bit", "word: 64").starts_with("chip.yaml:15:29: off_chip.word: "));
   CHECK(refusal("{capacity: 8 KiB, word: 64 bit}", "{capacity: 8 bit, word: 64 bit}")
             .starts_with("chip.yaml:21:43: core_kinds.neuron.accumulator_memory.word: "));
@@ -311,6 +324,10 @@ TEST_CASE("chip: a description built in code is checked too") {
   CHECK(message([](ChipSpec& s) {
           testing::grid_of(s).east_west.cycle = {};
         }).starts_with("topology.link.cycle: expected"));
+  CHECK(message([](ChipSpec& s) { s.core_kinds[0].max_fan_in = 0; }) ==
+        "core_kinds.neuron.max_fan_in: a neuron needs a synapse");
+  CHECK(message([](ChipSpec& s) { s.core_kinds[0].max_axons = 0; }) ==
+        "core_kinds.neuron.max_axons: a core needs an axon");
   CHECK(message([](ChipSpec& s) { s.core_kinds[0].memories[1].reset(); }) ==
         "core_kinds.neuron.accumulator_memory: this role needs it");
   CHECK(message([](ChipSpec& s) { s.core_kinds.push_back(s.core_kinds[0]); }) ==

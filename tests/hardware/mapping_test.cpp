@@ -43,6 +43,76 @@ TEST_CASE("mapping: what a slice occupies, by hand") {
   CHECK(use[0].bits(MemoryUnit::spike_buffer) == 0);
 }
 
+TEST_CASE("mapping: how many senders a neuron and a slice have, by hand") {
+  // 2 channels of 6 x 5, kernel 3 x 3, padding 1, stride 1 -> 4 channels of 6 x 5.
+  const Network network =
+      Network::build({{"input", Input{{2, 6, 5}, 1}, {}},
+                      {"a", Conv2d{2, 4, 3, 1, 1}, {{"input"}}},
+                      {"a.lif", Lif{}, {{"a"}}},
+                      {"b", Conv2d{4, 4, 1, 1, 0}, {{"a.lif"}}},
+                      {"b.lif", Lif{}, {{"b"}}},
+                      {"add", ResidualAdd{}, {{"a.lif"}, {"b.lif", Port::residual}}},
+                      {"head", ClassifierHead{4, 3}, {{"add"}}}});
+  const auto pops = populations(network);
+  const std::vector<LayerWidths> widths(network.size());
+  const Mapping mapping{{{1, 0, 4, 0, 2, CoreId{0}},
+                         {1, 0, 4, 2, 6, CoreId{1}},
+                         {2, 0, 4, 0, 6, CoreId{2}},
+                         {3, 0, 2, 0, 3, CoreId{3}},
+                         {4, 0, 3, 0, 1, CoreId{4}}}};
+  const auto use = footprints(network, pops, widths, mapping);
+  CHECK(use[0].fan_in == 2 * 3 * 3);
+  CHECK(use[0].axons == 2 * (2 - 1 + 3) * 5);  // 4 rows, and all of the 5 columns
+  CHECK(use[1].axons == 2 * 6 * 5);            // 4 - 1 + 3 = 6 rows
+  CHECK(use[2].fan_in == 4);
+  CHECK(use[2].axons == 4 * 6 * 5);
+  CHECK(use[3].fan_in == 2);             // two operands
+  CHECK(use[3].axons == 2 * 2 * 3 * 5);  // of 2 channels x 3 rows x 5 columns
+  CHECK(use[4].fan_in == 4 * 6 * 5);     // the mean over all positions
+  CHECK(use[4].axons == 4 * 6 * 5);
+}
+
+TEST_CASE("mapping: a neuron has at most so many synapses, and a core so many axons") {
+  // b has 4 synapses per neuron, a has 2; a slice of b listens to all 4 neurons of a.
+  const auto with = [](std::optional<std::uint32_t> fan_in, std::optional<std::uint32_t> axons) {
+    return map_on([&](ChipSpec& spec) {
+      spec.core_kinds[0].max_fan_in = fan_in;
+      spec.core_kinds[0].max_axons = axons;
+    });
+  };
+  CHECK(with(4, 4).feasible());
+  const Violation fan_in = only(with(3, 4));
+  CHECK(fan_in.layer == "b");
+  CHECK(fan_in.resource == "fan_in");
+  CHECK(fan_in.needed == 4);
+  CHECK(fan_in.available == 3);
+  CHECK(fan_in.message == "layer \"b\" needs 4 of fan_in on a \"neuron\" core, which has 3");
+  const Violation axons = only(with(4, 3));
+  CHECK(axons.resource == "axons");
+  CHECK(axons.needed == 4);
+  CHECK(axons.available == 3);
+}
+
+TEST_CASE("mapping: a core with few axons gets fewer rows") {
+  const MappedNetwork s = micro_scenario();
+  const Network network = Network::build({{"input", Input{{1, 4, 3}, 1}, {}},
+                                          {"a", Conv2d{1, 2, 3, 1, 1}, {{"input"}}},
+                                          {"a.lif", Lif{}, {{"a"}}}});
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[0].max_neurons = 100;
+  for (auto& memory : spec.core_kinds[0].memories) memory->capacity = Bits{4096};
+  const auto slices = [&](std::uint32_t axons) {
+    spec.core_kinds[0].max_axons = axons;
+    const std::vector<LayerWidths> widths(3, s.widths[0]);
+    return map_network(network, populations(network), widths, Chip(spec)).mapping.slices.size();
+  };
+  // 4 rows see 4 x 3 inputs, 2 rows too (2 - 1 + 3 = 4), 1 row 3 x 3.
+  CHECK(slices(12) == 1);
+  CHECK(slices(11) == 4);
+  CHECK(slices(9) == 4);
+  CHECK(slices(8) == 0);
+}
+
 TEST_CASE("mapping: a limit met exactly fits, one bit less does not") {
   const auto slices = [](std::uint64_t synapse_bits) {
     return map_on([&](ChipSpec& spec) {

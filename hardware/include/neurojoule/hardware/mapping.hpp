@@ -47,7 +47,7 @@ struct Mapping {
 /// One reason why a network does not fit a chip.
 struct Violation {
   std::string layer;     ///< name of the population's lead layer
-  std::string resource;  ///< `neurons`, a memory's name, `weight_format`, `cores`, ...
+  std::string resource;  ///< `neurons`, `fan_in`, `axons`, a memory's name, `cores`, ...
   std::uint64_t needed = 0;
   std::uint64_t available = 0;
   std::string message;
@@ -77,6 +77,12 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 /// What one slice occupies on its core.
 ///
 /// * neurons: channels x rows x columns (classes for a head).
+/// * fan_in: senders of one neuron away from the border: in_channels * kernel^2; all for a head;
+/// the
+///   operands of an add; 0 for attention, which has no synapses.
+/// * axons: senders that reach the slice, as rows and columns away from the border would:
+///   in_channels * input rows * input columns; all for a head; operands * neurons for an add; q of
+///   its rows, k and v of all rows for attention.
 /// * synapse_memory: storage_bits(format, channels * in_channels * kernel^2, channels), once for
 ///   all positions.
 /// * accumulator_memory: neurons * accumulator bits * slots; slots = 1 + longest wait of an operand
@@ -85,6 +91,8 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 /// * spike_buffer: for attention, (q bits of its rows + k and v bits of all rows) * slots.
 struct Footprint {
   std::uint64_t neurons = 0;
+  std::uint64_t fan_in = 0;
+  std::uint64_t axons = 0;
   std::array<std::uint64_t, memory_units.size()> memory_bits{};  ///< indexed by MemoryUnit
   [[nodiscard]] std::uint64_t bits(MemoryUnit unit) const {
     return memory_bits[static_cast<std::size_t>(unit)];
