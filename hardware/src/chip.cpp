@@ -36,6 +36,7 @@ void check_kind(const CoreKindSpec& kind) {
   if (kind.roles.empty()) refuse(key + ".role", "a core kind needs a role");
   if (kind.max_neurons == 0) refuse(key + ".max_neurons", "a core needs room for a neuron");
   if (kind.max_fan_in == 0U) refuse(key + ".max_fan_in", "a neuron needs a synapse");
+  if (kind.max_spike_bits == 0U) refuse(key + ".max_spike_bits", "a spike has a bit");
   if (kind.max_axons == 0U) refuse(key + ".max_axons", "a core needs an axon");
   for (const MemoryUnit unit : memory_units) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
@@ -58,8 +59,8 @@ void check_tiles(const TopologySpec& topology, std::uint64_t tiles) {
   if (!topology.tile.empty()) refuse("topology.tile", "tiles are all alike, or differ");
   std::uint64_t next = 0;
   for (const TileGroup& group : topology.tiles) {
-    if (group.begin != next || group.end <= group.begin || group.cores.empty()) {
-      refuse("topology.tiles", fmt::format("tile {} is left out, given twice or empty", next));
+    if (group.begin != next || group.end <= group.begin) {
+      refuse("topology.tiles", fmt::format("tile {} is left out or given twice", next));
     }
     next = group.end;
   }

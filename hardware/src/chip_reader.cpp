@@ -91,6 +91,7 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   kind.max_neurons = read_limit(node.at("max_neurons"));
   if (const auto most = node.find("max_fan_in")) kind.max_fan_in = read_limit(*most);
   if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
+  if (const auto most = node.find("max_spike_bits")) kind.max_spike_bits = read_width(*most, 8);
   for (const MemoryUnit unit : memory_units) {
     const bool needed = unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron);
     const auto memory =

@@ -67,15 +67,16 @@ struct Limit {
   std::uint64_t available = 0;
 };
 
-std::array<Limit, 3 + memory_units.size()> limits(const Footprint& use, const CoreKindSpec& kind) {
+std::array<Limit, 4 + memory_units.size()> limits(const Footprint& use, const CoreKindSpec& kind) {
   constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
-  std::array<Limit, 3 + memory_units.size()> all{
+  std::array<Limit, 4 + memory_units.size()> all{
       Limit{"neurons", "", use.neurons, kind.max_neurons},
       {"fan_in", "", use.fan_in, kind.max_fan_in ? *kind.max_fan_in : any},
-      {"axons", "", use.axons, kind.max_axons ? *kind.max_axons : any}};
+      {"axons", "", use.axons, kind.max_axons ? *kind.max_axons : any},
+      {"spike_bits", " bit", use.spike_bits, kind.max_spike_bits ? *kind.max_spike_bits : any}};
   for (std::size_t i = 0; i < memory_units.size(); ++i) {
     const auto& memory = kind.memory(memory_units[i]);
-    all[3 + i] = {to_string(memory_units[i]), " bit", use.bits(memory_units[i]),
+    all[4 + i] = {to_string(memory_units[i]), " bit", use.bits(memory_units[i]),
                   memory ? memory->capacity.value() : 0};
   }
   return all;
@@ -118,6 +119,9 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
   const auto operands = network.operands(population.lead);
   needs.operands = static_cast<std::uint32_t>(operands.size());
   if (!operands.empty()) needs.input = network.output_shape(operands[0].source);
+  for (const Operand& operand : operands) {
+    needs.spike_bits = std::max(needs.spike_bits, widths[operand.source.index].output_bits);
+  }
   needs.slots = slots;
   if (const auto* attention = std::get_if<SpikingSelfAttention>(needs.op)) {
     needs.channel_unit = needs.shape.channels / attention->heads;
@@ -131,6 +135,7 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
     use.memory_bits[static_cast<std::size_t>(unit)] = bits;
   };
   use.neurons = saturating_product({channels, rows, needs.shape.width});
+  use.spike_bits = needs.spike_bits;
   add_senders(needs, channels, rows, use);
   if (const std::uint64_t weights = weights_per_channel(*needs.op); weights != 0) {
     const std::uint64_t elements = saturating_product({weights, channels});

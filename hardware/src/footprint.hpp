@@ -14,6 +14,7 @@ struct SliceNeeds {
   FeatureShape shape;            ///< [C, H, W] of the neurons
   FeatureShape input;            ///< of the first operand
   std::uint32_t operands = 0;
+  std::uint32_t spike_bits = 1;  ///< of the widest operand
   LayerWidths lead;
   std::uint32_t membrane_bits = 0;  ///< 0 without a Lif
   std::uint32_t slots = 1;
@@ -34,7 +35,7 @@ CoreRole role_of(const Operator& op);
 
 /// Whether a footprint exceeds no limit of `kind`.
 bool fits(const Footprint& use, const CoreKindSpec& kind);
-/// Limits of `kind` that a footprint exceeds: neurons, fan-in, axons, then memories.
+/// Limits of `kind` that a footprint exceeds: neurons, fan-in, axons, spikes, then memories.
 std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
                                 const std::string& layer);
 

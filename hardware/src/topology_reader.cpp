@@ -17,7 +17,6 @@ std::vector<std::string> read_tile(const YamlNode& node, const std::vector<CoreK
   for (const CoreKindSpec& kind : kinds) names.emplace_back(kind.name, kind.name);
   std::vector<std::string> tile;
   for (const YamlNode& element : node.elements()) tile.emplace_back(element.one_of(names));
-  if (tile.empty()) throw node.error("a tile needs a core");
   return tile;
 }
 
@@ -245,7 +244,11 @@ std::optional<std::uint32_t> read_buffer(const YamlNode& node, const TopologySpe
 void read_cores(const YamlNode& node, const std::vector<CoreKindSpec>& kinds, TopologySpec& spec) {
   const std::uint64_t tiles = tile_count(spec);
   const auto differing = node.find("tiles");
-  if (!differing) spec.tile = read_tile(node.at("tile"), kinds);
+  if (!differing) {
+    const YamlNode alike = node.at("tile");
+    spec.tile = read_tile(alike, kinds);
+    if (spec.tile.empty()) throw alike.error("a tile needs a core");
+  }
   if (tiles <= max_tiles && differing) {
     if (const auto alike = node.find("tile")) {
       throw alike->error("there is `tiles` too: tiles are all alike, or differ");
@@ -253,6 +256,7 @@ void read_cores(const YamlNode& node, const std::vector<CoreKindSpec>& kinds, To
     spec.tiles = read_tiles(*differing, tiles, kinds);
   }
   const std::uint64_t cores = core_count(spec, tiles);
+  if (cores == 0 && tiles <= max_tiles) throw differing->error("a chip needs a core");
   if (tiles > max_tiles || cores > max_cores) {
     throw node.error(fmt::format("{} tiles with {} cores: expected at most {} tiles and {} cores",
                                  tiles, cores, max_tiles, max_cores));

@@ -54,10 +54,15 @@ TEST_CASE("the shipped tables price everything that the chip simulator counts") 
     CAPTURE(to_string(of.action));
     CHECK(pj(shipped("horowitz45"), of) >= 0);
   }
-  for (const ActionKey& of : everything("core")) {
-    CAPTURE(of.component);
-    CAPTURE(to_string(of.action));
-    CHECK(pj(shipped("loihi1_published"), of) >= 0);
+  for (const char* name :
+       {"loihi1_published", "loihi1_fitted", "truenorth_published", "spinnaker2", "speck"}) {
+    const PriceTable table = shipped(name);
+    CAPTURE(name);
+    for (const ActionKey& of : everything("core")) {
+      CAPTURE(of.component);
+      CAPTURE(to_string(of.action));
+      CHECK(pj(table, of) >= 0);
+    }
   }
 }
 
@@ -130,7 +135,8 @@ TEST_CASE("binary spikes: power-of-two weights cost more than uniform ones of th
 }
 
 TEST_CASE("assumptions are marked: what has no published number says so") {
-  for (const char* name : {"horowitz45", "loihi1_published"}) {
+  for (const char* name :
+       {"horowitz45", "loihi1_published", "loihi1_fitted", "spinnaker2", "speck"}) {
     const PriceTable table = shipped(name);
     const std::string& source =
         find_entry(table, key("chip.synchronisation", Action::barrier, 0)).source;

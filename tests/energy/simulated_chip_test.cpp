@@ -37,7 +37,7 @@ SpikeTrace one_busy_step(const Network& network) {
     const LayerId layer{i};
     if (!network.max_output(layer)) continue;
     const FeatureShape& shape = network.output_shape(layer);
-    if (std::holds_alternative<Input>(network.layer(layer).op)) {
+    if (network.max_output(layer) > 1U) {
       GradedTensor frames(2, shape);
       for (auto& value : frames.step(0)) value = 2;
       trace[i] = frames;
@@ -55,17 +55,29 @@ struct Run {
   MachineDescription machine;
 };
 
-Run simulate_on(const std::string& chip_name, Scheme scheme) {
+/// Input [2, 4, 4] of spikes -> 3 x 3 convolution -> LIF -> pool -> head.
+Network convolution_network() {
+  return Network::build({{"input", Input{{2, 4, 4}, 1}, {}},
+                         {"conv", Conv2d{2, 4, 3, 1, 1}, {{"input"}}},
+                         {"lif", Lif{}, {{"conv"}}},
+                         {"pool", MaxPool2d{2, 2, 0}, {{"lif"}}},
+                         {"head", ClassifierHead{4, 3}, {{"pool"}}}});
+}
+
+Run simulate_on(const std::string& chip_name, const Network& network, const LayerWidths& widths) {
   const Chip chip =
       load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + chip_name + ".yaml");
-  const Network network = attention_network();
   const auto groups = populations(network);
-  const LayerWidths widths{{scheme, 4, Granularity::per_channel}, 8, 16, 16, 2};
   const std::vector<LayerWidths> all(network.size(), widths);
   const MappingResult mapped = map_network(network, groups, all, chip);
   REQUIRE(mapped.feasible());
   return {simulate(network, groups, all, one_busy_step(network), chip, mapped.mapping).actions,
           machine_description(chip)};
+}
+
+Run simulate_on(const std::string& chip_name, Scheme scheme) {
+  return simulate_on(chip_name, attention_network(),
+                     {{scheme, 4, Granularity::per_channel}, 8, 16, 16, 2});
 }
 
 }  // namespace
@@ -98,6 +110,41 @@ TEST_CASE("loihi1 under its published table: events times published energies, no
                       52 * n(Action::neuron_update_inactive) + 1.7 * n(Action::spike_within_tile) +
                       3 * n(Action::hop_east_west) + 4 * n(Action::hop_north_south))
           .epsilon(1e-12));
+}
+
+TEST_CASE("loihi1_fitted under its table: events times fitted energies, nothing else") {
+  const Run run = simulate_on("loihi1_fitted", Scheme::uniform);
+  const Ledger ledger = price(run.counts, run.machine, shipped("loihi1_fitted"));
+  const auto n = [&](Action action) { return static_cast<double>(run.counts.total(action)); };
+  CHECK(ledger.total().value() ==
+        doctest::Approx(
+            35.5 * n(Action::synaptic_operation) + (51.2 + 21.6) * n(Action::neuron_update_active) +
+            51.2 * n(Action::neuron_update_inactive) + (111 + 69.3) * n(Action::packet_inject) +
+            3 * n(Action::hop_east_west) + 4.2 * n(Action::hop_north_south))
+            .epsilon(1e-12));
+}
+
+TEST_CASE("truenorth under its table: 26 pJ per synaptic event, nothing else") {
+  const Run run = simulate_on("truenorth", convolution_network(),
+                              {{Scheme::ternary, 2, Granularity::per_channel}, 2, 16, 16, 1});
+  const Ledger ledger = price(run.counts, run.machine, shipped("truenorth_published"));
+  const auto events = static_cast<double>(run.counts.total(Action::synaptic_operation));
+  // 32 spikes reach 9 positions less those over the border: (3 x 4 - 2)^2 = 100 pairs of positions
+  // x 2 x 4 channels; then 4 x 2 x 2 pooled spikes reach 3 classes.
+  CHECK(events == 100 * 2 * 4 + 16 * 3);
+  CHECK(ledger.total().value() == doctest::Approx(26 * events).epsilon(1e-12));
+}
+
+TEST_CASE("spinnaker2 and speck under their tables: everything has a price") {
+  const Run spinnaker = simulate_on("spinnaker2", Scheme::uniform);
+  CHECK(price(spinnaker.counts, spinnaker.machine, shipped("spinnaker2")).total().value() > 0);
+  const Run speck = simulate_on("speck", convolution_network(),
+                                {{Scheme::uniform, 8, Granularity::per_channel}, 8, 16, 16, 1});
+  const Ledger ledger = price(speck.counts, speck.machine, shipped("speck"));
+  // At rest: 9 cores x 4 memories x 11.67 uW = 420 uW.
+  const auto leaks = energy_by_category(ledger).at(Category::static_power).value();
+  const auto picoseconds = static_cast<double>(speck.counts.total(Action::leak_cycle)) / 36;
+  CHECK(leaks / picoseconds == doctest::Approx(420e-6).epsilon(0.001));  // pJ per ps x 1e6 = uW
 }
 
 }  // namespace nj

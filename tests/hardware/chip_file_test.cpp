@@ -110,6 +110,10 @@ TEST_CASE("chip file: each mistake is refused at its place") {
         "chip.yaml:20:5: core_kinds.neuron.max_fan_in: expected 1..2147483647, got 0");
   CHECK(refusal("max_neurons: 1024", "max_neurons: 1024\n    max_axons: -1") ==
         "chip.yaml:20:5: core_kinds.neuron.max_axons: expected 1..2147483647, got -1");
+  CHECK(refusal("max_neurons: 1024", "max_neurons: 1024\n    max_spike_bits: 1") ==
+        "chip.yaml:20:5: core_kinds.neuron.max_spike_bits: '1' lacks a unit, expected one of bit, "
+        "B, KiB, "
+        "MiB, GiB, kbit, Mbit");
   for (const char* time : {"axon_in: 1", "axon_in: -1 ns", "axon_in: 1 pJ", "axon_in: 2 s"}) {
     CAPTURE(time);
     CHECK(refusal("axon_in: 1 ns", time)
@@ -294,8 +298,9 @@ TEST_CASE("chip file: ranges of tiles cover each tile once") {
     CHECK(refusal(tile, std::string("tiles: {") + range + ": [neuron]}") ==
           std::string("chip.yaml:8:11: topology.tiles.") + range + ": " + expected);
   }
-  CHECK(refusal(tile, "tiles: {0..1: []}") ==
-        "chip.yaml:8:11: topology.tiles.0..1: a tile needs a core");
+  CHECK(refusal(tile, "tiles: {0..1: []}") == "chip.yaml:8:3: topology.tiles: a chip needs a core");
+  CHECK(refusal(tile, "tiles: {0: [], 1: [neuron]}") == "nothing thrown");
+  CHECK(refusal(tile, "tile: []") == "chip.yaml:8:3: topology.tile: a tile needs a core");
   CHECK(refusal(tile, "tiles: {0..1: [gpu]}")
             .starts_with("chip.yaml:8:18: topology.tiles.0..1[0]: "));
   CHECK(refusal(tile, "tiles: {0..1: [neuron]}\n  " + tile)
@@ -320,12 +325,14 @@ TEST_CASE("chip: a description built in code is checked too") {
   CHECK(message([](ChipSpec& s) {
           s.topology.tile.clear();
           s.topology.tiles = {{0, 2, {"neuron"}}, {3, 4, {"neuron"}}};
-        }) == "topology.tiles: tile 2 is left out, given twice or empty");
+        }) == "topology.tiles: tile 2 is left out or given twice");
   CHECK(message([](ChipSpec& s) {
           testing::grid_of(s).east_west.cycle = {};
         }).starts_with("topology.link.cycle: expected"));
   CHECK(message([](ChipSpec& s) { s.core_kinds[0].max_fan_in = 0; }) ==
         "core_kinds.neuron.max_fan_in: a neuron needs a synapse");
+  CHECK(message([](ChipSpec& s) { s.core_kinds[0].max_spike_bits = 0; }) ==
+        "core_kinds.neuron.max_spike_bits: a spike has a bit");
   CHECK(message([](ChipSpec& s) { s.core_kinds[0].max_axons = 0; }) ==
         "core_kinds.neuron.max_axons: a core needs an axon");
   CHECK(message([](ChipSpec& s) { s.core_kinds[0].memories[1].reset(); }) ==

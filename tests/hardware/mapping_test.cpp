@@ -93,6 +93,24 @@ TEST_CASE("mapping: a neuron has at most so many synapses, and a core so many ax
   CHECK(axons.available == 3);
 }
 
+TEST_CASE("mapping: cores that take binary spikes refuse wider values") {
+  const MappedNetwork s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[0].max_spike_bits = 1;
+  std::vector<LayerWidths> widths = s.widths;
+  CHECK(map_network(s.network, s.populations, widths, Chip(spec)).feasible());
+  widths[0].output_bits = 4;  // the input's; a takes them, b gets binary ones
+  const Violation violation = only(map_network(s.network, s.populations, widths, Chip(spec)));
+  CHECK(violation.layer == "a");
+  CHECK(violation.resource == "spike_bits");
+  CHECK(violation.needed == 4);
+  CHECK(violation.available == 1);
+  CHECK(violation.message ==
+        "layer \"a\" needs 4 bit of spike_bits on a \"neuron\" core, which has 1 bit");
+  spec.core_kinds[0].max_spike_bits = 4;
+  CHECK(map_network(s.network, s.populations, widths, Chip(spec)).feasible());
+}
+
 TEST_CASE("mapping: a core with few axons gets fewer rows") {
   const MappedNetwork s = micro_scenario();
   const Network network = Network::build({{"input", Input{{1, 4, 3}, 1}, {}},

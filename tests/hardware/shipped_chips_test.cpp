@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <set>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -34,7 +36,7 @@ TEST_CASE("shipped chips: Loihi 1 has the published figures") {
 TEST_CASE("shipped chips: the 96-channel Spikformer maps on each, at 8 bits") {
   const Network network = testing::small_spikformer();
   const auto pops = populations(network);
-  for (const char* name : {"mesh45.yaml", "loihi1.yaml"}) {
+  for (const char* name : {"mesh45.yaml", "loihi1.yaml", "loihi1_fitted.yaml", "spinnaker2.yaml"}) {
     CAPTURE(name);
     const Chip chip = shipped(name);
     const auto widths = testing::small_widths(network);
@@ -46,6 +48,84 @@ TEST_CASE("shipped chips: the 96-channel Spikformer maps on each, at 8 bits") {
     MESSAGE(std::string(name) << ": " << result.mapping.slices.size() << " cores of "
                               << chip.cores().size());
   }
+}
+
+/// What a chip lacks for the 96-channel Spikformer, `layer: resource`, each once.
+std::set<std::string> lacking(const std::string& name, std::uint8_t weight_bits) {
+  const Network network = testing::small_spikformer();
+  const auto pops = populations(network);
+  std::set<std::string> lacks;
+  const auto widths = testing::small_widths(network, weight_bits);
+  for (const Violation& v : map_network(network, pops, widths, shipped(name)).violations) {
+    lacks.insert(v.layer + ": " + v.resource);
+  }
+  return lacks;
+}
+
+TEST_CASE("shipped chips: what TrueNorth and Speck lack for the 96-channel Spikformer") {
+  // 8-bit weights do not go into a binary crossbar; 2-bit ones do, but the stem's third layer has
+  // 3 x 3 x 24 = 216 synapses, of 128.
+  CHECK(lacking("truenorth.yaml", 8).count("stem0: weight_format") == 1);
+  const auto ternary = lacking("truenorth.yaml", 2);
+  CHECK(ternary.count("stem0: spike_bits") == 1);
+  CHECK(ternary.count("stem0: weight_format") == 0);
+  CHECK(ternary.count("stem2: fan_in") == 1);
+  CHECK(ternary.count("block0.attention: role") == 1);
+  const auto speck = lacking("speck.yaml", 8);
+  CHECK(speck.count("stem0: spike_bits") == 1);
+  CHECK(speck.count("block0.attention: role") == 1);
+  const auto no_core = [](const std::string& what) { return what.ends_with(": cores"); };
+  CHECK(std::any_of(speck.begin(), speck.end(), no_core));  // the nine are taken
+}
+
+TEST_CASE("shipped chips: TrueNorth's cores have the published sizes") {
+  const Chip chip = shipped("truenorth.yaml");
+  CHECK(chip.cores().size() == 4096);
+  const CoreKindSpec& core = chip.spec().core_kinds[0];
+  CHECK(core.max_neurons == 256);
+  CHECK(core.memory(MemoryUnit::synapse_memory)->capacity == Bits{256 * 256});
+  CHECK(core.weight_formats.supports({Scheme::ternary, 2}));
+  CHECK(core.weight_formats.supports({Scheme::binary, 1}));
+  CHECK(!core.weight_formats.supports({Scheme::uniform, 3}));
+  CHECK(!core.weight_formats.supports({Scheme::power_of_two, 2}));
+  CHECK(chip.spec().barrier == Picoseconds{1'000'000'000});  // 1 kHz
+}
+
+TEST_CASE("shipped chips: SpiNNaker2 has 152 elements, Speck nine cores of four sizes") {
+  const Chip spinnaker = shipped("spinnaker2.yaml");
+  CHECK(spinnaker.cores().size() == 152);
+  CHECK(spinnaker.core(CoreId{76}).tile == 21);
+  std::uint64_t sram = 24 * 8192;  // programs
+  for (const auto& memory : spinnaker.spec().core_kinds[0].memories) {
+    sram += memory->capacity.value();
+  }
+  CHECK(sram == 128 * 8192);
+  const Chip speck = shipped("speck.yaml");
+  std::uint64_t neurons = 0;
+  std::uint64_t weights = 0;
+  for (std::uint32_t i = 0; i < speck.cores().size(); ++i) {
+    const CoreKindSpec& kind = speck.kind_of(CoreId{i});
+    neurons += kind.max_neurons;
+    weights += kind.memory(MemoryUnit::synapse_memory)->capacity.value() / 8;
+    CHECK(kind.memory(MemoryUnit::membrane_memory)->capacity == Bits{kind.max_neurons * 16ULL});
+    CHECK(kind.max_fan_in == 16U * 16 * 1024);
+  }
+  CHECK(speck.cores().size() == 9);
+  CHECK(neurons == 327'680);  // 3 x 64 Ki + 2 x 32 Ki + 4 x 16 Ki, as published
+  CHECK(weights == 272 * 1024);
+}
+
+TEST_CASE("shipped chips: Loihi 1 fitted differs from the published one in times alone") {
+  const Chip fitted = shipped("loihi1_fitted.yaml");
+  const Chip published = shipped("loihi1.yaml");
+  const CoreTimes& times = fitted.spec().core_kinds[0].times;
+  CHECK(times.axon_in == Picoseconds{16'000});
+  CHECK(times.neuron_update_active == Picoseconds{6'000 + 3'700});
+  CHECK(times.axon_out == Picoseconds{5'100 + 30'000});
+  CHECK(times.score_word == published.spec().core_kinds[0].times.score_word);
+  CHECK(fitted.spec().barrier == Picoseconds{1'800'000});
+  CHECK(fitted.cores().size() == published.cores().size());
+  CHECK(fitted.spec().core_kinds[0].max_neurons == 1024);
 }
 
 TEST_CASE("shipped chips: one input spike on Loihi 1, counts and times by hand") {

@@ -71,8 +71,9 @@ struct CoreKindSpec {
   std::string name;  ///< prefix of its components in ActionCounts
   std::vector<CoreRole> roles;
   std::uint32_t max_neurons = 0;
-  std::optional<std::uint32_t> max_fan_in{};  ///< synapses of one neuron; absent: any number
-  std::optional<std::uint32_t> max_axons{};   ///< senders that a core listens to; absent: any
+  std::optional<std::uint32_t> max_fan_in{};      ///< synapses of one neuron; absent: any number
+  std::optional<std::uint32_t> max_axons{};       ///< senders that a core listens to; absent: any
+  std::optional<std::uint32_t> max_spike_bits{};  ///< of the values that it takes; absent: any
   /// Indexed by MemoryUnit; absent where the kind lacks that memory.
   std::array<std::optional<MemorySpec>, memory_units.size()> memories;
   WeightFormats weight_formats;

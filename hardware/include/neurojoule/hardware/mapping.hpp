@@ -47,7 +47,7 @@ struct Mapping {
 /// One reason why a network does not fit a chip.
 struct Violation {
   std::string layer;     ///< name of the population's lead layer
-  std::string resource;  ///< `neurons`, `fan_in`, `axons`, a memory's name, `cores`, ...
+  std::string resource;  ///< `neurons`, `fan_in`, a memory's name, `cores`, ...
   std::uint64_t needed = 0;
   std::uint64_t available = 0;
   std::string message;
@@ -83,6 +83,7 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 /// * axons: senders that reach the slice, as rows and columns away from the border would:
 ///   in_channels * input rows * input columns; all for a head; operands * neurons for an add; q of
 ///   its rows, k and v of all rows for attention.
+/// * spike_bits: of the widest value that it takes.
 /// * synapse_memory: storage_bits(format, channels * in_channels * kernel^2, channels), once for
 ///   all positions.
 /// * accumulator_memory: neurons * accumulator bits * slots; slots = 1 + longest wait of an operand
@@ -93,6 +94,7 @@ struct Footprint {
   std::uint64_t neurons = 0;
   std::uint64_t fan_in = 0;
   std::uint64_t axons = 0;
+  std::uint32_t spike_bits = 1;
   std::array<std::uint64_t, memory_units.size()> memory_bits{};  ///< indexed by MemoryUnit
   [[nodiscard]] std::uint64_t bits(MemoryUnit unit) const {
     return memory_bits[static_cast<std::size_t>(unit)];

@@ -104,7 +104,7 @@ struct MultiChipSpec {
 struct TileGroup {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
-  std::vector<std::string> cores;  ///< names of the core kinds in each
+  std::vector<std::string> cores;  ///< names of the core kinds in each; may be empty
 };
 
 /// The interconnect of a chip, or of several.
