@@ -2,9 +2,20 @@
 
 #include "neurojoule/app/report.hpp"
 
+#include "csv_field.hpp"
 #include "text_table.hpp"
 
 namespace nj {
+
+namespace {
+
+std::string always_quoted(std::string_view text) {
+  std::string field = "\"";
+  for (const char c : text) field += c == '"' ? "\"\"" : std::string(1, c);
+  return field + '"';
+}
+
+}  // namespace
 
 BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const RunResult& result) {
   BatchRow row{.label = point.label,
@@ -13,24 +24,59 @@ BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const R
                .samples = result.samples,
                .effective_bits = mean_effective_bits(prepared.network),
                .energy = std::nullopt,
-               .latency = std::nullopt};
+               .latency = std::nullopt,
+               .layers = {},
+               .misfit = {}};
   if (prepared.has_classifier) row.accuracy = result.accuracy();
   if (result.chip) {
     row.energy = energy_per_inference(*result.chip);
     row.latency = mean_latency(*result.chip);
+    const auto samples = static_cast<double>(result.chip->samples);
+    for (const LayerRow& layer : layer_rows(prepared, result)) {
+      row.layers.push_back(
+          {layer.name, Picojoules(layer.total_energy().value() / samples), layer.busy});
+    }
+  }
+  return row;
+}
+
+BatchRow batch_row(const BatchPoint& point, const MisfitError& error) {
+  BatchRow row{.label = point.label,
+               .description = point.description,
+               .accuracy = std::nullopt,
+               .samples = 0,
+               .effective_bits = 0,
+               .energy = std::nullopt,
+               .latency = std::nullopt,
+               .layers = {},
+               .misfit = {}};
+  for (const Violation& reason : error.reasons()) {
+    row.misfit += (row.misfit.empty() ? "" : "; ") + reason.message;
   }
   return row;
 }
 
 std::string batch_csv(const std::vector<BatchRow>& rows) {
-  std::string text = "point,description,samples,accuracy,effective_bits,energy_pj,latency_ps\n";
+  std::string text =
+      "point,description,samples,accuracy,effective_bits,energy_pj,latency_ps,misfit\n";
   for (const BatchRow& row : rows) {
-    std::string description;
-    for (const char c : row.description) description += c == '"' ? "\"\"" : std::string(1, c);
-    text += fmt::format("{},\"{}\",{},{},{},{},{}\n", row.label, description, row.samples,
-                        row.accuracy ? fmt::format("{}", *row.accuracy) : "", row.effective_bits,
+    text += fmt::format("{},{},{},{},{},{},{},{}\n", row.label, always_quoted(row.description),
+                        row.samples, row.accuracy ? fmt::format("{}", *row.accuracy) : "",
+                        row.misfit.empty() ? fmt::format("{}", row.effective_bits) : "",
                         row.energy ? fmt::format("{}", row.energy->value()) : "",
-                        row.latency ? fmt::format("{}", row.latency->value()) : "");
+                        row.latency ? fmt::format("{}", row.latency->value()) : "",
+                        row.misfit.empty() ? "" : always_quoted(row.misfit));
+  }
+  return text;
+}
+
+std::string batch_layers_csv(const std::vector<BatchRow>& rows) {
+  std::string text = "point,layer,energy_pj,busy_ps\n";
+  for (const BatchRow& row : rows) {
+    for (const BatchLayer& layer : row.layers) {
+      text += fmt::format("{},{},{},{}\n", row.label, csv_field(layer.name), layer.energy.value(),
+                          layer.busy ? fmt::format("{}", layer.busy->value()) : "");
+    }
   }
   return text;
 }
@@ -40,10 +86,17 @@ std::string batch_table(const std::vector<BatchRow>& rows) {
   for (const BatchRow& row : rows) {
     table.add({row.label.substr(0, row.label.find('-')), row.description,
                row.accuracy ? fmt::format("{:.2f} %", 100 * *row.accuracy) : "-",
-               fmt::format("{:.3f}", row.effective_bits), row.energy ? to_string(*row.energy) : "-",
+               row.misfit.empty() ? fmt::format("{:.3f}", row.effective_bits) : "-",
+               row.energy ? to_string(*row.energy) : "-",
                row.latency ? to_string(*row.latency) : "-"});
   }
-  return "\n" + table.render();
+  std::string text = "\n" + table.render();
+  for (const BatchRow& row : rows) {
+    if (row.misfit.empty()) continue;
+    text +=
+        fmt::format("{} does not fit: {}\n", row.label.substr(0, row.label.find('-')), row.misfit);
+  }
+  return text;
 }
 
 }  // namespace nj

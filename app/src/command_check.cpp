@@ -27,9 +27,19 @@ FileKind kind_of(const std::filesystem::path& file) {
 
 std::string check_scenario(const std::filesystem::path& file) {
   const Batch batch = read_batch(file, {});
-  for (const BatchPoint& point : batch.points) (void)prepare(point.scenario);
-  if (batch.is_batch)
-    return fmt::format("batch '{}' of {} points", batch.name, batch.points.size());
+  std::size_t misfits = 0;
+  for (const BatchPoint& point : batch.points) {
+    try {
+      (void)prepare(point.scenario);
+    } catch (const MisfitError&) {
+      if (!batch.is_batch || !point.scenario.chip->mapping.skips_misfits) throw;
+      ++misfits;
+    }
+  }
+  if (batch.is_batch) {
+    return fmt::format("batch '{}' of {} points{}", batch.name, batch.points.size(),
+                       misfits == 0 ? "" : fmt::format(", {} of which do not fit", misfits));
+  }
   return fmt::format("scenario '{}'", batch.name);
 }
 

@@ -1,5 +1,6 @@
 #include <chrono>
 #include <memory>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -45,13 +46,23 @@ int run_single(const Batch& batch, const RunCommand& command, ProgressDisplay& d
   return exit_done;
 }
 
+/// Ready to run, or, where the scenario skips misfits, why it does not fit.
+std::variant<PreparedRun, BatchRow> prepare_point(const BatchPoint& point) {
+  try {
+    return prepare(point.scenario);
+  } catch (const MisfitError& error) {
+    if (!point.scenario.chip->mapping.skips_misfits) throw;
+    return batch_row(point, error);
+  }
+}
+
 int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& display) {
   const fs::path out = command.out.empty() ? fs::path("runs") / batch.name : command.out;
   // Every point is prepared once before the first one runs, so that bad input costs no work.
   checked_input([&] {
     for (const BatchPoint& point : batch.points) {
       try {
-        (void)prepare(point.scenario);
+        (void)prepare_point(point);
       } catch (const Error& error) {
         throw InputError(
             fmt::format("{}\n  in {} ({})", error.what(), point.label, point.description));
@@ -63,11 +74,17 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
   for (const BatchPoint& point : batch.points) {
     display.say(
         fmt::format("point {} of {}: {}", rows.size() + 1, batch.points.size(), point.description));
-    const PreparedRun prepared = prepare(point.scenario);
-    const RunResult result = run_point(prepared, command, display);
-    write_results(prepared, result, out / point.label);
-    rows.push_back(batch_row(point, prepared, result));
+    const auto prepared = prepare_point(point);
+    if (const auto* misfit = std::get_if<BatchRow>(&prepared)) {
+      rows.push_back(*misfit);
+    } else {
+      const auto& ready = std::get<PreparedRun>(prepared);
+      const RunResult result = run_point(ready, command, display);
+      write_results(ready, result, out / point.label);
+      rows.push_back(batch_row(point, ready, result));
+    }
     write_file_atomically(out / "batch.csv", batch_csv(rows));
+    write_file_atomically(out / "batch_layers.csv", batch_layers_csv(rows));
   }
   fmt::print("{}\nresults    {}\n", batch_table(rows), out.string());
   return exit_done;

@@ -79,6 +79,10 @@ std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& r
     if (population.lif) {
       row.counts.spikes = counted.layers[population.lif->index].total().spikes;
     }
+    if (result.chip && !std::holds_alternative<Input>(lead.op)) {
+      row.busy = Picoseconds(result.chip->busy[population.lead.index].value() /
+                             static_cast<std::int64_t>(result.chip->samples));
+    }
     if (!result.chip) {
       row.counts.synaptic_events = counted.layers[population.lead.index].total().synaptic_events();
       row.counts.neuron_updates = counted.layers[firing.index].total().neuron_updates;

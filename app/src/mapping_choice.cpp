@@ -15,9 +15,10 @@ MappingChoice read_mapping_choice(const YamlNode& node) {
   const auto effort = node.find("effort");
   const auto fixed = node.find("fixed");
   const auto file = node.find("file");
+  const auto misfit = node.find("misfit");
   if (fixed && file) throw file->error("does not go with a mapping that stands here (fixed)");
   if (fixed || file) {
-    for (const auto& found : {placement, seed, effort}) {
+    for (const auto& found : {placement, seed, effort, misfit}) {
       if (found) throw found->error("a given mapping is not placed");
     }
   }
@@ -32,6 +33,9 @@ MappingChoice read_mapping_choice(const YamlNode& node) {
                                       {to_string(Placement::greedy), Placement::greedy},
                                       {to_string(Placement::annealing), Placement::annealing},
                                       {to_string(Placement::partition), Placement::partition}});
+  }
+  if (misfit) {
+    choice.skips_misfits = misfit->one_of<bool>({{"refuse", false}, {"skip", true}});
   }
   if (seed) {
     choice.placement.seed =

@@ -48,6 +48,7 @@ Json layer_json(const LayerRow& row, bool priced) {
   json["saturations"] = row.saturations;
   json["counts"] = counts_json(row.counts);
   if (priced) json["energy_pj"] = energy_json(row.total_energy(), row.energy);
+  if (row.busy) json["busy_ps"] = row.busy->value();
   return json;
 }
 
@@ -135,7 +136,7 @@ std::string layers_csv(const PreparedRun& prepared, const RunResult& result) {
       "name,kind,weight_format,weights,effective_bits,firing_rate,saturations,spikes,"
       "synaptic_events,neuron_updates,packets,hops,memory_bits_read,memory_bits_written,energy_pj";
   for (const Category category : all_categories) text += fmt::format(",{}_pj", to_string(category));
-  text += '\n';
+  text += ",busy_ps\n";
   for (const LayerRow& row : layer_rows(prepared, result)) {
     const RunCounts& c = row.counts;
     text +=
@@ -147,7 +148,7 @@ std::string layers_csv(const PreparedRun& prepared, const RunResult& result) {
       const auto entry = row.energy.find(category);
       text += fmt::format(",{}", entry == row.energy.end() ? 0.0 : entry->second.value());
     }
-    text += '\n';
+    text += fmt::format(",{}\n", row.busy ? fmt::format("{}", row.busy->value()) : "");
   }
   return text;
 }

@@ -46,7 +46,7 @@ std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
   return widths;
 }
 
-[[noreturn]] void refuse_mapping(const std::vector<Violation>& violations, const ChipRun& run) {
+std::string misfit_text(const std::vector<Violation>& violations) {
   std::string text = "the network does not fit the chip:";
   for (std::size_t i = 0; i < violations.size() && i < listed_violations; ++i) {
     text += "\n  " + violations[i].message;
@@ -54,7 +54,7 @@ std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
   if (violations.size() > listed_violations) {
     text += fmt::format("\n  and {} more", violations.size() - listed_violations);
   }
-  throw Error(ErrorKind::capacity, text, run.chip_location);
+  return text;
 }
 
 /// An error about a name gets the place where the scenario wrote it.
@@ -78,7 +78,7 @@ Mapping first_mapping(const Scenario& scenario, const Network& network,
     return resolve(fixed, network, groups, mapped.widths, mapped.chip);
   }
   MappingResult result = map_network(network, groups, mapped.widths, mapped.chip);
-  if (!result.feasible()) refuse_mapping(result.violations, *scenario.chip);
+  if (!result.feasible()) throw MisfitError(result.violations, scenario.chip->chip_location);
   return std::move(result.mapping);
 }
 
@@ -220,6 +220,18 @@ ProcessMismatch mismatch_rule(const ChipRun& run) {
   return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
 }
 
+/// Adds what the busiest core of each layer worked in one sample.
+void add_busy(const PreparedRun& prepared, const Mapping& mapping, const SimulationResult& result,
+              std::vector<Picoseconds>& busy) {
+  std::vector<Picoseconds> most(busy.size());
+  for (const LayerSlice& slice : mapping.slices) {
+    const CoreBusy& core = result.busy[slice.core.index];
+    Picoseconds& layer = most[prepared.populations[slice.population].lead.index];
+    layer = std::max({layer, core.neuron_unit, core.synapse_unit});
+  }
+  for (std::size_t i = 0; i < busy.size(); ++i) busy[i] += most[i];
+}
+
 ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
                             const Activity& activity, const RunOptions& options) {
   const MappedChip& mapped = *prepared.chip;
@@ -232,6 +244,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .mapping = {},
                   .placements = {},
                   .latencies = {},
+                  .busy = std::vector<Picoseconds>(network.size()),
                   .packets = 0,
                   .hops = 0,
                   .traces = {}};
@@ -257,6 +270,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     chip.activity += execution.traced_activities[i];
     chip.actions += results[i].actions;
     chip.latencies.push_back(results[i].timeline.latency());
+    add_busy(prepared, chip.mapping, results[i], chip.busy);
     chip.packets += results[i].packets;
     chip.hops += results[i].hops;
   }
@@ -270,6 +284,16 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
 
 double RunResult::accuracy() const {
   return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples);
+}
+
+MisfitError::MisfitError(const std::vector<Violation>& violations, const Location& location)
+    : Error(ErrorKind::capacity, misfit_text(violations), location) {
+  for (const Violation& violation : violations) {
+    const bool known = std::any_of(reasons_.begin(), reasons_.end(), [&](const Violation& v) {
+      return v.resource == violation.resource;
+    });
+    if (!known) reasons_.push_back(violation);
+  }
 }
 
 PreparedRun prepare(const Scenario& scenario) {

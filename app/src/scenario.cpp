@@ -80,19 +80,52 @@ void set_overrides(YamlDocument& document, const std::vector<std::string>& overr
   }
 }
 
-/// One dimension of a sweep: a key, and its values as YAML text.
+/// One dimension of a sweep: keys that change together, and their values as YAML text.
 struct SweepAxis {
-  std::string key;
-  std::vector<std::string> values;
+  std::vector<std::string> keys;
+  std::vector<std::vector<std::string>> values;  ///< of each point, by key
 };
+
+/// `a` or `a, b`.
+std::vector<std::string> read_axis_keys(const std::string& text, const YamlNode& values) {
+  std::vector<std::string> keys;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t comma = rest.find(',');
+    std::string_view key = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
+    while (key.starts_with(' ')) key.remove_prefix(1);
+    while (key.ends_with(' ')) key.remove_suffix(1);
+    if (key.empty() || (rest.empty() && comma != std::string_view::npos)) {
+      throw values.error("expected a key, or keys with commas between them");
+    }
+    keys.emplace_back(key);
+  }
+  return keys;
+}
+
+SweepAxis read_axis(const std::string& key, const YamlNode& values) {
+  SweepAxis axis{.keys = read_axis_keys(key, values), .values = {}};
+  for (const YamlNode& value : values.elements()) {
+    if (axis.keys.size() == 1) {
+      axis.values.push_back({value.flow()});
+      continue;
+    }
+    std::vector<std::string> together;
+    for (const YamlNode& element : value.elements()) together.push_back(element.flow());
+    if (together.size() != axis.keys.size()) {
+      throw value.error(fmt::format("expected {} values, one for each key", axis.keys.size()));
+    }
+    axis.values.push_back(std::move(together));
+  }
+  if (axis.values.empty()) throw values.error("expected at least one value");
+  return axis;
+}
 
 std::vector<SweepAxis> read_sweep(const YamlNode& sweep) {
   std::vector<SweepAxis> axes;
   std::size_t points = 1;
   for (const auto& [key, values] : sweep.entries()) {
-    SweepAxis axis{.key = key, .values = {}};
-    for (const YamlNode& value : values.elements()) axis.values.push_back(value.flow());
-    if (axis.values.empty()) throw values.error("expected at least one value");
+    SweepAxis axis = read_axis(key, values);
     points *= axis.values.size();
     if (points > max_batch_points) {
       throw values.error(fmt::format("the sweep has more than {} points", max_batch_points));
@@ -101,6 +134,19 @@ std::vector<SweepAxis> read_sweep(const YamlNode& sweep) {
   }
   if (axes.empty()) throw sweep.error("expected keys with lists of values");
   return axes;
+}
+
+/// Sets the values of one point of an axis; returns them as `key=value, ..`.
+std::string set_point(YamlDocument& document, const fs::path& file, const SweepAxis& axis,
+                      std::size_t point) {
+  std::string text;
+  for (std::size_t k = 0; k < axis.keys.size(); ++k) {
+    const std::string& value = axis.values[point][k];
+    const std::string assignment = fmt::format("{}={}", axis.keys[k], value);
+    document.set(axis.keys[k], value, fmt::format("{}: sweep: {}", file.string(), assignment));
+    text += (k == 0 ? "" : ", ") + assignment;
+  }
+  return text;
 }
 
 /// The points of a sweep in row-major order: the last axis changes fastest.
@@ -114,10 +160,7 @@ std::vector<BatchPoint> expand_sweep(const fs::path& file, const std::vector<Swe
     (void)document.root().find("sweep")->flow();
     BatchPoint point;
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      const std::string& value = axes[i].values[index[i]];
-      const std::string assignment = fmt::format("{}={}", axes[i].key, value);
-      document.set(axes[i].key, value, fmt::format("{}: sweep: {}", file.string(), assignment));
-      point.description += (i == 0 ? "" : ", ") + assignment;
+      point.description += (i == 0 ? "" : ", ") + set_point(document, file, axes[i], index[i]);
     }
     point.label = fmt::format("{:03}-{}", points.size(), file_name_of(point.description));
     point.scenario = read_scenario(document, file);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -224,6 +225,61 @@ TEST_CASE("without a classifier there are counts and no accuracy") {
   CHECK(nj::testing::message_of([&] {
           prepare(read_batch(tiny.file(), {"outputs.predictions=true"}).points.front().scenario);
         }).find("outputs.predictions: there are none without a classifier") != std::string::npos);
+}
+
+TEST_CASE("a layer is as busy as its busiest core, and none longer than an inference") {
+  const TinyScenario tiny;
+  const auto [prepared, result] = run_tiny(tiny);
+  const auto json = nlohmann::json::parse(result_json(prepared, result));
+  const BatchRow batch = batch_row({"a", "b", prepared.scenario}, prepared, result);
+  REQUIRE(batch.layers.size() == json["layers"].size());
+  double energy = 0;
+  for (std::size_t i = 0; i < batch.layers.size(); ++i) {
+    const auto& layer = json["layers"][i];
+    CAPTURE(layer["name"].get<std::string>());
+    CHECK(batch.layers[i].name == layer["name"]);
+    energy += batch.layers[i].energy.value();
+    CHECK(layer.contains("busy_ps") == (layer["kind"] != "input"));
+    if (!batch.layers[i].busy) continue;
+    CHECK(layer["busy_ps"] == batch.layers[i].busy->value());
+    CHECK(layer["busy_ps"].get<std::int64_t>() > 0);
+    CHECK(layer["busy_ps"] < json["latency_ps"]);
+  }
+  const auto of_category = [&](Category category) {
+    return energy_by_category(result.chip->ledger).at(category).value() / 3;  // samples
+  };
+  CHECK(energy + of_category(Category::static_power) + of_category(Category::control) ==
+        doctest::Approx(batch.energy->value()).epsilon(1e-12));
+  CHECK(batch_layers_csv({batch}).starts_with("point,layer,energy_pj,busy_ps\na,input,"));
+}
+
+TEST_CASE("a network that does not fit its chip says why, and a batch can go on without it") {
+  const TinyScenario tiny;
+  const std::vector<std::string> overrides{"chip=speck", "prices=speck", "mapping.misfit=skip"};
+  const Scenario scenario = read_batch(tiny.file(), overrides).points.front().scenario;
+  CHECK(scenario.chip->mapping.skips_misfits);
+  try {
+    (void)prepare(scenario);
+    FAIL("fits");
+  } catch (const MisfitError& error) {
+    REQUIRE(error.reasons().size() > 1);
+    CHECK(error.reasons()[0].resource == "spike_bits");
+    CHECK(std::string(error.what()).find("\n  layer \"patch_embed.proj_conv\" needs 4 bit") !=
+          std::string::npos);
+    std::set<std::string> resources;
+    for (const Violation& reason : error.reasons()) resources.insert(reason.resource);
+    CHECK(resources.size() == error.reasons().size());  // each once
+    CHECK(resources.count("role") == 1);
+    const BatchRow row = batch_row({"000-a", "b", scenario}, error);
+    CHECK(batch_csv({row}).find("000-a,\"b\",0,,,,,\"layer \"\"patch_embed.proj_conv\"\" needs 4 "
+                                "bit of spike_bits on a") != std::string::npos);
+    CHECK(batch_table({row}).find("000 does not fit: layer \"patch_embed.proj_conv\"") !=
+          std::string::npos);
+    CHECK(batch_layers_csv({row}) == "point,layer,energy_pj,busy_ps\n");
+  }
+  CHECK(nj::testing::message_of([&] {
+          (void)read_batch(tiny.file(), {"mapping.misfit=ignore"});
+        }).find("mapping.misfit: expected one of refuse, skip, got 'ignore'") != std::string::npos);
 }
 
 TEST_CASE("a run's folder is whole, and its resolved scenario runs again to the same bytes") {

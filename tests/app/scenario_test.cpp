@@ -111,6 +111,30 @@ TEST_CASE("a sweep is the product of its axes, the last one fastest") {
         NumberFormat{Scheme::power_of_two, 3, Granularity::per_channel});
 }
 
+TEST_CASE("keys of one axis change together") {
+  const TinyScenario tiny;
+  tiny.write(TinyScenario::text() +
+             "sweep:\n"
+             "  \"chip, prices\": [[mesh45, horowitz45], [loihi1, loihi1_published]]\n"
+             "  seed: [5, 6]\n");
+  const Batch batch = read_batch(tiny.file(), {});
+  REQUIRE(batch.points.size() == 4);
+  CHECK(batch.points[3].description == "chip=loihi1, prices=loihi1_published, seed=6");
+  CHECK(batch.points[1].scenario.chip->prices == "horowitz45");
+  CHECK(batch.points[2].scenario.chip->chip == "loihi1");
+  CHECK(batch.points[2].scenario.chip->prices == "loihi1_published");
+  const auto refusal_of = [&](const std::string& sweep) {
+    tiny.write(TinyScenario::text() + "sweep:\n  " + sweep + "\n");
+    const std::string message =
+        nj::testing::message_of([&] { static_cast<void>(read_batch(tiny.file(), {})); });
+    return message.substr(std::min(message.size(), message.rfind("scenario.yaml")));
+  };
+  CHECK(refusal_of("\"chip, prices\": [[mesh45]]") ==
+        "scenario.yaml:20:20: sweep.chip, prices[0]: expected 2 values, one for each key");
+  CHECK(refusal_of("\"chip,\": [[mesh45]]") ==
+        "scenario.yaml:20:3: sweep.chip,: expected a key, or keys with commas between them");
+}
+
 TEST_CASE("a list runs its scenarios in order") {
   const TinyScenario tiny;
   write_file_atomically(tiny.folder() / "list.yaml", "scenarios: [scenario.yaml, scenario.yaml]\n");

@@ -33,6 +33,9 @@ struct LayerRow {
   std::uint64_t saturations = 0;          ///< membranes clipped, over all samples
   RunCounts counts;                       ///< over the chip samples (all samples without a chip)
   std::map<Category, Picojoules> energy;  ///< over the chip samples; empty without a chip
+  /// Mean over the chip samples: how long the busiest core of the layer worked for one inference.
+  /// None without a chip, and for inputs.
+  std::optional<Picoseconds> busy;
   [[nodiscard]] Picojoules total_energy() const;
 };
 
@@ -64,6 +67,13 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
 /// The table that the terminal shows: one row per population, then totals.
 std::string terminal_table(const PreparedRun& prepared, const RunResult& result);
 
+/// What a layer costs at a point of a batch, per inference.
+struct BatchLayer {
+  std::string name;
+  Picojoules energy;
+  std::optional<Picoseconds> busy;  ///< as in LayerRow
+};
+
 /// One line per point of a batch.
 struct BatchRow {
   std::string label;
@@ -73,9 +83,15 @@ struct BatchRow {
   double effective_bits = 0.0;
   std::optional<Picojoules> energy;    ///< per inference
   std::optional<Picoseconds> latency;  ///< mean per inference
+  std::vector<BatchLayer> layers{};    ///< empty without a chip
+  std::string misfit{};                ///< why the point was left out; empty: it was not
 };
 BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const RunResult& result);
+/// A point that was left out.
+BatchRow batch_row(const BatchPoint& point, const MisfitError& error);
 std::string batch_csv(const std::vector<BatchRow>& rows);
+/// One line per point and layer.
+std::string batch_layers_csv(const std::vector<BatchRow>& rows);
 std::string batch_table(const std::vector<BatchRow>& rows);
 
 }  // namespace nj

@@ -49,8 +49,18 @@ struct PreparedRun {
   bool has_classifier = true;  ///< false: the logits say nothing, and there is no accuracy
 };
 
-/// Loads, quantizes, maps. Throws: Error for every kind of bad input; a network that does not fit
-/// its chip is an Error(capacity) that lists what is missing.
+/// A network does not fit its chip.
+class MisfitError : public Error {
+ public:
+  MisfitError(const std::vector<Violation>& violations, const Location& location);
+  /// The first violation of each resource, in their order.
+  [[nodiscard]] const std::vector<Violation>& reasons() const { return reasons_; }
+
+ private:
+  std::vector<Violation> reasons_;
+};
+
+/// Loads, quantizes, maps. Throws: Error for every kind of bad input; MisfitError.
 PreparedRun prepare(const Scenario& scenario);
 
 /// What the chip did for `samples` samples, and what that costs.
@@ -62,6 +72,8 @@ struct ChipResult {
   Mapping mapping;                         ///< the one simulated
   std::vector<SlicePlacement> placements;  ///< by slice; the traffic is that of all samples
   std::vector<Picoseconds> latencies;      ///< by sample
+  /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked.
+  std::vector<Picoseconds> busy;
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;  ///< by sample

@@ -20,6 +20,8 @@ struct MappingChoice {
   PlacementOptions placement;         ///< where nothing is given
   std::optional<FixedMapping> fixed;  ///< stands in the scenario
   std::string file{};                 ///< path of a mapping file, as written; empty: none
+  /// A point of a batch whose network does not fit its chip is left out, and says why.
+  bool skips_misfits = false;
 
   [[nodiscard]] bool given() const { return fixed || !file.empty(); }
 };
