@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/report.hpp"
@@ -42,6 +43,20 @@ std::string describe_events(const EventStream& stream) {
       summary.first_us, summary.last_us);
 }
 
+/// What a core kind takes, beside neurons and memories.
+std::string describe_limits(const CoreKindSpec& kind) {
+  std::vector<std::string> parts;
+  const auto add = [&](std::string_view what, std::uint32_t most, std::string_view unit) {
+    if (most != 0) parts.push_back(fmt::format("{} {}{}", what, most, unit));
+  };
+  add("uniform weights to", kind.weight_formats.uniform_bits, " bit");
+  add("power-of-two weights to", kind.weight_formats.power_of_two_bits, " bit");
+  add("fan-in to", kind.max_fan_in.value_or(0), "");
+  add("axons to", kind.max_axons.value_or(0), "");
+  add("spikes to", kind.max_spike_bits.value_or(0), " bit");
+  return parts.empty() ? "" : fmt::format("{}: {}\n", kind.name, fmt::join(parts, ", "));
+}
+
 std::string describe_chip(const Chip& chip) {
   const ChipSpec& spec = chip.spec();
   std::string text =
@@ -59,7 +74,9 @@ std::string describe_chip(const Chip& chip) {
       }
     }
   }
-  return text + table.render();
+  text += table.render();
+  for (const CoreKindSpec& kind : spec.core_kinds) text += describe_limits(kind);
+  return text;
 }
 
 /// One row per layer; formats where the network is quantized.

@@ -93,6 +93,7 @@ ChipSpec validated(ChipSpec spec) {
   }
   check_topology(spec.topology);
   check_time("synchronisation.barrier", spec.barrier);
+  check_time("synchronisation.tick", spec.tick);
   check_memory("off_chip", {spec.off_chip.capacity, spec.off_chip.word_bits});
   check_time("off_chip.word_time", spec.off_chip.word_time);
   check_time("off_chip.axon_out", spec.off_chip.axon_out);

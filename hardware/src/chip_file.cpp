@@ -15,6 +15,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t max_bases = 64;
+constexpr std::size_t max_core_kinds = 256;
+
+/// The same for all ways to name a file; the path itself where there is no such file.
+fs::path identity(const fs::path& path) {
+  std::error_code code;
+  fs::path canonical = fs::weakly_canonical(path, code);
+  return code ? path : canonical;
+}
+
 /// What of a base goes into a file: `topology` only where the file has no topology of another kind,
 /// and its tiles only where the file has none.
 class KeptOfBase {
@@ -44,7 +54,7 @@ class BaseReader {
   void fill_in(YamlDocument& document, const fs::path& file) {
     const auto base = document.root().find("base");
     if (!base) return;
-    open_.push_back(fs::weakly_canonical(file));
+    open_.push_back(identity(file));
     const fs::path path = located(*base, file.parent_path());
     refuse_circle(*base, path);
     YamlDocument below = load(*base, path);
@@ -65,7 +75,10 @@ class BaseReader {
   }
 
   void refuse_circle(const YamlNode& base, const fs::path& path) const {
-    const fs::path canonical = fs::weakly_canonical(path);
+    if (open_.size() > max_bases) {
+      throw base.error(fmt::format("more than {} chip files build on each other", max_bases));
+    }
+    const fs::path canonical = identity(path);
     const auto first = std::find(open_.begin(), open_.end(), canonical);
     if (first == open_.end()) return;
     std::string text;
@@ -93,7 +106,12 @@ class KindFiller {
   KindFiller(YamlDocument& document, const YamlNode& kinds) : document_(document), kinds_(kinds) {}
 
   void run() {
-    for (const auto& [name, kind] : kinds_.entries()) fill_in(name, kind);
+    const auto entries = kinds_.entries();
+    if (entries.size() > max_core_kinds) {
+      throw kinds_.error(
+          fmt::format("expected at most {} core kinds, got {}", max_core_kinds, entries.size()));
+    }
+    for (const auto& [name, kind] : entries) fill_in(name, kind);
   }
 
  private:

@@ -158,7 +158,9 @@ Chip read_chip(const YamlNode& node) {
   }
   if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
   spec.topology = read_topology(node.at("topology"), spec.core_kinds);
-  spec.barrier = read_time(node.at("synchronisation").at("barrier"));
+  const YamlNode synchronisation = node.at("synchronisation");
+  spec.barrier = read_time(synchronisation.at("barrier"));
+  if (const auto tick = synchronisation.find("tick")) spec.tick = read_time(*tick);
   spec.off_chip = read_off_chip(node.at("off_chip"));
   try {
     return Chip(std::move(spec));

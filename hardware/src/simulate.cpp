@@ -41,7 +41,8 @@ class Simulation {
     end = std::max(end, run_neuron_units(step, start));
     result_.packets += outbox_.packets.size();
     end = std::max(end, flow_.run(step, start, outbox_, sources_));
-    result_.timeline.steps.push_back({start, end + plan_.chip.spec().barrier});
+    const ChipSpec& chip = plan_.chip.spec();
+    result_.timeline.steps.push_back({start, std::max(end + chip.barrier, start + chip.tick)});
   }
 
   /// Whether a population has a time step to handle in a global step.

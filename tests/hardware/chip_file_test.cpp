@@ -121,6 +121,8 @@ TEST_CASE("chip file: each mistake is refused at its place") {
   }
   CHECK(refusal("capacity: 1 GiB", "capacity: 0 GiB")
             .starts_with("chip.yaml:15:12: off_chip.capacity: expected a capacity above 0"));
+  CHECK(refusal("barrier: 500 ns", "barrier: 500 ns, tick: 2 s")
+            .starts_with("chip.yaml:14:36: synchronisation.tick: expected"));
   CHECK(refusal("barrier: 500 ns", "barrier: -500 ns")
             .starts_with("chip.yaml:14:19: synchronisation.barrier: "));
   CHECK(refusal("word: 64 bit", "word: 64").starts_with("chip.yaml:15:29: off_chip.word: "));
@@ -282,6 +284,32 @@ TEST_CASE("chip file: mistakes in variants are refused in the file where they ar
   CHECK(files.refusal("mended.yaml") == "nothing thrown");
   CHECK(files.refusal("of_stray.yaml") ==
         "stray.yaml:2:1: nmae: unknown key, did you mean 'name'?");
+}
+
+TEST_CASE("chip file: endless bases and kinds are refused before they cost anything") {
+  Files chain{{"self.yaml", "base: ./self.yaml\n"}};
+  for (int i = 0; i < 70; ++i) {
+    chain["f" + std::to_string(i) + ".yaml"] = "base: f" + std::to_string(i + 1) + ".yaml\n";
+  }
+  const ChipFiles files(chain);
+  CHECK(files.refusal("self.yaml") ==
+        "self.yaml:1:1: base: chip files that build on themselves: self.yaml -> self.yaml");
+  CHECK(files.refusal("f0.yaml") ==
+        "f64.yaml:1:1: base: more than 64 chip files build on each other");
+  CHECK(files.refusal("f10.yaml").starts_with("f69.yaml:1:1: base: f70.yaml: "));  // 60 bases
+  std::string kinds = "core_kinds:\n";
+  for (int i = 0; i < 256; ++i) {
+    kinds += "  k" + std::to_string(i) + ": {like: k" + std::to_string(i + 1) + "}\n";
+  }
+  CHECK(variant_refusal(kinds) ==
+        "variant.yaml:2:1: core_kinds: expected at most 256 core kinds, got 258");
+  const std::string loop = testing::message_of([] {
+    const testing::TemporaryFolder folder;
+    std::filesystem::create_symlink("loop.yaml", folder / "loop.yaml");
+    write_file_atomically(folder / "chip.yaml", "base: loop.yaml\n");
+    static_cast<void>(load_chip(folder / "chip.yaml"));
+  });
+  CHECK(loop.find("chip.yaml:1:1: base: ") != std::string::npos);
 }
 
 TEST_CASE("chip file: ranges of tiles cover each tile once") {

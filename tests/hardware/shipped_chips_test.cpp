@@ -88,7 +88,7 @@ TEST_CASE("shipped chips: TrueNorth's cores have the published sizes") {
   CHECK(core.weight_formats.supports({Scheme::binary, 1}));
   CHECK(!core.weight_formats.supports({Scheme::uniform, 3}));
   CHECK(!core.weight_formats.supports({Scheme::power_of_two, 2}));
-  CHECK(chip.spec().barrier == Picoseconds{1'000'000'000});  // 1 kHz
+  CHECK(chip.spec().tick == Picoseconds{1'000'000'000});  // 1 kHz
 }
 
 TEST_CASE("shipped chips: SpiNNaker2 has 152 elements, Speck nine cores of four sizes") {
@@ -162,6 +162,13 @@ TEST_CASE("shipped chips: one input spike on Loihi 1, counts and times by hand")
                                            {Picoseconds{480'700}, Picoseconds{480'700 + 497'400}},
                                            {Picoseconds{978'100}, Picoseconds{978'100 + 481'800}}};
   CHECK(result.timeline.steps == expected);
+  // A tick of 490 ns makes the short steps longer, 15.7 + 465 and 16.8 + 465 ns, not the long one.
+  ChipSpec ticking = chip.spec();
+  ticking.tick = Picoseconds{490'000};
+  const std::vector<StepInterval> ticked{{Picoseconds{0}, Picoseconds{490'000}},
+                                         {Picoseconds{490'000}, Picoseconds{490'000 + 497'400}},
+                                         {Picoseconds{987'400}, Picoseconds{987'400 + 490'000}}};
+  CHECK(simulate(network, pops, widths, trace, Chip(ticking), mapping).timeline.steps == ticked);
 }
 
 }  // namespace

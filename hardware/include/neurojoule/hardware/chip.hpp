@@ -101,6 +101,7 @@ struct ChipSpec {
   Volts voltage;
   TopologySpec topology;
   Picoseconds barrier;  ///< end of a time step, all cores
+  Picoseconds tick;     ///< a time step lasts no less
   OffChipSpec off_chip;
   std::vector<CoreKindSpec> core_kinds;
 };

@@ -12,8 +12,9 @@ namespace nj {
 
 /// Fills in the `base:` of a chip file, the base of that, and so on, and then the `like:` of core
 /// kinds. Values keep the file, line and column where they were written.
-/// Throws: Error(config) at the key when bases or kinds lead back to themselves or there is no such
-/// kind; Error(io) at the key when a base cannot be read; as YamlDocument::load and ::inherit.
+/// Throws: Error(config) at the key when bases or kinds lead back to themselves, there is no such
+/// kind, or there are more than 64 bases or 256 kinds; Error(io) at the key when a base cannot be
+/// read; as YamlDocument::load and ::inherit.
 void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
                   const ChipFinder& find = beside);
 

@@ -17,7 +17,7 @@
 // g = t + d; a sample takes T + levels - 1 global steps. In a global step every core runs its
 // neuron unit over its neurons (in address order) while its synapse unit serves the packets that
 // arrive; accumulators are double-buffered, and packets for deeper consumers wait in further slots.
-// The step ends with a barrier once every unit is idle.
+// The step ends with a barrier once every unit is idle, and no sooner than a tick after its start.
 //
 // Packets. One packet per (spike, destination slice): unicast copies; where the chip has multicast,
 // one per spike, copied at the routers where the routes to its slices part. A pooled position is
