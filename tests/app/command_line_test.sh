@@ -49,6 +49,8 @@ expect 2 "huge.yaml:" check huge.yaml
 printf 'base: mesh45\nname: mine\n' >mine.yaml
 expect 0 "valid chip 'mine'" check mine.yaml
 expect 0 "128 cores" info mine.yaml
+awk '/^```yaml/ {inside = 1; next} /^```/ {exit} inside' "$source_dir/docs/chip-file.md" >documented.yaml
+expect 0 "valid chip 'mesh45_large'" check documented.yaml
 printf 'base: mesh54\n' >mine.yaml
 expect 2 "mine.yaml:1:1: base: no shipped chip is named 'mesh54', did you mean 'mesh45'?" check mine.yaml
 

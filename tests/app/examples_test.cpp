@@ -45,3 +45,31 @@ TEST_CASE("every point of the sweep is valid and fits its chip") {
     CHECK(prepare(point.scenario).chip->mapping.slices.size() > 20);
   }
 }
+
+TEST_CASE("the network on every chip: the table of docs/chips.md") {
+  if (!images_available()) return;
+  struct Expected {
+    double energy_pj;  // 0: the chip refuses
+    std::int64_t latency_ps;
+  };
+  const std::vector<Expected> expected{{78146344.3631896, 594891610},
+                                       {161154728.22, 2570744230},
+                                       {240174738.93, 2973107570},
+                                       {191207688.12048, 14885230370},
+                                       {0, 0},
+                                       {0, 0}};
+  const Batch batch = read_batch(examples / "chips.yaml", {});
+  REQUIRE(batch.points.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(batch.points[i].description);
+    const Scenario& scenario = batch.points[i].scenario;
+    if (expected[i].latency_ps == 0) {
+      CHECK_THROWS_AS(prepare(scenario), MisfitError);
+      continue;
+    }
+    const RunResult result = run(prepare(scenario), {});
+    CHECK(energy_per_inference(*result.chip).value() ==
+          doctest::Approx(expected[i].energy_pj).epsilon(1e-12));
+    CHECK(mean_latency(*result.chip).value() == expected[i].latency_ps);
+  }
+}
