@@ -7,6 +7,7 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "footprint.hpp"
+#include "streamed/tile_needs.hpp"
 
 namespace nj {
 namespace {
@@ -133,6 +134,7 @@ std::vector<Violation> check_mapping(const Network& network,
                                      std::span<const LayerWidths> widths, const Chip& chip,
                                      const Mapping& mapping) {
   check_widths(network, widths);
+  if (chip.spec().array) return check_tiles(network, populations, widths, chip, mapping);
   return Checker(network, populations, widths, chip).run(mapping);
 }
 

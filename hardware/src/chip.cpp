@@ -83,7 +83,27 @@ void check_topology(const TopologySpec& topology) {
   check_time("topology.within_tile.latency", topology.within_tile);
 }
 
+void check_off_chip(const OffChipSpec& off_chip) {
+  check_memory("off_chip", {off_chip.capacity, off_chip.word_bits});
+  check_time("off_chip.word_time", off_chip.word_time);
+  check_time("off_chip.axon_out", off_chip.axon_out);
+}
+
+/// A chip with an array has one tile without cores.
+ChipSpec validated_array(ChipSpec spec) {
+  validate(*spec.array);
+  if (!spec.core_kinds.empty() || !spec.topology.tile.empty() || !spec.topology.tiles.empty()) {
+    refuse("core_kinds", "a chip with an array has no other cores");
+  }
+  check_off_chip(spec.off_chip);
+  const LinkSpec unused{64, Picoseconds{1}, Picoseconds{1}};
+  spec.topology = TopologySpec{};
+  spec.topology.network = NetworkSpec{GridShape{1, 1, false, unused, unused}, {}};
+  return spec;
+}
+
 ChipSpec validated(ChipSpec spec) {
+  if (spec.array) return validated_array(std::move(spec));
   std::set<std::string> names{"network", "off_chip", "chip", "io"};
   for (const CoreKindSpec& kind : spec.core_kinds) {
     if (kind.name.empty() || !names.insert(kind.name).second) {
@@ -94,9 +114,7 @@ ChipSpec validated(ChipSpec spec) {
   check_topology(spec.topology);
   check_time("synchronisation.barrier", spec.barrier);
   check_time("synchronisation.tick", spec.tick);
-  check_memory("off_chip", {spec.off_chip.capacity, spec.off_chip.word_bits});
-  check_time("off_chip.word_time", spec.off_chip.word_time);
-  check_time("off_chip.axon_out", spec.off_chip.axon_out);
+  check_off_chip(spec.off_chip);
   return spec;
 }
 

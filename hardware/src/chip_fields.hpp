@@ -14,6 +14,12 @@ Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0});
 /// A number of bits, 1 to `most`.
 std::uint32_t read_width(const YamlNode& node, std::uint64_t most = 65'536);
 
+/// The formats under `weight_formats:`; at least one.
+WeightFormats read_weight_formats(const YamlNode& node);
+
+/// The one core kind of a chip with `schedule: streamed`.
+ArraySpec read_array(const YamlNode& core_kinds);
+
 /// The topology of a chip, whose `core_kinds` are known.
 TopologySpec read_topology(const YamlNode& node, const std::vector<CoreKindSpec>& kinds);
 

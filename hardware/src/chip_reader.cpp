@@ -40,6 +40,9 @@ MemorySpec read_memory(const YamlNode& node) {
 }
 
 std::vector<CoreRole> read_roles(const YamlNode& node) {
+  if (node.is_scalar() && node.text() == "array") {
+    throw node.error("an array needs `schedule: streamed` in the chip file");
+  }
   const std::vector<std::pair<std::string_view, CoreRole>> words{
       {"neuron", CoreRole::neuron}, {"attention", CoreRole::attention}};
   if (!node.is_sequence()) return {node.one_of(words)};
@@ -47,20 +50,6 @@ std::vector<CoreRole> read_roles(const YamlNode& node) {
   for (const YamlNode& element : node.elements()) roles.push_back(element.one_of(words));
   if (roles.empty()) throw node.error("a core kind needs a role: neuron, attention");
   return roles;
-}
-
-WeightFormats read_formats(const YamlNode& node) {
-  WeightFormats formats;
-  const auto read = [&](std::string_view key, std::uint32_t& bits) {
-    const auto format = node.find(key);
-    if (format && format->text() != "none") bits = read_width(*format, 16);
-  };
-  read("uniform", formats.uniform_bits);
-  read("power_of_two", formats.power_of_two_bits);
-  if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0) {
-    throw node.error("a neuron core needs a weight format: uniform, power_of_two");
-  }
-  return formats;
 }
 
 CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
@@ -98,19 +87,38 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
         needed ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
     if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_memory(*memory);
   }
-  if (kind.has(CoreRole::neuron)) kind.weight_formats = read_formats(node.at("weight_formats"));
+  if (kind.has(CoreRole::neuron))
+    kind.weight_formats = read_weight_formats(node.at("weight_formats"));
   kind.times = read_core_times(node.at("times"), kind);
   return kind;
 }
 
-OffChipSpec read_off_chip(const YamlNode& node) {
+/// Whether layers take turns on an array.
+bool is_streamed(const YamlNode& chip) {
+  const auto schedule = chip.find("schedule");
+  return schedule && schedule->one_of<bool>({{"resident", false}, {"streamed", true}});
+}
+
+OffChipSpec read_off_chip(const YamlNode& node, bool sends_packets) {
   OffChipSpec off_chip;
   const MemorySpec memory = read_memory(node);
   off_chip.capacity = memory.capacity;
   off_chip.word_bits = memory.word_bits;
   off_chip.word_time = read_time(node.at("word_time"));
-  off_chip.axon_out = read_time(node.at("axon_out"));
+  if (sends_packets) off_chip.axon_out = read_time(node.at("axon_out"));
   return off_chip;
+}
+
+/// Core kinds, network and barrier of a chip whose layers are spread over cores.
+void read_resident(const YamlNode& node, ChipSpec& spec) {
+  for (const auto& [name, kind] : node.at("core_kinds").entries()) {
+    spec.core_kinds.push_back(read_kind(name, kind));
+  }
+  if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
+  spec.topology = read_topology(node.at("topology"), spec.core_kinds);
+  const YamlNode synchronisation = node.at("synchronisation");
+  spec.barrier = read_time(synchronisation.at("barrier"));
+  if (const auto tick = synchronisation.find("tick")) spec.tick = read_time(*tick);
 }
 
 /// Adds the place of the nearest key that the file has to an error about `topology...`.
@@ -146,6 +154,20 @@ std::uint32_t read_width(const YamlNode& node, std::uint64_t most) {
   return static_cast<std::uint32_t>(bits);
 }
 
+WeightFormats read_weight_formats(const YamlNode& node) {
+  WeightFormats formats;
+  const auto read = [&](std::string_view key, std::uint32_t& bits) {
+    const auto format = node.find(key);
+    if (format && format->text() != "none") bits = read_width(*format, 16);
+  };
+  read("uniform", formats.uniform_bits);
+  read("power_of_two", formats.power_of_two_bits);
+  if (formats.uniform_bits == 0 && formats.power_of_two_bits == 0) {
+    throw node.error("a core needs a weight format: uniform, power_of_two");
+  }
+  return formats;
+}
+
 Chip read_chip(const YamlNode& node) {
   ChipSpec spec;
   spec.name = node.at("name").text();
@@ -153,15 +175,13 @@ Chip read_chip(const YamlNode& node) {
   const YamlNode technology = node.at("technology");
   spec.node = technology.at("node").quantity<Nanometres>();
   spec.voltage = technology.at("voltage").quantity<Volts>();
-  for (const auto& [name, kind] : node.at("core_kinds").entries()) {
-    spec.core_kinds.push_back(read_kind(name, kind));
+  const bool streamed = is_streamed(node);
+  if (streamed) {
+    spec.array = read_array(node.at("core_kinds"));
+  } else {
+    read_resident(node, spec);
   }
-  if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
-  spec.topology = read_topology(node.at("topology"), spec.core_kinds);
-  const YamlNode synchronisation = node.at("synchronisation");
-  spec.barrier = read_time(synchronisation.at("barrier"));
-  if (const auto tick = synchronisation.find("tick")) spec.tick = read_time(*tick);
-  spec.off_chip = read_off_chip(node.at("off_chip"));
+  spec.off_chip = read_off_chip(node.at("off_chip"), !streamed);
   try {
     return Chip(std::move(spec));
   } catch (const Error& error) {

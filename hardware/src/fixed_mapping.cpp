@@ -231,6 +231,10 @@ FixedMapping fixed_mapping(const Network& network, std::span<const Population> p
 Mapping resolve(const FixedMapping& fixed, const Network& network,
                 std::span<const Population> populations, std::span<const LayerWidths> widths,
                 const Chip& chip) {
+  if (chip.spec().array) {
+    throw Error(ErrorKind::config,
+                "a chip with an array has no cores to place slices on; its tiles are chosen");
+  }
   return Resolver(fixed, network, populations).run(widths, chip);
 }
 

@@ -12,7 +12,6 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 namespace nj {
-namespace {
 
 std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors) {
   std::uint64_t product = 1;
@@ -24,7 +23,11 @@ std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors) {
   return product;
 }
 
-/// Weights per output channel; 0 for layers without weights.
+std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<std::uint64_t>::max() : sum;
+}
+
 std::uint64_t weights_per_channel(const Operator& op) {
   if (const auto* conv = std::get_if<Conv2d>(&op)) {
     return saturating_product({conv->in_channels, conv->kernel.y, conv->kernel.x});
@@ -32,6 +35,8 @@ std::uint64_t weights_per_channel(const Operator& op) {
   const auto* head = std::get_if<ClassifierHead>(&op);
   return head != nullptr ? head->in_channels : 0;
 }
+
+namespace {
 
 /// Input rows or columns that `outputs` neighbouring outputs see, of `all`.
 std::uint64_t seen(std::uint32_t outputs, std::uint32_t kernel, std::uint32_t stride,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 
 #include "neurojoule/core/network.hpp"
@@ -20,6 +21,13 @@ struct SliceNeeds {
   std::uint32_t slots = 1;
   std::uint32_t channel_unit = 1;  ///< channels that stay together: a head's in attention
 };
+
+/// Saturates instead of overflowing.
+std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors);
+std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b);
+
+/// Weights per output channel; 0 for layers without weights.
+std::uint64_t weights_per_channel(const Operator& op);
 
 /// Throws: Error(shape) when there is not one width per layer, Error(config) for absurd widths.
 void check_widths(const Network& network, std::span<const LayerWidths> widths);

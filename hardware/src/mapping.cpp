@@ -10,6 +10,7 @@
 
 #include "footprint.hpp"
 #include "place.hpp"
+#include "streamed/tile_needs.hpp"
 
 namespace nj {
 namespace {
@@ -206,6 +207,7 @@ class Mapper {
 MappingResult map_network(const Network& network, std::span<const Population> populations,
                           std::span<const LayerWidths> widths, const Chip& chip) {
   check_widths(network, widths);
+  if (chip.spec().array) return map_tiles(network, populations, widths, chip);
   return Mapper(network, populations, widths, chip).run();
 }
 

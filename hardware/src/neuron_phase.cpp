@@ -9,15 +9,10 @@
 #include "neurojoule/core/error.hpp"
 
 #include "attention_rows.hpp"
+#include "trains.hpp"
 
 namespace nj {
 namespace {
-
-[[noreturn]] void refuse(const Network& network, LayerId layer, const std::string& message) {
-  Location where;
-  where.key = network.layer(layer).name;
-  throw Error(ErrorKind::shape, message, where);
-}
 
 std::int16_t value_at(const SpikeTrain& train, std::uint32_t t, std::uint64_t address) {
   if (const auto* spikes = std::get_if<SpikeTensor>(&train))
@@ -49,49 +44,10 @@ NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& tou
       tally_(tally),
       multicast_(plan.chip.spec().topology.multicast),
       pooled_(plan.populations.size()) {
-  check_trains();
+  timesteps_ = check_trains(plan.network, plan.populations, trace);
   for (std::size_t p = 0; p < pooled_.size(); ++p) {
     if (plan.populations[p].pool) pooled_[p].assign(plan.fans[p].shape.neurons(), 0);
   }
-}
-
-void NeuronPhase::check_trains() {
-  const Network& network = plan_.network;
-  if (trace_.size() != network.size()) {
-    throw Error(ErrorKind::shape, fmt::format("expected spike trains of {} layers, got {}",
-                                              network.size(), trace_.size()));
-  }
-  std::optional<std::uint32_t> steps;
-  for (const Population& population : plan_.populations) {
-    const Operator& op = network.layer(population.lead).op;
-    if (std::holds_alternative<ClassifierHead>(op)) continue;
-    std::vector<LayerId> needed{population.lif.value_or(population.lead)};
-    if (std::holds_alternative<SpikingSelfAttention>(op)) {
-      for (const Operand& operand : network.operands(population.lead)) {
-        needed.push_back(operand.source);
-      }
-    }
-    const bool binary = population.lif || std::holds_alternative<SpikingSelfAttention>(op);
-    for (const LayerId layer : needed) {
-      const auto& train = trace_[layer.index];
-      if (!train) refuse(network, layer, "its spike train is missing");
-      if (shape_of(*train) != network.output_shape(layer)) {
-        refuse(network, layer,
-               fmt::format("expected a spike train of shape {}, got {}",
-                           to_string(network.output_shape(layer)), to_string(shape_of(*train))));
-      }
-      if (steps && *steps != timesteps_of(*train)) {
-        refuse(network, layer,
-               fmt::format("expected {} time steps, got {}", *steps, timesteps_of(*train)));
-      }
-      if (binary && layer != population.lead && !std::holds_alternative<SpikeTensor>(*train)) {
-        refuse(network, layer, "expected binary spikes, got graded ones");
-      }
-      steps = timesteps_of(*train);
-    }
-  }
-  timesteps_ = steps.value_or(0);
-  if (timesteps_ == 0) throw Error(ErrorKind::shape, "the spike trains have no time step");
 }
 
 template <class Train>

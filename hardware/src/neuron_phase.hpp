@@ -40,7 +40,6 @@ class NeuronPhase {
     Outbox& outbox;
   };
 
-  void check_trains();
   template <class Train>
   const Train& train(LayerId layer) const;
   Picoseconds run_neurons(std::uint32_t slice, std::uint32_t t, Unit& unit);

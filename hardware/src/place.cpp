@@ -130,6 +130,7 @@ Mapping place(const Network& network, std::span<const Population> populations, c
     throw Error(ErrorKind::shape, fmt::format("the traffic is of {} slices, the mapping has {}",
                                               traffic.slices, mapping.slices.size()));
   }
+  if (chip.spec().array) return mapping;
   const auto greedy = [&] {
     return place_greedily(population_graph(network, populations), chip, mapping.slices,
                           kinds_of(chip, mapping));

@@ -7,6 +7,7 @@
 #include "neuron_phase.hpp"
 #include "packet_flow.hpp"
 #include "plan.hpp"
+#include "streamed/simulate.hpp"
 #include "tally.hpp"
 
 namespace nj {
@@ -106,6 +107,9 @@ SimulationResult simulate(const Network& network, std::span<const Population> po
                           std::span<const LayerWidths> widths, const SpikeTrace& trace,
                           const Chip& chip, const Mapping& mapping,
                           const SimulationOptions& options) {
+  if (chip.spec().array) {
+    return simulate_array(network, populations, widths, trace, chip, mapping);
+  }
   const Plan plan = make_plan(network, populations, widths, chip, mapping);
   return Simulation(plan, trace, options).run();
 }

@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "neurojoule/core/ids.hpp"
-#include "neurojoule/core/number_format.hpp"
 #include "neurojoule/core/quantity.hpp"
 #include "neurojoule/core/yaml.hpp"
+#include "neurojoule/hardware/array.hpp"
 #include "neurojoule/hardware/topology.hpp"
+#include "neurojoule/hardware/weight_formats.hpp"
 
 namespace nj {
 
@@ -52,18 +53,6 @@ struct CoreTimes {
   Picoseconds axon_out;                ///< per packet sent
   Picoseconds coincidence_word;        ///< per word of a q or k row read, ANDed and counted
   Picoseconds score_word;              ///< per word of a v row read and added
-};
-
-/// The weight formats that a core's datapath and decoder accept; there is no floating point, since
-/// counts carry widths, not number types.
-struct WeightFormats {
-  std::uint32_t uniform_bits = 0;       ///< widest uniform code; 0: none
-  std::uint32_t power_of_two_bits = 0;  ///< widest power-of-two code; 0: none
-  /// Ternary weights are uniform ones of 2 bits, and binary ones need no more. No core decodes
-  /// additive powers of two, zero points or groups.
-  [[nodiscard]] bool supports(const NumberFormat& format) const;
-  /// The widest supported code of a scheme; 0 when it is not supported.
-  [[nodiscard]] std::uint32_t max_bits(Scheme scheme) const;
 };
 
 /// One kind of core.
@@ -104,6 +93,9 @@ struct ChipSpec {
   Picoseconds tick;     ///< a time step lasts no less
   OffChipSpec off_chip;
   std::vector<CoreKindSpec> core_kinds;
+  /// The core of a chip with `schedule: streamed`, which has neither core kinds nor a network;
+  /// without it weights are resident.
+  std::optional<ArraySpec> array{};
 };
 
 inline constexpr std::uint32_t max_cores = 65'536;
@@ -115,7 +107,7 @@ struct Core {
 };
 
 /// A validated chip. Cores are numbered tile by tile, in the order in which each lists
-/// them.
+/// them; an array is not among them.
 class Chip {
  public:
   /// Throws: Error(config), key = the field's path, when sizes are zero or absurd, a name is

@@ -10,6 +10,7 @@
 #include "neurojoule/core/network.hpp"
 #include "neurojoule/core/number_format.hpp"
 #include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/tiling.hpp"
 
 namespace nj {
 
@@ -38,9 +39,10 @@ struct LayerSlice {
 };
 
 /// Which slice sits on which core; a core holds at most one slice. Input populations have none:
-/// they sit at the I/O port of tile 0.
+/// they sit at the I/O port of tile 0. On a chip with an array: how each population is tiled.
 struct Mapping {
-  std::vector<LayerSlice> slices;  ///< by population, then rows, then channels
+  std::vector<LayerSlice> slices;      ///< by population, then rows, then channels
+  std::vector<LayerTiling> tilings{};  ///< one per population but inputs, in order
   friend bool operator==(const Mapping&, const Mapping&) = default;
 };
 
@@ -69,6 +71,10 @@ struct MappingResult {
 /// Deterministic. Attention is cut by whole heads. The kernel of one output channel is never split,
 /// by input channels or kernel positions: the parts would have to send each other partial sums,
 /// which no core of ours does; a channel that does not fit is a violation.
+///
+/// For an array: the tile of each population whose tiling reads the fewest input bits, of these the
+/// fewest tiles, then the most channels. Channels of a tile are all, a multiple of the array's
+/// columns, or fewer than those (attention: whole heads); columns are cut only in tiles of one row.
 /// Throws: Error(shape) when `widths` does not have one entry per layer, Error(config) when a width
 /// is out of range.
 MappingResult map_network(const Network& network, std::span<const Population> populations,
@@ -104,6 +110,12 @@ struct Footprint {
 /// One entry per slice, in order; compare with `chip.kind_of(slice.core)` for utilisation.
 std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
                                   std::span<const LayerWidths> widths, const Mapping& mapping);
+
+/// Why each population is tiled as it is; none without tilings.
+std::vector<TilingReport> explain_tiling(const Network& network,
+                                         std::span<const Population> populations,
+                                         std::span<const LayerWidths> widths, const Chip& chip,
+                                         const Mapping& mapping);
 
 /// Everything wrong with a given mapping: neurons left out or placed twice, cores that do not
 /// exist, lack the role or are used twice, and limits exceeded.

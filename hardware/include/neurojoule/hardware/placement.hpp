@@ -38,7 +38,8 @@ std::vector<std::uint64_t> sent_spikes(const Activity& activity,
 /// `spikes` stand for one spike of every neuron.
 ///
 /// Packets of a pair of slices = spikes * (neurons of the one that reach the other) / neurons, to
-/// the nearest integer. A pooled position counts at every slice that holds a part of its window.
+/// the nearest integer. A pooled position counts at every slice that holds a part of its window. On
+/// an array there are no slices, and no packets.
 /// Throws: Error(capacity) when the mapping is not feasible (check_mapping) or when it gives more
 /// than 2^48 packets, Error(shape) when `spikes` has neither no entry nor one per population.
 Traffic expected_traffic(const Network& network, std::span<const Population> populations,
@@ -66,7 +67,8 @@ struct PlacementOptions {
                               ///< time grows in proportion
 };
 
-/// The slices of `mapping` on other cores of the kinds that they are on.
+/// The slices of `mapping` on other cores of the kinds that they are on; a mapping of an array
+/// stays.
 ///
 /// * in_order, greedy: do not look at the traffic.
 /// * annealing: starts from greedy and is never worse. Moves one slice to another core of its kind,

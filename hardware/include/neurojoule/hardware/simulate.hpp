@@ -10,8 +10,10 @@
 #include "neurojoule/hardware/carry.hpp"
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
+#include "neurojoule/hardware/streamed.hpp"
 
-// What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text.
+// What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text. A
+// chip with an array does something else: streamed.hpp.
 //
 // Schedule. Weights are resident. A population at depth d handles its time step t in global step
 // g = t + d; a sample takes T + levels - 1 global steps. In a global step every core runs its
@@ -93,7 +95,8 @@ struct PacketRecord {
   friend bool operator==(const PacketRecord&, const PacketRecord&) = default;
 };
 
-/// Start, and end including the barrier, of one global step.
+/// Start, and end including the barrier, of one global step; on an array, from the last store of
+/// one turn to that of the next.
 struct StepInterval {
   Picoseconds start;
   Picoseconds end;
@@ -125,6 +128,7 @@ struct SimulationResult {
   std::vector<CoreBusy> busy;   ///< per core
   std::vector<LinkLoad> links;  ///< per link of the topology
   std::vector<PacketRecord> records;  ///< in order of service, when asked for
+  std::vector<ArrayStep> array;       ///< of an array: by turn, then step
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
 };
 

@@ -1,0 +1,361 @@
+#include <functional>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/micro_array.hpp"
+#include "support/thrown.hpp"
+
+namespace nj {
+namespace {
+
+using testing::capacity;
+
+// The micro scenario: input [2] -> a [4] -> b [4], 3 steps, one position.
+//   input spikes per step 1, 2, 0;   a: 1, 3, 0;   b: 0, 1, 1
+// Weights of 5 bits and one scale of 32 per channel: a 4 x 2 x 5 + 4 x 32 = 168 bits, b 208.
+// Sums of 10 bits, membranes of 12. Two columns: blocks of 2 channels, two per layer and step.
+struct Micro {
+  testing::MappedNetwork s = testing::micro_scenario();
+  ChipSpec spec = testing::micro_array();
+
+  [[nodiscard]] MappingResult map() const {
+    return map_network(s.network, s.populations, s.widths, Chip(spec));
+  }
+  [[nodiscard]] SimulationResult run() const {
+    return simulate(s.network, s.populations, s.widths, s.trace, Chip(spec), map().mapping);
+  }
+};
+
+std::uint64_t at(const SimulationResult& result, const char* component, Action action,
+                 std::uint32_t width, std::uint32_t layer) {
+  return result.actions.at({component, action, width, LayerId{layer}});
+}
+
+TEST_CASE("array: every count of the micro scenario, by hand") {
+  const Micro micro;
+  REQUIRE(micro.map().feasible());
+  CHECK(micro.map().mapping.tilings ==
+        std::vector<LayerTiling>{{1, 4, 1, 1, 1, 1, 1, false}, {2, 4, 1, 1, 1, 1, 1, false}});
+  const SimulationResult r = micro.run();
+  // Layers: 0 input, 1 a, 2 a.lif, 3 b, 4 b.lif. (1 + 2 + 0) x 4 and (1 + 3 + 0) x 4 channels.
+  CHECK(at(r, "array.pe", Action::accumulate, 10, 1) == 12);
+  CHECK(at(r, "array.pe", Action::synaptic_operation, 5, 1) == 12);
+  CHECK(at(r, "array.pe", Action::accumulate, 10, 3) == 16);
+  CHECK(r.actions.total(Action::multiply) == 0);
+  // Weights: 168 / 8 = 21 and 208 / 8 = 26 words once; read 2 words (10 bits) per block and step:
+  // 2 x 2 x 3 = 12 and 2 x 2 x 4 = 16.
+  CHECK(at(r, "array.weight_buffer", Action::write_word, 8, 1) == 21);
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, 1) == 12);
+  CHECK(at(r, "array.weight_buffer", Action::write_word, 8, 3) == 26);
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, 3) == 16);
+  // Inputs: one word per step loaded, and read by both blocks.
+  CHECK(at(r, "array.input_buffer", Action::write_word, 8, 1) == 3);
+  CHECK(at(r, "array.input_buffer", Action::read_word, 8, 1) == 6);
+  // Sums: 20 bits are 2 words of 16, per block and step; the neurons read them. Membranes: 48 bits.
+  CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, 1) == 12);
+  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, 2) == 12);
+  CHECK(at(r, "array.membrane_buffer", Action::read_word, 16, 2) == 9);
+  CHECK(at(r, "array.membrane_buffer", Action::write_word, 16, 2) == 9);
+  // Outputs: 4 bits are a word.
+  CHECK(at(r, "array.output_buffer", Action::write_word, 8, 2) == 3);
+  CHECK(at(r, "array.output_buffer", Action::read_word, 8, 2) == 3);
+  // Off-chip, in whole words: a 168 + 3 x 8, b 208 + 3 x 8; stores 3 x 8 each.
+  CHECK(at(r, "off_chip.memory", Action::read_bit, 1, 1) == 192);
+  CHECK(at(r, "off_chip.memory", Action::read_bit, 1, 3) == 232);
+  CHECK(at(r, "off_chip.memory", Action::write_bit, 1, 2) == 24);
+  CHECK(at(r, "off_chip.memory", Action::write_bit, 1, 4) == 24);
+  // Updates: all 4 in a step with input; b fires once in step 2 without.
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, 2) == 8);
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_inactive, 12, 2) == 4);
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, 4) == 9);
+  CHECK(at(r, "array.neuron_unit", Action::accumulate, 12, 4) == 36);
+  // 5 buffers leak for the whole time.
+  CHECK(r.actions.total(Action::leak_cycle) == 5 * 156'000);
+}
+
+TEST_CASE("array: times of the micro scenario, by hand") {
+  const SimulationResult r = Micro().run();
+  // Cycles of a: a block takes max(steps, 1 input word, 2 x steps weight words, 2 words of sums):
+  // 2, 4, 2; twice; then the neurons: max(4 / 2 lanes, 4 words of sums, 6 of membranes) = 6.
+  // So 10, 14, 10 ns; b with 1, 3, 0 steps: 10, 18, 10 ns.
+  //   0: weights of a (21 words) 0-42, inputs 42-44 and 44-46; computes 44-54, 54-68, 68-78.
+  //   The input of step 2 needs the half of step 0: 56-58, behind the store of step 0 at 54-56.
+  //   Weights of b 58-110; behind them the stores of a: 110-112, 112-114.
+  //   b's inputs need all of a: 114-116, 116-118; computes 116-126, 126-144, 144-154.
+  //   Stores 126-128, 144-146, 154-156; the last input 128-130.
+  const auto ns = [](std::int64_t time) { return Picoseconds{time * 1'000}; };
+  const std::vector<ArrayStep> expected{{1, 0, 1, ns(10), ns(44), ns(0), ns(46), ns(56)},
+                                        {1, 1, 1, ns(14), ns(0), ns(0), ns(4), ns(112)},
+                                        {1, 2, 1, ns(10), ns(0), ns(0), ns(4), ns(114)},
+                                        {2, 0, 1, ns(10), ns(38), ns(0), ns(56), ns(128)},
+                                        {2, 1, 1, ns(18), ns(0), ns(0), ns(4), ns(146)},
+                                        {2, 2, 1, ns(10), ns(0), ns(0), ns(4), ns(156)}};
+  CHECK(r.array == expected);
+  CHECK(r.timeline.steps == std::vector<StepInterval>{{ns(0), ns(114)}, {ns(114), ns(156)}});
+}
+
+TEST_CASE("array: a slow store holds the job after the next one") {
+  Micro micro;
+  micro.spec.off_chip.word_time = Picoseconds{20'000};
+  const SimulationResult r = micro.run();
+  // Weights of a 0-420, inputs 420-440, 440-460. Step 0 computes 440-450, is stored 460-480: the
+  // load asked first. Step 1 450 (not loaded before 460) 460-474; step 2 is loaded at 480-500 and
+  // needs the output of step 0, there at 480: computes 500-510.
+  CHECK(r.array[0].waiting_for_loads == Picoseconds{440'000});
+  CHECK(r.array[0].ended == Picoseconds{480'000});
+  CHECK(r.array[1].waiting_for_loads == Picoseconds{10'000});
+  CHECK(r.array[2].waiting_for_loads == Picoseconds{26'000});
+}
+
+TEST_CASE("array: without skipping, zero inputs take cycles and weights, but no additions") {
+  Micro micro;
+  micro.spec.array->skips_zero = false;
+  const SimulationResult r = micro.run();
+  // Every block has as many steps as inputs: a 2, b 4; 2 blocks, 3 steps, 2 words each.
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, 1) == 2 * 3 * 2 * 2);
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, 3) == 4 * 3 * 2 * 2);
+  CHECK(at(r, "array.pe", Action::accumulate, 10, 1) == 12);
+  // b: 8 cycles of weights per block, twice, and 6 of neurons.
+  CHECK(r.array[3].computing == Picoseconds{22'000});
+}
+
+TEST_CASE("array: weights per step, membranes spill, tiles of two channels") {
+  Micro micro;
+  micro.spec.array->weights = WeightLoads::per_step;
+  // a and b have 48 bits of membranes each, 96 > 64: neither fits in half of the buffer, so both
+  // spill; a tile of 4 channels needs 2 x 48 = 96, one of 2 needs 48.
+  const std::vector<LayerTiling> tilings = micro.map().mapping.tilings;
+  REQUIRE(tilings.size() == 2);
+  CHECK(tilings[0] == LayerTiling{1, 2, 1, 1, 2, 1, 1, true});
+  const SimulationResult r = micro.run();
+  // Weights of 2 channels: 2 x 2 x 5 + 2 x 32 = 84 bits, 11 words; 3 steps x 2 tiles: 66 words. The
+  // input of a step (1 word) is kept for the second tile. 66 x 8 + 3 x 8 bits.
+  CHECK(at(r, "off_chip.memory", Action::read_bit, 1, 1) == 552);
+  CHECK(at(r, "array.weight_buffer", Action::write_word, 8, 1) == 66);
+  CHECK(at(r, "array.input_buffer", Action::write_word, 8, 1) == 3);
+  // Membranes: 24 bits in 3 bytes off-chip and 2 words of 16 here, 2 tiles, loaded in steps 1 and
+  // 2, stored in 0 and 1. The neurons read and write them in all 3 steps, 2 words per tile.
+  CHECK(at(r, "off_chip.memory", Action::read_bit, 1, 2) == 2 * 2 * 24);
+  CHECK(at(r, "array.membrane_buffer", Action::write_word, 16, 2) == 3 * 2 * 2 + 2 * 2 * 2);
+  CHECK(at(r, "array.membrane_buffer", Action::read_word, 16, 2) == 3 * 2 * 2 + 2 * 2 * 2);
+  // Spikes: 2 tiles x 3 steps, a byte each, and the membranes.
+  CHECK(at(r, "off_chip.memory", Action::write_bit, 1, 2) == 2 * 3 * 8 + 2 * 2 * 24);
+  // What the network did is the same.
+  CHECK(at(r, "array.pe", Action::accumulate, 10, 1) == 12);
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, 4) == 9);
+  CHECK(r.timeline.steps.size() == 6);
+}
+
+TEST_CASE("array: per step, membranes stay where they all fit") {
+  Micro micro;
+  micro.spec.array->weights = WeightLoads::per_step;
+  capacity(micro.spec, ArrayBuffer::membrane_buffer) = Bits{96};  // 2 x 48, exactly
+  CHECK_FALSE(micro.map().mapping.tilings[0].membranes_spill);
+  CHECK(at(micro.run(), "off_chip.memory", Action::read_bit, 1, 2) == 0);
+  capacity(micro.spec, ArrayBuffer::membrane_buffer) = Bits{95};
+  CHECK(micro.map().mapping.tilings[0].membranes_spill);
+}
+
+TEST_CASE("array: trains stay in the spike buffer where there is room") {
+  Micro micro;
+  auto& spikes = micro.spec.array->buffers[5];
+  spikes = BufferSpec{Bits{16}, 8, 1};
+  // a's 4 neurons x 3 steps are 12 bits: they stay; input and the last layer are off-chip.
+  const SimulationResult stays = micro.run();
+  CHECK(at(stays, "array.spike_buffer", Action::write_word, 8, 2) == 3);
+  CHECK(at(stays, "array.spike_buffer", Action::read_word, 8, 3) == 3);
+  CHECK(at(stays, "off_chip.memory", Action::write_bit, 1, 2) == 0);
+  CHECK(at(stays, "off_chip.memory", Action::read_bit, 1, 3) == 208);
+  CHECK(at(stays, "off_chip.memory", Action::write_bit, 1, 4) == 24);
+  spikes = BufferSpec{Bits{11}, 8, 1};
+  CHECK(at(micro.run(), "off_chip.memory", Action::write_bit, 1, 2) == 24);
+}
+
+TEST_CASE("array: what does not fit is told with its buffer") {
+  const auto violations = [](const std::function<void(Micro&)>& change) {
+    Micro micro;
+    change(micro);
+    const MappingResult result = micro.map();
+    CHECK(result.mapping.tilings.empty() == !result.feasible());
+    std::string text;
+    for (const Violation& v : result.violations) text += v.message + "\n";
+    return text;
+  };
+  CHECK(violations([](Micro&) {}).empty());
+  // b: one channel has 4 x 5 + 32 = 52 bits, twice 104.
+  CHECK(violations([](Micro& m) { capacity(m.spec, ArrayBuffer::weight_buffer) = Bits{103}; }) ==
+        "layer \"b\" needs 104 bit of weight_buffer for its smallest tile (one channel at one "
+        "position), \"array\" has 103 bit\n");
+  CHECK(violations([](Micro& m) {
+          capacity(m.spec, ArrayBuffer::weight_buffer) = Bits{104};
+        }).empty());
+  CHECK(violations([](Micro& m) { m.spec.array->weight_formats.uniform_bits = 4; }) ==
+        "layer \"a\" has uniform5 weights, \"array\" takes at most 4 bits of it\n"
+        "layer \"b\" has uniform5 weights, \"array\" takes at most 4 bits of it\n");
+  // 168 + 208 bits of weights and a frame of 2.
+  CHECK(violations([](Micro& m) { m.spec.off_chip.capacity = Bits{377}; }) ==
+        "weights, spilled membranes and one frame have 378 bit, off-chip memory has 377 bit\n");
+  CHECK(violations([](Micro& m) { m.spec.off_chip.capacity = Bits{378}; }).empty());
+}
+
+TEST_CASE("array: a tiling is explained by what one tile fewer would overflow") {
+  Micro micro;
+  capacity(micro.spec, ArrayBuffer::weight_buffer) = Bits{415};  // b whole needs 2 x 208 = 416
+  const Chip chip(micro.spec);
+  const MappingResult mapped = micro.map();
+  const auto reports =
+      explain_tiling(micro.s.network, micro.s.populations, micro.s.widths, chip, mapped.mapping);
+  REQUIRE(reports.size() == 2);
+  CHECK(reports[0].limits.empty());
+  CHECK(reports[1].tiling.channel_tiles == 2);
+  CHECK(reports[1].limits == std::vector<TileLimit>{{"channels", "weight_buffer", 416, 415}});
+  // 4 neurons at one position on 2 x 2 PEs: two blocks, one of two rows used.
+  CHECK(reports[0].neurons == 4);
+  CHECK(reports[0].pe_slots == 8);
+}
+
+TEST_CASE("array: mappings that are wrong are refused") {
+  Micro micro;
+  const auto message = [&](const std::function<void(Mapping&)>& change) {
+    Mapping mapping = micro.map().mapping;
+    change(mapping);
+    return testing::message_of([&] {
+      static_cast<void>(simulate(micro.s.network, micro.s.populations, micro.s.widths,
+                                 micro.s.trace, Chip(micro.spec), mapping));
+    });
+  };
+  CHECK(message([](Mapping&) {}) == "nothing thrown");
+  CHECK(message([](Mapping& m) { m.tilings.pop_back(); }).find("has no tiling") !=
+        std::string::npos);
+  CHECK(message([](Mapping& m) { m.tilings[0].channel_tiles = 2; }).find("does not cover it") !=
+        std::string::npos);
+  CHECK(message([](Mapping& m) { m.slices.push_back({}); }).find("has slices") !=
+        std::string::npos);
+  capacity(micro.spec, ArrayBuffer::weight_buffer) = Bits{415};
+  CHECK(message([](Mapping& m) {
+          m.tilings[1].tile_channels = 4;
+          m.tilings[1].channel_tiles = 1;
+        }).find("has tiles of 416 bit of weight_buffer") != std::string::npos);
+}
+
+TEST_CASE("array: a head takes its input in pieces and keeps its sums, by hand") {
+  // 4 channels at 2 positions -> 2 classes, 2 steps. The input buffer holds 2 x 4 bits: one
+  // position.
+  const Network network = Network::build(
+      {{"input", Input{{4, 1, 2}, 1}, {}}, {"head", ClassifierHead{4, 2}, {{"input"}}}});
+  const auto pops = populations(network);
+  const std::vector<LayerWidths> widths(network.size(), testing::micro_scenario().widths[0]);
+  ChipSpec spec = testing::micro_array();
+  capacity(spec, ArrayBuffer::input_buffer) = Bits{8};
+  SpikeTrace trace(2);
+  trace[0] = testing::spikes_at(2, {4, 1, 2}, {{0, 0}, {0, 1}, {1, 7}});
+  for (const WeightLoads loads : {WeightLoads::per_layer, WeightLoads::per_step}) {
+    spec.array->weights = loads;
+    const Chip chip(spec);
+    const Mapping mapping = map_network(network, pops, widths, chip).mapping;
+    REQUIRE(mapping.tilings == std::vector<LayerTiling>{{1, 2, 1, 1, 1, 1, 2, false}});
+    const SimulationResult r = simulate(network, pops, widths, trace, chip, mapping);
+    // 3 spikes x 2 classes. 4 jobs: a word of input each, read once; weights 3 steps x 2 words.
+    CHECK(at(r, "array.pe", Action::accumulate, 10, 1) == 6);
+    CHECK(at(r, "array.input_buffer", Action::write_word, 8, 1) == 4);
+    CHECK(at(r, "array.input_buffer", Action::read_word, 8, 1) == 4);
+    CHECK(at(r, "array.weight_buffer", Action::read_word, 8, 1) == 6);
+    // Weights 2 x 4 x 5 + 2 x 32 = 104 bits, 13 words, once or in both steps.
+    const std::uint64_t turns = loads == WeightLoads::per_step ? 2 : 1;
+    CHECK(at(r, "off_chip.memory", Action::read_bit, 1, 1) == turns * 104 + 4 * 8);
+    // Sums of 20 bits are 2 words: written 4 times, read before all but the first, and by the
+    // neurons at the end, who store 20 bits in 3 bytes.
+    CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, 1) == 8);
+    CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, 1) == 6 + 2);
+    CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 10, 1) == 2);
+    CHECK(at(r, "array.neuron_unit", Action::accumulate, 10, 1) == 2);
+    CHECK(at(r, "off_chip.memory", Action::write_bit, 1, 1) == 24);
+  }
+}
+
+// One head of 2 channels, 2 tokens: q 0 {0}, q 1 {}; k 0 {0}, k 1 {0, 1}; v 0 {1}, v 1 {0, 1}.
+// Scores of token 0: 1 and 1; token 1: 0 and 0. Coincidences 2, score additions 1 + 2 = 3.
+// K^T V: m 0: 1 x 1, m 1: 2 x 2, so 5 coincidences; q has 1 spike, 1 row of 2 channels: 2
+// additions.
+struct MicroAttention {
+  Network network =
+      Network::build({{"input", Input{{1, 1, 2}, 1}, {}},
+                      {"q", Conv2d{1, 2}, {{"input"}}},
+                      {"q.lif", Lif{}, {{"q"}}},
+                      {"k", Conv2d{1, 2}, {{"input"}}},
+                      {"k.lif", Lif{}, {{"k"}}},
+                      {"v", Conv2d{1, 2}, {{"input"}}},
+                      {"v.lif", Lif{}, {{"v"}}},
+                      {"att",
+                       SpikingSelfAttention{1, 0.25},
+                       {{"q.lif", Port::query}, {"k.lif", Port::key}, {"v.lif", Port::value}}},
+                      {"att.lif", Lif{}, {{"att"}}}});
+  LayerId att = *network.find("att");
+  LayerId lif = *network.find("att.lif");
+
+  [[nodiscard]] SimulationResult run(ProductOrder order) const {
+    const auto pops = populations(network);
+    const std::vector<LayerWidths> widths(network.size(), testing::micro_scenario().widths[0]);
+    SpikeTrace trace(network.size());
+    const FeatureShape shape{2, 1, 2};
+    trace[0] = SpikeTensor(1, {1, 1, 2});
+    trace[network.find("q.lif")->index] = testing::spikes_at(1, shape, {{0, 0}});
+    trace[network.find("k.lif")->index] = testing::spikes_at(1, shape, {{0, 0}, {0, 2}, {0, 3}});
+    trace[network.find("v.lif")->index] = testing::spikes_at(1, shape, {{0, 1}, {0, 2}, {0, 3}});
+    trace[lif.index] = testing::spikes_at(1, shape, {{0, 3}});
+    ChipSpec spec = testing::micro_array();
+    spec.array->attention = order;
+    capacity(spec, ArrayBuffer::accumulator_buffer) = Bits{128};
+    const Chip chip(spec);
+    return simulate(network, pops, widths, trace, chip,
+                    map_network(network, pops, widths, chip).mapping);
+  }
+};
+
+TEST_CASE("array: attention as (Q K^T) V, by hand") {
+  const MicroAttention s;
+  const SimulationResult r = s.run(ProductOrder::scores_first);
+  CHECK(at(r, "array.pe", Action::accumulate, 10, s.att.index) == 5);
+  CHECK(at(r, "array.pe", Action::synaptic_operation, 1, s.att.index) == 5);
+  CHECK(at(r, "array.pe", Action::and_bit, 1, s.att.index) == 2);  // 1 query spike x 2 tokens
+  // One block of 2 tokens x 2 keys, 1 step (channel 0): a word of k. One of 2 tokens x 2 channels,
+  // 2 steps (both keys have a score in row 0): 2 words of v. k and v: 4 bits each, a word each.
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, s.att.index) == 3);
+  CHECK(at(r, "array.weight_buffer", Action::write_word, 8, s.att.index) == 2);
+  // q: one word of 4 bits loaded, one word read per token.
+  CHECK(at(r, "array.input_buffer", Action::write_word, 8, s.att.index) == 1);
+  CHECK(at(r, "array.input_buffer", Action::read_word, 8, s.att.index) == 2);
+  // Rows of 2 x 10 bits are 2 words: scores of 2 tokens written and read, sums of 2 written; the
+  // neurons read those.
+  CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, s.att.index) == 8);
+  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.att.index) == 4);
+  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.lif.index) == 4);
+  // Reached: both channels of token 0. Token 1 fires in channel 1 without.
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, s.lif.index) == 3);
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_inactive, 12, s.lif.index) == 1);
+  // Cycles: scores max(1 step, 2 input, 1 weight, 4 words of sums) = 4; sums max(2, 2, 4 + 4) = 8;
+  // neurons max(2, 4 sums, 6 membranes) = 6.
+  CHECK(r.array.back().computing == Picoseconds{18'000});
+}
+
+TEST_CASE("array: attention as Q (K^T V), by hand") {
+  const MicroAttention s;
+  const SimulationResult r = s.run(ProductOrder::values_first);
+  CHECK(at(r, "array.pe", Action::accumulate, 10, s.att.index) == 5 + 2);
+  CHECK(at(r, "array.pe", Action::and_bit, 1, s.att.index) == 3 * 2);  // 3 key spikes x 2 channels
+  // K^T V: one block of 2 x 2 channels, 2 steps (both tokens have keys), a word of k and one of v
+  // each: 4. Q (..): 1 step, and its 2 words of 20 bits come from the sums' buffer.
+  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, s.att.index) == 4);
+  CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, s.att.index) == 4 + 4);
+  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.att.index) == 2);
+  // The neurons do not know the order.
+  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, s.lif.index) == 3);
+  // Cycles: K^T V max(2, 4 weight words, 4 sums) = 4; then max(1, 2 input, 2 + 4 sums) = 6;
+  // neurons 6.
+  CHECK(r.array.back().computing == Picoseconds{16'000});
+}
+
+}  // namespace
+}  // namespace nj
