@@ -15,6 +15,13 @@ MachineDescription machine_description(const Chip& chip) {
                                                                           Bits{memory->word_bits}};
     }
   }
+  if (!spec.array) return machine;
+  for (const ArrayBuffer which : array_buffers) {
+    const auto& buffer = spec.array->buffer(which);
+    if (!buffer) continue;
+    machine.memories[spec.array->name + "." + std::string(to_string(which))] = {
+        Bits{buffer->capacity.value() / buffer->banks}, Bits{buffer->word_bits}};
+  }
   return machine;
 }
 

@@ -24,7 +24,7 @@ inline PriceTable shipped(const std::string& name) {
                           (name + ".yaml"));
 }
 
-/// A 45 nm machine with 8 KiB memories in 64-bit words under `neuron.`.
+/// A 45 nm machine with 8 KiB memories in 64-bit words under `neuron.` and `array.`.
 inline MachineDescription machine45() {
   const MemoryGeometry memory{Bits{65'536}, Bits{64}};
   return {"m45",
@@ -32,7 +32,13 @@ inline MachineDescription machine45() {
           {{"neuron.synapse_memory", memory},
            {"neuron.accumulator_memory", memory},
            {"neuron.membrane_memory", memory},
-           {"neuron.spike_buffer", memory}}};
+           {"neuron.spike_buffer", memory},
+           {"array.input_buffer", memory},
+           {"array.weight_buffer", memory},
+           {"array.accumulator_buffer", memory},
+           {"array.membrane_buffer", memory},
+           {"array.output_buffer", memory},
+           {"array.spike_buffer", memory}}};
 }
 
 inline ActionKey key(std::string component, Action action, std::uint32_t width,

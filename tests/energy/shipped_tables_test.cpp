@@ -46,10 +46,32 @@ std::vector<ActionKey> everything(const std::string& kind) {
   return keys;
 }
 
+/// The same for an array (streamed.hpp).
+std::vector<ActionKey> everything_of_an_array() {
+  std::vector<ActionKey> keys;
+  for (const char* buffer :
+       {"array.input_buffer", "array.weight_buffer", "array.accumulator_buffer",
+        "array.membrane_buffer", "array.output_buffer", "array.spike_buffer"}) {
+    keys.push_back(key(buffer, Action::read_word, 64));
+    keys.push_back(key(buffer, Action::write_word, 64));
+    keys.push_back(key(buffer, Action::leak_cycle, 65'536));
+  }
+  for (const Action action : {Action::accumulate, Action::multiply, Action::shift, Action::and_bit,
+                              Action::synaptic_operation}) {
+    keys.push_back(key("array.pe", action, 8));
+  }
+  return keys;
+}
+
 }  // namespace
 
 TEST_CASE("the shipped tables price everything that the chip simulator counts") {
   for (const ActionKey& of : everything("neuron")) {
+    CAPTURE(of.component);
+    CAPTURE(to_string(of.action));
+    CHECK(pj(shipped("horowitz45"), of) >= 0);
+  }
+  for (const ActionKey& of : everything_of_an_array()) {
     CAPTURE(of.component);
     CAPTURE(to_string(of.action));
     CHECK(pj(shipped("horowitz45"), of) >= 0);
@@ -76,6 +98,8 @@ TEST_CASE("horowitz45: published points, and compositions of them") {
   CHECK(of(Action::accumulate, 32) == 0.1);
   CHECK(of(Action::multiply, 8) == 0.2);
   CHECK(of(Action::multiply, 32) == 3.1);
+  // In an array the register of the sum comes to it: 0.05 + 16 x 0.009 = 0.194.
+  CHECK(pj(table, key("array.pe", Action::accumulate, 16)) == doctest::Approx(0.194).epsilon(1e-9));
   // multiply-accumulate: int8 product into 32 bits 0.2 + 0.1 = 0.3; int32 3.1 + 0.1 = 3.2
   CHECK(of(Action::multiply, 8) + of(Action::accumulate, 32) ==
         doctest::Approx(0.3).epsilon(1e-12));

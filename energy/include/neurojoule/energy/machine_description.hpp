@@ -10,7 +10,7 @@ namespace nj {
 
 class Chip;
 
-/// Size of one memory, and of the word that one access moves.
+/// Size of one memory (of one bank, where it has several), and of the word that one access moves.
 struct MemoryGeometry {
   Bits capacity;
   Bits word;
