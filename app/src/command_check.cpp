@@ -16,7 +16,7 @@ enum class FileKind { scenario, layers, chip, price_table };
 FileKind kind_of(const std::filesystem::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
-  if (root.find("topology") || root.find("base")) return FileKind::chip;
+  if (root.find("topology") || root.find("schedule") || root.find("base")) return FileKind::chip;
   if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
   if (root.find("layers")) return FileKind::layers;
   if (root.find("entries")) return FileKind::price_table;

@@ -11,6 +11,7 @@
 #include "neurojoule/models/safetensors.hpp"
 
 #include "commands.hpp"
+#include "limits_text.hpp"
 #include "text_table.hpp"
 
 namespace nj {
@@ -57,8 +58,26 @@ std::string describe_limits(const CoreKindSpec& kind) {
   return parts.empty() ? "" : fmt::format("{}: {}\n", kind.name, fmt::join(parts, ", "));
 }
 
+std::string describe_array(const ChipSpec& spec) {
+  const ArraySpec& array = *spec.array;
+  std::string text = fmt::format(
+      "{}: {}\n{}\nstreamed: {} x {} PEs, cycle {}, weights {}, zeros {}, attention {}\n",
+      spec.name, spec.description, to_string(Process{spec.node, spec.voltage}), array.rows,
+      array.columns, to_string(array.cycle), to_string(array.weights),
+      array.skips_zero ? "skipped" : "not skipped", to_string(array.attention));
+  TextTable table({"core kind", "buffer", "capacity", "word", "banks"}, 2);
+  for (const ArrayBuffer which : array_buffers) {
+    if (const auto& buffer = array.buffer(which)) {
+      table.add({array.name, std::string(to_string(which)), to_string(buffer->capacity),
+                 fmt::format("{} bit", buffer->word_bits), fmt::format("{}", buffer->banks)});
+    }
+  }
+  return text + table.render();
+}
+
 std::string describe_chip(const Chip& chip) {
   const ChipSpec& spec = chip.spec();
+  if (spec.array) return describe_array(spec);
   std::string text =
       fmt::format("{}: {}\n{}\n{}, {} cores, barrier {}\n", spec.name, spec.description,
                   to_string(Process{spec.node, spec.voltage}), to_string(spec.topology),
@@ -157,6 +176,30 @@ std::string describe_prepared(const Scenario& scenario, const PreparedRun& prepa
   return describe_network(scenario.name, quantized.network(), quantized.timesteps(), &quantized);
 }
 
+/// How a network is laid out on its chip: cores, or one row per layer of an array.
+std::string fit_text(const PreparedRun& prepared) {
+  const MappedChip& mapped = *prepared.chip;
+  const ChipSpec& spec = mapped.chip.spec();
+  if (!spec.array) {
+    return fmt::format("fits {}: {} of {} cores\n", spec.name, mapped.mapping.slices.size(),
+                       mapped.chip.cores().size());
+  }
+  const Network& network = prepared.network.network();
+  TextTable table({"layer on the array", "tiles", "tile [C, H, W]", "PEs used", "limits"}, 3);
+  for (const TilingReport& report :
+       explain_tiling(network, prepared.populations, mapped.widths, mapped.chip, mapped.mapping)) {
+    const LayerTiling& tiling = report.tiling;
+    table.add(
+        {network.layer(prepared.populations[tiling.population].lead).name,
+         fmt::format("{} x {} x {}", tiling.channel_tiles, tiling.row_tiles, tiling.column_tiles),
+         fmt::format("[{}, {}, {}]", tiling.tile_channels, tiling.tile_rows, tiling.tile_columns),
+         fmt::format("{:.1f} %", 100.0 * static_cast<double>(report.neurons) /
+                                     static_cast<double>(report.pe_slots)),
+         limits_text(report.limits)});
+  }
+  return fmt::format("fits {}\n", spec.name) + table.render();
+}
+
 std::string describe_scenario(const fs::path& file) {
   const Batch batch = read_batch(file, {});
   const Scenario& scenario = batch.points.front().scenario;
@@ -170,8 +213,7 @@ std::string describe_scenario(const fs::path& file) {
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
   if (prepared.chip) {
-    text += fmt::format("fits {}: {} of {} cores\n", prepared.chip->chip.spec().name,
-                        prepared.chip->mapping.slices.size(), prepared.chip->chip.cores().size());
+    text += fit_text(prepared);
   }
   if (batch.is_batch) text += fmt::format("the first of {} points\n", batch.points.size());
   return text;
@@ -186,7 +228,8 @@ std::string describe_lone_model(const LoneModel& model, const fs::path& director
 
 std::string describe_yaml(const fs::path& file) {
   const YamlDocument document = YamlDocument::load(file);
-  if (document.root().find("topology") || document.root().find("base")) {
+  const YamlNode root = document.root();
+  if (root.find("topology") || root.find("schedule") || root.find("base")) {
     return describe_chip(load_chip(file, find_chip));
   }
   if (document.root().find("entries")) {

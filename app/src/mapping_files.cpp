@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "neurojoule/app/report.hpp"
 
 #include "csv_field.hpp"
+#include "limits_text.hpp"
 #include "mapping_json.hpp"
 
 namespace nj {
@@ -40,12 +43,51 @@ Json kind_json(const PreparedRun& prepared, const ChipResult& result, std::uint3
   return json;
 }
 
-/// `rows: neurons 8192 > 4096; ..`
-std::string limits_text(const std::vector<CutLimit>& limits) {
-  std::string text;
-  for (const CutLimit& limit : limits) {
-    text += fmt::format("{}{}: {} {} > {}", text.empty() ? "" : "; ", limit.axis, limit.resource,
-                        limit.needed, limit.available);
+/// Tiles and use of an array.
+Json array_json(const PreparedRun& prepared, const ChipResult& result) {
+  const ArraySpec& array = *prepared.chip->chip.spec().array;
+  std::uint64_t tiles = 0;
+  BufferBits largest{};
+  for (const TilingReport& report : result.tilings) {
+    tiles += report.tiling.tiles();
+    for (std::size_t b = 0; b < largest.size(); ++b) {
+      largest[b] = std::max(largest[b], report.bits[b]);
+    }
+  }
+  Json json = {
+      {"placement", "array"}, {"tiles", tiles}, {"pe_utilisation", array_utilisation(result)}};
+  for (const ArrayBuffer which : array_buffers) {
+    if (which == ArrayBuffer::spike_buffer) continue;  // what it holds changes with the turns
+    json["core_kinds"][array.name][fmt::format("{}_bits", to_string(which))] = {
+        {"used", largest[static_cast<std::size_t>(which)]}, {"available", array.capacity(which)}};
+  }
+  return json;
+}
+
+std::string tiling_csv(const PreparedRun& prepared, const RunResult& result) {
+  const ArraySpec& array = *prepared.chip->chip.spec().array;
+  std::string text =
+      "layer,tile_channels,tile_rows,tile_columns,channel_tiles,row_tiles,column_tiles,"
+      "membranes_spill,neurons,pe_slots";
+  for (const ArrayBuffer which : array_buffers) {
+    if (which == ArrayBuffer::spike_buffer) continue;
+    text += fmt::format(",{0}_bits,{0}_bits_available", to_string(which));
+  }
+  text += ",limits\n";
+  for (const TilingReport& report : result.chip->tilings) {
+    const LayerTiling& tiling = report.tiling;
+    const LayerId lead = prepared.populations[tiling.population].lead;
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{},{}",
+                    csv_field(prepared.network.network().layer(lead).name), tiling.tile_channels,
+                    tiling.tile_rows, tiling.tile_columns, tiling.channel_tiles, tiling.row_tiles,
+                    tiling.column_tiles, tiling.membranes_spill, report.neurons, report.pe_slots);
+    for (const ArrayBuffer which : array_buffers) {
+      if (which == ArrayBuffer::spike_buffer) continue;
+      text += fmt::format(",{},{}", report.bits[static_cast<std::size_t>(which)],
+                          array.capacity(which));
+    }
+    text += fmt::format(",{}\n", csv_field(limits_text(report.limits)));
   }
   return text;
 }
@@ -53,6 +95,7 @@ std::string limits_text(const std::vector<CutLimit>& limits) {
 }  // namespace
 
 Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
+  if (prepared.chip->chip.spec().array) return array_json(prepared, chip);
   const MappingChoice& choice = prepared.scenario.chip->mapping;
   Json json;
   if (choice.given()) {
@@ -71,6 +114,7 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
 }
 
 std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
+  if (prepared.chip->chip.spec().array) return tiling_csv(prepared, result);
   std::string text =
       "layer,first_channel,last_channel,first_row,last_row,core,tile,core_kind,neurons,"
       "neurons_available";
@@ -93,6 +137,24 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
     }
     text += fmt::format(",{},{},{}\n", placement.packets, placement.packet_hops,
                         csv_field(limits_text(placement.limits)));
+  }
+  return text;
+}
+
+std::string array_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "layer,step,jobs,computing_ps,waiting_for_loads_ps,waiting_for_stores_ps,off_chip_ps,"
+      "ended_ps\n";
+  const auto samples = static_cast<std::int64_t>(result.chip->samples);
+  for (const ArrayStep& step : result.chip->array) {
+    const LayerId lead = prepared.populations[step.population].lead;
+    text += fmt::format("{},{},{}", csv_field(prepared.network.network().layer(lead).name),
+                        step.step, step.jobs / result.chip->samples);
+    for (const Picoseconds time : {step.computing, step.waiting_for_loads, step.waiting_for_stores,
+                                   step.off_chip, step.ended}) {
+      text += fmt::format(",{}", time.value() / samples);
+    }
+    text += '\n';
   }
   return text;
 }

@@ -214,8 +214,9 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
                 {.file = directory.string()});
   }
   // Files of an earlier run must not be taken for parts of this one.
-  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5",
-                           "attention.csv", "mapping.csv", "mapping.yaml", "chip.resolved.yaml"}) {
+  for (const char* name :
+       {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
+        "mapping.csv", "mapping.yaml", "chip.resolved.yaml"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -232,7 +233,11 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
     write_file_atomically(directory / "chip.resolved.yaml", prepared.chip->chip_file);
     write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
     write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
-    write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
+    if (prepared.chip->chip.spec().array) {
+      write_file_atomically(directory / "array.csv", array_csv(prepared, result));
+    } else {
+      write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
+    }
   }
   if (prepared.scenario.outputs.predictions) {
     write_file_atomically(directory / "predictions.csv", predictions_csv(prepared, result));

@@ -72,6 +72,12 @@ std::filesystem::path located_data_file(DataKind kind, const std::string& name,
 Mapping first_mapping(const Scenario& scenario, const Network& network,
                       std::span<const Population> groups, const MappedChip& mapped) {
   const MappingChoice& choice = scenario.chip->mapping;
+  if (mapped.chip.spec().array && choice.given()) {
+    throw Error(ErrorKind::config,
+                fmt::format("chip '{}' has an array and no cores to place slices on",
+                            mapped.chip.spec().name),
+                {.file = scenario.file.string(), .key = "mapping"});
+  }
   if (choice.fixed) return resolve(*choice.fixed, network, groups, mapped.widths, mapped.chip);
   if (!choice.file.empty()) {
     const FixedMapping fixed = load_fixed_mapping(scenario.directory / choice.file);
@@ -112,6 +118,23 @@ void place_slices(const PreparedRun& prepared, const Activity& activity, ChipRes
                                         mapped.mapping, choice.placement);
   chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
                                     chip.mapping, traffic);
+  chip.tilings =
+      explain_tiling(network, prepared.populations, mapped.widths, mapped.chip, chip.mapping);
+}
+
+/// Adds the times of another sample.
+void add_array_steps(std::vector<ArrayStep>& sums, const std::vector<ArrayStep>& steps) {
+  if (sums.empty()) sums.resize(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    sums[i].population = steps[i].population;
+    sums[i].step = steps[i].step;
+    sums[i].jobs += steps[i].jobs;
+    sums[i].computing += steps[i].computing;
+    sums[i].waiting_for_loads += steps[i].waiting_for_loads;
+    sums[i].waiting_for_stores += steps[i].waiting_for_stores;
+    sums[i].off_chip += steps[i].off_chip;
+    sums[i].ended += steps[i].ended;
+  }
 }
 
 /// What a model takes, and where that is written.
@@ -220,7 +243,7 @@ ProcessMismatch mismatch_rule(const ChipRun& run) {
   return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
 }
 
-/// Adds what the busiest core of each layer worked in one sample.
+/// Adds what the busiest core of each layer, or the array for it, worked in one sample.
 void add_busy(const PreparedRun& prepared, const Mapping& mapping, const SimulationResult& result,
               std::vector<Picoseconds>& busy) {
   std::vector<Picoseconds> most(busy.size());
@@ -228,6 +251,9 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
     const CoreBusy& core = result.busy[slice.core.index];
     Picoseconds& layer = most[prepared.populations[slice.population].lead.index];
     layer = std::max({layer, core.neuron_unit, core.synapse_unit});
+  }
+  for (const ArrayStep& step : result.array) {
+    most[prepared.populations[step.population].lead.index] += step.computing;
   }
   for (std::size_t i = 0; i < busy.size(); ++i) busy[i] += most[i];
 }
@@ -243,6 +269,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .ledger = {},
                   .mapping = {},
                   .placements = {},
+                  .tilings = {},
+                  .array = {},
                   .latencies = {},
                   .busy = std::vector<Picoseconds>(network.size()),
                   .packets = 0,
@@ -273,6 +301,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     add_busy(prepared, chip.mapping, results[i], chip.busy);
     chip.packets += results[i].packets;
     chip.hops += results[i].hops;
+    add_array_steps(chip.array, results[i].array);
   }
   chip.ledger = price(chip.actions, machine_description(mapped.chip), mapped.prices,
                       mismatch_rule(*prepared.scenario.chip));
@@ -347,6 +376,16 @@ std::uint64_t expected_packet_hops(const ChipResult& chip) {
   std::uint64_t sum = 0;
   for (const SlicePlacement& slice : chip.placements) sum += slice.packet_hops;
   return sum;
+}
+
+double array_utilisation(const ChipResult& chip) {
+  std::uint64_t neurons = 0;
+  std::uint64_t slots = 0;
+  for (const TilingReport& report : chip.tilings) {
+    neurons += report.neurons;
+    slots += report.pe_slots;
+  }
+  return slots == 0 ? 0.0 : static_cast<double>(neurons) / static_cast<double>(slots);
 }
 
 Picoseconds mean_latency(const ChipResult& chip) {

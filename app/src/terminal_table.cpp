@@ -54,6 +54,23 @@ std::string layer_table(const PreparedRun& prepared, const RunResult& result) {
   return table.render();
 }
 
+/// How well PEs and time are used.
+std::string array_line(const ArraySpec& array, const ChipResult& chip) {
+  double computing = 0;
+  double off_chip = 0;
+  for (const ArrayStep& step : chip.array) {
+    computing += static_cast<double>(step.computing.value());
+    off_chip += static_cast<double>(step.off_chip.value());
+  }
+  const double whole =
+      static_cast<double>(mean_latency(chip).value()) * static_cast<double>(chip.samples);
+  return fmt::format(
+      "array      {} x {} PEs, {} of them used; computing {} of the time, off-chip "
+      "port busy {}\n",
+      array.rows, array.columns, percent(array_utilisation(chip), 1.0), percent(computing, whole),
+      percent(off_chip, whole));
+}
+
 std::string energy_lines(const RunResult& result) {
   const ChipResult& chip = *result.chip;
   const double total = chip.ledger.total().value();
@@ -85,8 +102,10 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
   if (!result.chip) return text + "energy     none: the scenario names no chip\n";
   text += fmt::format("chip       {}, prices {}\n", prepared.chip->chip.spec().name,
                       result.chip->ledger.table);
-  text += fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
-                      prepared.chip->chip.cores().size());
+  text += prepared.chip->chip.spec().array
+              ? array_line(*prepared.chip->chip.spec().array, *result.chip)
+              : fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
+                            prepared.chip->chip.cores().size());
   text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
   return text + energy_lines(result);
 }

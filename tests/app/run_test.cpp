@@ -32,8 +32,9 @@ std::string text_of(const std::filesystem::path& file) { return read_file(file, 
 
 TEST_CASE("the chip does exactly the synaptic operations that the network needs") {
   const TinyScenario tiny;
-  for (const std::vector<std::string>& overrides :
-       {std::vector<std::string>{}, {"chip=loihi1", "prices=loihi1_published"}}) {
+  for (const std::vector<std::string>& overrides : {std::vector<std::string>{},
+                                                    {"chip=loihi1", "prices=loihi1_published"},
+                                                    {"chip=pe_array45"}}) {
     const auto [prepared, result] = run_tiny(tiny, overrides);
     std::map<LayerId, std::uint64_t> done;
     for (const auto& [key, count] : result.chip->actions.entries()) {
@@ -47,6 +48,44 @@ TEST_CASE("the chip does exactly the synaptic operations that the network needs"
     }
     CHECK(active_layers > 10);  // the random network is not silent
   }
+}
+
+TEST_CASE("an array: energy by layer, times that add up, and its own files") {
+  const TinyScenario tiny;
+  const auto [prepared, result] = run_tiny(tiny, {"chip=pe_array45"});
+  // A ledger is counts x prices: its rows are the counts, and their sum is the total.
+  double sum = 0;
+  for (const LedgerRow& row : result.chip->ledger.rows) {
+    CHECK(result.chip->actions.at({row.component, row.action, row.width_bits, row.layer}) ==
+          row.count);
+    sum += static_cast<double>(row.count) * row.unit_price_pj;
+  }
+  CHECK(result.chip->ledger.rows.size() == result.chip->actions.entries().size());
+  CHECK(sum == doctest::Approx(result.chip->ledger.total().value()).epsilon(1e-12));
+  // Without a store after it, the array computes or waits.
+  Picoseconds used;
+  for (const ArrayStep& step : result.chip->array) {
+    used += step.computing + step.waiting_for_loads + step.waiting_for_stores;
+  }
+  const double whole = static_cast<double>(mean_latency(*result.chip).value()) * 3;
+  CHECK(static_cast<double>(used.value()) <= whole);
+  CHECK(static_cast<double>(used.value()) > 0.99 * whole);
+  CHECK(array_utilisation(*result.chip) > 0.1);
+  CHECK(terminal_table(prepared, result).find("16 x 32 PEs") != std::string::npos);
+  CHECK(array_csv(prepared, result).find("patch_embed.proj_conv,0,") != std::string::npos);
+  CHECK(mapping_csv(prepared, result).find("patch_embed.proj_conv,") != std::string::npos);
+  const auto json = nlohmann::json::parse(result_json(prepared, result));
+  CHECK(json["mapping"]["placement"] == "array");
+  CHECK(json["mapping"]["tiles"].get<int>() > 10);
+  CHECK(json["counts"]["packets"] == 0);
+}
+
+TEST_CASE("an array has no cores for a mapping by hand") {
+  const TinyScenario tiny;
+  CHECK(testing::message_of([&] {
+          (void)run_tiny(tiny, {"chip=pe_array45", "mapping={file: m.yaml}"});
+        }).find("chip 'pe_array45' has an array and no cores to place slices on") !=
+        std::string::npos);
 }
 
 TEST_CASE("another chip changes hops and latency, not what the network did") {

@@ -33,8 +33,8 @@ struct LayerRow {
   std::uint64_t saturations = 0;          ///< membranes clipped, over all samples
   RunCounts counts;                       ///< over the chip samples (all samples without a chip)
   std::map<Category, Picojoules> energy;  ///< over the chip samples; empty without a chip
-  /// Mean over the chip samples: how long the busiest core of the layer worked for one inference.
-  /// None without a chip, and for inputs.
+  /// Mean over the chip samples: how long the busiest core of the layer, or the array, worked for
+  /// it. None without a chip, and for inputs.
   std::optional<Picoseconds> busy;
   [[nodiscard]] Picojoules total_energy() const;
 };
@@ -52,8 +52,10 @@ std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
 /// Every count of StepCounts, one row per layer and time step, over all samples.
 std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
 /// Where every slice is, what it uses of its core, what keeps it from being larger, and its part of
-/// packets x links. Requires result.chip.
+/// packets x links; of an array the tiles of every layer. Requires result.chip.
 std::string mapping_csv(const PreparedRun& prepared, const RunResult& result);
+/// Jobs and times of every layer and time step, means over samples. Requires an array.
+std::string array_csv(const PreparedRun& prepared, const RunResult& result);
 /// The mapping as `mapping: {file: ..}` reads it. Requires result.chip.
 std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.

@@ -17,6 +17,7 @@
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/mapping_report.hpp"
+#include "neurojoule/hardware/streamed.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 
 namespace nj {
@@ -71,8 +72,11 @@ struct ChipResult {
   Ledger ledger;
   Mapping mapping;                         ///< the one simulated
   std::vector<SlicePlacement> placements;  ///< by slice; the traffic is that of all samples
+  std::vector<TilingReport> tilings;       ///< of an array, by layer
+  std::vector<ArrayStep> array;            ///< of an array, by turn and step; sums over samples
   std::vector<Picoseconds> latencies;      ///< by sample
-  /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked.
+  /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
+  /// of an array, how long it computed.
   std::vector<Picoseconds> busy;
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
@@ -97,6 +101,8 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options);
 
 /// The packets of a mapping that its placement expects, times the links that they pass.
 std::uint64_t expected_packet_hops(const ChipResult& chip);
+/// PEs with a neuron, of all in the blocks of all layers: 0..1; 0 without an array.
+double array_utilisation(const ChipResult& chip);
 /// Mean latency of one inference, rounded down to whole picoseconds.
 Picoseconds mean_latency(const ChipResult& chip);
 /// Energy per inference: the ledger's total over the number of samples.
