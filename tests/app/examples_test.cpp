@@ -56,6 +56,7 @@ TEST_CASE("the network on every chip: the table of docs/chips.md") {
                                        {161154728.22, 2570744230},
                                        {240174738.93, 2973107570},
                                        {191207688.12048, 14885230370},
+                                       {43984917.679725595, 345480050},
                                        {0, 0},
                                        {0, 0}};
   const Batch batch = read_batch(examples / "chips.yaml", {});
