@@ -173,6 +173,121 @@ TEST_CASE("array: trains stay in the spike buffer where there is room") {
   CHECK(at(micro.run(), "off_chip.memory", Action::write_bit, 1, 2) == 24);
 }
 
+/// input -> a chain of 1 x 1 convolutions with so many channels; spikes of all in step 0 only.
+struct Chain {
+  explicit Chain(const std::vector<std::uint32_t>& channels, bool head = false)
+      : network(build(channels, head)), pops(populations(network)) {
+    widths.assign(network.size(), testing::micro_scenario().widths[0]);
+  }
+  static Network build(const std::vector<std::uint32_t>& channels, bool head) {
+    std::vector<Network::Draft> drafts{{"input", Input{{channels[0], 1, 1}, 1}, {}}};
+    for (std::size_t i = 1; i < channels.size(); ++i) {
+      const std::string name(1, static_cast<char>('a' + i - 1));
+      drafts.push_back({name, Conv2d{0, channels[i]}, {{drafts.back().name}}});
+      drafts.push_back({name + ".lif", Lif{}, {{name}}});
+    }
+    if (head) drafts.push_back({"head", ClassifierHead{0, 2}, {{drafts.back().name}}});
+    return Network::build(std::move(drafts));
+  }
+  [[nodiscard]] Mapping map(const ChipSpec& spec) const {
+    return map_network(network, pops, widths, Chip(spec)).mapping;
+  }
+  [[nodiscard]] SimulationResult run(const ChipSpec& spec, std::uint32_t steps) const {
+    SpikeTrace trace(network.size());
+    for (std::uint32_t i = 0; i < network.size(); ++i) {
+      const LayerId id{i};
+      if (!network.max_output(id)) continue;
+      SpikeTensor train(steps, network.output_shape(id));
+      for (std::uint64_t n = 0; n < train.shape().neurons(); ++n) train.set(0, n);
+      trace[i] = train;
+    }
+    return simulate(network, pops, widths, trace, Chip(spec), map(spec));
+  }
+
+  Network network;
+  std::vector<Population> pops;
+  std::vector<LayerWidths> widths;
+};
+
+TEST_CASE("array: a train leaves the spike buffer after its last reader, not before") {
+  // 4 channels x 3 steps are 12 bits. In 23 bits there is room for one train, so that a's stays,
+  // b's does not while b reads a's, and c's does again; nothing reads d's.
+  const Chain chain({2, 4, 4, 4, 4});
+  ChipSpec spec = testing::micro_array();
+  const auto stays = [&](std::uint64_t bits) {
+    spec.array->buffers[5] = BufferSpec{Bits{bits}, 8, 1};
+    const SimulationResult r = chain.run(spec, 3);
+    std::string text;
+    for (std::uint32_t lif = 2; lif <= 8; lif += 2) {
+      text += at(r, "array.spike_buffer", Action::write_word, 8, lif) != 0 ? 'y' : 'n';
+    }
+    return text;
+  };
+  CHECK(stays(11) == "nnnn");
+  CHECK(stays(12) == "ynyn");
+  CHECK(stays(23) == "ynyn");
+  CHECK(stays(24) == "yyyn");
+}
+
+TEST_CASE("array: the job after the next one waits for a slow store") {
+  Micro micro;
+  micro.spec.off_chip.word_time = Picoseconds{20'000};
+  micro.spec.array->buffers[5] = BufferSpec{Bits{96}, 8, 1};
+  for (const std::uint32_t lif : {2, 4}) micro.s.widths[lif].output_bits = 8;
+  // b reads a's spikes from the spike buffer and stores 32 bits, 4 x 20 ns, off-chip. Step 0 is
+  // stored while step 1 computes, 18 ns; step 2 needs that place: it waits 80 - 18 ns.
+  const SimulationResult r = micro.run();
+  CHECK(r.array[3].waiting_for_stores == Picoseconds{0});
+  CHECK(r.array[4].waiting_for_stores == Picoseconds{0});
+  CHECK(r.array[5].waiting_for_stores == Picoseconds{62'000});
+}
+
+TEST_CASE("array: per step, the smallest layers keep their membranes, in half of the buffer") {
+  // Membranes of 12, 12, 12 and 48 bits, 84 in all. Half of 60 holds two of 12.
+  const Chain chain({1, 1, 1, 1, 4});
+  ChipSpec spec = testing::micro_array();
+  spec.array->weights = WeightLoads::per_step;
+  capacity(spec, ArrayBuffer::membrane_buffer) = Bits{60};
+  const std::vector<LayerTiling> tilings = chain.map(spec).tilings;
+  REQUIRE(tilings.size() == 4);
+  CHECK_FALSE(tilings[0].membranes_spill);
+  CHECK_FALSE(tilings[1].membranes_spill);
+  CHECK(tilings[2].membranes_spill);
+  CHECK(tilings[3].membranes_spill);
+  // 60 - 24 bits are left for two tiles of d: one channel each.
+  CHECK(tilings[3].tile_channels == 1);
+}
+
+TEST_CASE("array: per step, heads keep room for their sums") {
+  // a has 4 sums of 10 bits in its tile, the head keeps 2.
+  const Chain chain({2, 4}, true);
+  ChipSpec spec = testing::micro_array();
+  spec.array->weights = WeightLoads::per_step;
+  capacity(spec, ArrayBuffer::accumulator_buffer) = Bits{60};
+  CHECK(chain.map(spec).tilings[0].channel_tiles == 1);
+  capacity(spec, ArrayBuffer::accumulator_buffer) = Bits{59};
+  CHECK(chain.map(spec).tilings[0].channel_tiles == 2);
+  spec.array->weights = WeightLoads::per_layer;
+  CHECK(chain.map(spec).tilings[0].channel_tiles == 1);
+  spec.array->weights = WeightLoads::per_step;
+  capacity(spec, ArrayBuffer::accumulator_buffer) = Bits{19};
+  const MappingResult mapped = map_network(chain.network, chain.pops, chain.widths, Chip(spec));
+  REQUIRE_FALSE(mapped.feasible());
+  CHECK(mapped.violations.back().message ==
+        "heads keep 20 bit of sums between time steps in the accumulator_buffer, \"array\" has 19 "
+        "bit");
+}
+
+TEST_CASE("array: power-of-two weights shift in each addition") {
+  Micro micro;
+  micro.spec.array->weight_formats.power_of_two_bits = 5;
+  for (LayerWidths& widths : micro.s.widths) widths.weights.scheme = Scheme::power_of_two;
+  const SimulationResult r = micro.run();
+  CHECK(at(r, "array.pe", Action::shift, 10, 1) == 12);
+  CHECK(at(r, "array.pe", Action::accumulate, 10, 1) == 12);
+  CHECK(r.actions.total(Action::multiply) == 0);
+}
+
 TEST_CASE("array: what does not fit is told with its buffer") {
   const auto violations = [](const std::function<void(Micro&)>& change) {
     Micro micro;
@@ -214,6 +329,34 @@ TEST_CASE("array: a tiling is explained by what one tile fewer would overflow") 
   // 4 neurons at one position on 2 x 2 PEs: two blocks, one of two rows used.
   CHECK(reports[0].neurons == 4);
   CHECK(reports[0].pe_slots == 8);
+}
+
+TEST_CASE("array: outputs have two halves") {
+  Micro micro;  // 4 bits of a tile of 4 channels, twice
+  micro.spec.array->buffers[4] = BufferSpec{Bits{8}, 4, 1};
+  CHECK(micro.map().mapping.tilings[0].channel_tiles == 1);
+  capacity(micro.spec, ArrayBuffer::output_buffer) = Bits{7};
+  CHECK(micro.map().mapping.tilings[0].channel_tiles == 2);
+}
+
+TEST_CASE("array: of all tilings, the one that reads the fewest inputs") {
+  // 5 channels of 3 x 1 kernels over 8 rows; 47 bits of weights per channel, so that 4 channels fit
+  // 400 bits twice and 5 do not. 64 bits of sums hold 6 of them. Rows seen by all tiles of a step:
+  //   4 channels x 1 row:  2 channel tiles x (2 + 6 x 3 + 2) = 44
+  //   3 channels x 2 rows: 2 x (3 + 4 + 4 + 3) = 28
+  //   2 channels x 3 rows: 3 x (4 + 5 + 3) = 36
+  //   1 channel x 4 rows (6 fit; two tiles): 5 x (5 + 5) = 50
+  const Network network =
+      Network::build({{"input", Input{{1, 8, 1}, 1}, {}},
+                      {"a", Conv2d{1, 5, Extent{3, 1}, 1, Extent{1, 0}}, {{"input"}}},
+                      {"a.lif", Lif{}, {{"a"}}}});
+  const std::vector<LayerWidths> widths(network.size(), testing::micro_scenario().widths[0]);
+  ChipSpec spec = testing::micro_array();
+  spec.array->columns = 4;
+  capacity(spec, ArrayBuffer::weight_buffer) = Bits{400};
+  capacity(spec, ArrayBuffer::membrane_buffer) = Bits{1024};
+  const MappingResult mapped = map_network(network, populations(network), widths, Chip(spec));
+  CHECK(mapped.mapping.tilings == std::vector<LayerTiling>{{1, 3, 2, 1, 2, 4, 1, false}});
 }
 
 TEST_CASE("array: mappings that are wrong are refused") {
@@ -272,89 +415,11 @@ TEST_CASE("array: a head takes its input in pieces and keeps its sums, by hand")
     CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 10, 1) == 2);
     CHECK(at(r, "array.neuron_unit", Action::accumulate, 10, 1) == 2);
     CHECK(at(r, "off_chip.memory", Action::write_bit, 1, 1) == 24);
+    // Cycles: step 0: max(2 steps, 4 weight words) = 4, then 2 + 2 words of sums = 4; step 1: 4,
+    // and 4 with max(1, 2 sums, 3 outputs) = 3 for the neurons.
+    CHECK(r.array[0].computing == Picoseconds{8'000});
+    CHECK(r.array[1].computing == Picoseconds{11'000});
   }
-}
-
-// One head of 2 channels, 2 tokens: q 0 {0}, q 1 {}; k 0 {0}, k 1 {0, 1}; v 0 {1}, v 1 {0, 1}.
-// Scores of token 0: 1 and 1; token 1: 0 and 0. Coincidences 2, score additions 1 + 2 = 3.
-// K^T V: m 0: 1 x 1, m 1: 2 x 2, so 5 coincidences; q has 1 spike, 1 row of 2 channels: 2
-// additions.
-struct MicroAttention {
-  Network network =
-      Network::build({{"input", Input{{1, 1, 2}, 1}, {}},
-                      {"q", Conv2d{1, 2}, {{"input"}}},
-                      {"q.lif", Lif{}, {{"q"}}},
-                      {"k", Conv2d{1, 2}, {{"input"}}},
-                      {"k.lif", Lif{}, {{"k"}}},
-                      {"v", Conv2d{1, 2}, {{"input"}}},
-                      {"v.lif", Lif{}, {{"v"}}},
-                      {"att",
-                       SpikingSelfAttention{1, 0.25},
-                       {{"q.lif", Port::query}, {"k.lif", Port::key}, {"v.lif", Port::value}}},
-                      {"att.lif", Lif{}, {{"att"}}}});
-  LayerId att = *network.find("att");
-  LayerId lif = *network.find("att.lif");
-
-  [[nodiscard]] SimulationResult run(ProductOrder order) const {
-    const auto pops = populations(network);
-    const std::vector<LayerWidths> widths(network.size(), testing::micro_scenario().widths[0]);
-    SpikeTrace trace(network.size());
-    const FeatureShape shape{2, 1, 2};
-    trace[0] = SpikeTensor(1, {1, 1, 2});
-    trace[network.find("q.lif")->index] = testing::spikes_at(1, shape, {{0, 0}});
-    trace[network.find("k.lif")->index] = testing::spikes_at(1, shape, {{0, 0}, {0, 2}, {0, 3}});
-    trace[network.find("v.lif")->index] = testing::spikes_at(1, shape, {{0, 1}, {0, 2}, {0, 3}});
-    trace[lif.index] = testing::spikes_at(1, shape, {{0, 3}});
-    ChipSpec spec = testing::micro_array();
-    spec.array->attention = order;
-    capacity(spec, ArrayBuffer::accumulator_buffer) = Bits{128};
-    const Chip chip(spec);
-    return simulate(network, pops, widths, trace, chip,
-                    map_network(network, pops, widths, chip).mapping);
-  }
-};
-
-TEST_CASE("array: attention as (Q K^T) V, by hand") {
-  const MicroAttention s;
-  const SimulationResult r = s.run(ProductOrder::scores_first);
-  CHECK(at(r, "array.pe", Action::accumulate, 10, s.att.index) == 5);
-  CHECK(at(r, "array.pe", Action::synaptic_operation, 1, s.att.index) == 5);
-  CHECK(at(r, "array.pe", Action::and_bit, 1, s.att.index) == 2);  // 1 query spike x 2 tokens
-  // One block of 2 tokens x 2 keys, 1 step (channel 0): a word of k. One of 2 tokens x 2 channels,
-  // 2 steps (both keys have a score in row 0): 2 words of v. k and v: 4 bits each, a word each.
-  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, s.att.index) == 3);
-  CHECK(at(r, "array.weight_buffer", Action::write_word, 8, s.att.index) == 2);
-  // q: one word of 4 bits loaded, one word read per token.
-  CHECK(at(r, "array.input_buffer", Action::write_word, 8, s.att.index) == 1);
-  CHECK(at(r, "array.input_buffer", Action::read_word, 8, s.att.index) == 2);
-  // Rows of 2 x 10 bits are 2 words: scores of 2 tokens written and read, sums of 2 written; the
-  // neurons read those.
-  CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, s.att.index) == 8);
-  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.att.index) == 4);
-  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.lif.index) == 4);
-  // Reached: both channels of token 0. Token 1 fires in channel 1 without.
-  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, s.lif.index) == 3);
-  CHECK(at(r, "array.neuron_unit", Action::neuron_update_inactive, 12, s.lif.index) == 1);
-  // Cycles: scores max(1 step, 2 input, 1 weight, 4 words of sums) = 4; sums max(2, 2, 4 + 4) = 8;
-  // neurons max(2, 4 sums, 6 membranes) = 6.
-  CHECK(r.array.back().computing == Picoseconds{18'000});
-}
-
-TEST_CASE("array: attention as Q (K^T V), by hand") {
-  const MicroAttention s;
-  const SimulationResult r = s.run(ProductOrder::values_first);
-  CHECK(at(r, "array.pe", Action::accumulate, 10, s.att.index) == 5 + 2);
-  CHECK(at(r, "array.pe", Action::and_bit, 1, s.att.index) == 3 * 2);  // 3 key spikes x 2 channels
-  // K^T V: one block of 2 x 2 channels, 2 steps (both tokens have keys), a word of k and one of v
-  // each: 4. Q (..): 1 step, and its 2 words of 20 bits come from the sums' buffer.
-  CHECK(at(r, "array.weight_buffer", Action::read_word, 8, s.att.index) == 4);
-  CHECK(at(r, "array.accumulator_buffer", Action::write_word, 16, s.att.index) == 4 + 4);
-  CHECK(at(r, "array.accumulator_buffer", Action::read_word, 16, s.att.index) == 2);
-  // The neurons do not know the order.
-  CHECK(at(r, "array.neuron_unit", Action::neuron_update_active, 12, s.lif.index) == 3);
-  // Cycles: K^T V max(2, 4 weight words, 4 sums) = 4; then max(1, 2 input, 2 + 4 sums) = 6;
-  // neurons 6.
-  CHECK(r.array.back().computing == Picoseconds{16'000});
 }
 
 }  // namespace

@@ -229,11 +229,8 @@ void JobMaker::load_membranes(StreamJob& job, const TileStep& at) {
   const std::uint64_t bits = positions(at) * channels(at).size() * needs().membrane_bits;
   MemoryTally& neurons = tally().neurons;
   neurons.write(ArrayBuffer::membrane_buffer, plan_.words(ArrayBuffer::membrane_buffer, bits));
-  // The tile's last step was in the last turn or, of attention, so many jobs ago.
-  const std::uint64_t before = at.t > steps_.begin
-                                   ? made_.jobs.size() + 1 - layer_->tiling.position_tiles()
-                                   : stored_[layer_->population];
-  job.loads.push_back({from_off_chip(neurons, bits), 0, std::max(stored, before)});
+  // Two tiles or more spill in each step, so that those of this tile have been stored by then too.
+  job.loads.push_back({from_off_chip(neurons, bits), 0, stored});
 }
 
 std::uint64_t JobMaker::neuron_cycles(const TileStep& at) {

@@ -201,7 +201,7 @@ class ArrayTiler {
     if (!has_weights(*needs_[p].op) || array_.weight_formats.supports(format)) return {};
     const std::uint32_t widest = array_.weight_formats.max_bits(format.scheme);
     return {{name(p), "weight_format", format.bits, widest,
-             fmt::format("layer \"{}\" has {} weights, \"{}\" takes {}", name(p), to_string(format),
+             fmt::format(R"(layer "{}" has {} weights, "{}" takes {})", name(p), to_string(format),
                          array_.name,
                          widest == 0            ? "none of that scheme"
                          : format.bits > widest ? fmt::format("at most {} bits of it", widest)
