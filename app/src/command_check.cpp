@@ -22,15 +22,16 @@ FileKind kind_of(const std::filesystem::path& file) {
   if (root.find("entries")) return FileKind::price_table;
   throw root.error(
       "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
-      "(topology, or base), nor a price table (entries)");
+      "(topology, schedule or base), nor a price table (entries)");
 }
 
 std::string check_scenario(const std::filesystem::path& file) {
   const Batch batch = read_batch(file, {});
   std::size_t misfits = 0;
+  std::string fit;
   for (const BatchPoint& point : batch.points) {
     try {
-      (void)prepare(point.scenario);
+      fit = fit_line(prepare(point.scenario));
     } catch (const MisfitError&) {
       if (!batch.is_batch || !point.scenario.chip->mapping.skips_misfits) throw;
       ++misfits;
@@ -40,7 +41,7 @@ std::string check_scenario(const std::filesystem::path& file) {
     return fmt::format("batch '{}' of {} points{}", batch.name, batch.points.size(),
                        misfits == 0 ? "" : fmt::format(", {} of which do not fit", misfits));
   }
-  return fmt::format("scenario '{}'", batch.name);
+  return fmt::format("scenario '{}'{}{}", batch.name, fit.empty() ? "" : ", ", fit);
 }
 
 std::string check(const std::filesystem::path& file) {

@@ -176,14 +176,9 @@ std::string describe_prepared(const Scenario& scenario, const PreparedRun& prepa
   return describe_network(scenario.name, quantized.network(), quantized.timesteps(), &quantized);
 }
 
-/// How a network is laid out on its chip: cores, or one row per layer of an array.
-std::string fit_text(const PreparedRun& prepared) {
+/// How a network is tiled for an array, one row per layer.
+std::string tiling_table(const PreparedRun& prepared) {
   const MappedChip& mapped = *prepared.chip;
-  const ChipSpec& spec = mapped.chip.spec();
-  if (!spec.array) {
-    return fmt::format("fits {}: {} of {} cores\n", spec.name, mapped.mapping.slices.size(),
-                       mapped.chip.cores().size());
-  }
   const Network& network = prepared.network.network();
   TextTable table({"layer on the array", "tiles", "tile [C, H, W]", "PEs used", "limits"}, 3);
   for (const TilingReport& report :
@@ -197,7 +192,7 @@ std::string fit_text(const PreparedRun& prepared) {
                                      static_cast<double>(report.pe_slots)),
          limits_text(report.limits)});
   }
-  return fmt::format("fits {}\n", spec.name) + table.render();
+  return table.render();
 }
 
 std::string describe_scenario(const fs::path& file) {
@@ -213,7 +208,8 @@ std::string describe_scenario(const fs::path& file) {
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
   if (prepared.chip) {
-    text += fit_text(prepared);
+    text += fit_line(prepared) + "\n";
+    if (prepared.chip->chip.spec().array) text += tiling_table(prepared);
   }
   if (batch.is_batch) text += fmt::format("the first of {} points\n", batch.points.size());
   return text;

@@ -54,8 +54,9 @@ Json array_json(const PreparedRun& prepared, const ChipResult& result) {
       largest[b] = std::max(largest[b], report.bits[b]);
     }
   }
-  Json json = {
-      {"placement", "array"}, {"tiles", tiles}, {"pe_utilisation", array_utilisation(result)}};
+  Json json = {{"placement", "array"},
+               {"tiles", tiles},
+               {"pe_utilisation", array_utilisation(result.tilings)}};
   for (const ArrayBuffer which : array_buffers) {
     if (which == ArrayBuffer::spike_buffer) continue;  // what it holds changes with the turns
     json["core_kinds"][array.name][fmt::format("{}_bits", to_string(which))] = {

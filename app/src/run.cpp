@@ -378,14 +378,30 @@ std::uint64_t expected_packet_hops(const ChipResult& chip) {
   return sum;
 }
 
-double array_utilisation(const ChipResult& chip) {
+double array_utilisation(std::span<const TilingReport> tilings) {
   std::uint64_t neurons = 0;
   std::uint64_t slots = 0;
-  for (const TilingReport& report : chip.tilings) {
+  for (const TilingReport& report : tilings) {
     neurons += report.neurons;
     slots += report.pe_slots;
   }
   return slots == 0 ? 0.0 : static_cast<double>(neurons) / static_cast<double>(slots);
+}
+
+std::string fit_line(const PreparedRun& prepared) {
+  if (!prepared.chip) return "";
+  const MappedChip& mapped = *prepared.chip;
+  const std::string& name = mapped.chip.spec().name;
+  if (!mapped.chip.spec().array) {
+    return fmt::format("fits {}: {} of {} cores", name, mapped.mapping.slices.size(),
+                       mapped.chip.cores().size());
+  }
+  std::uint64_t tiles = 0;
+  for (const LayerTiling& tiling : mapped.mapping.tilings) tiles += tiling.tiles();
+  const auto reports = explain_tiling(prepared.network.network(), prepared.populations,
+                                      mapped.widths, mapped.chip, mapped.mapping);
+  return fmt::format("fits {}: {} tiles, {:.1f} % of the PEs in them used", name, tiles,
+                     100 * array_utilisation(reports));
 }
 
 Picoseconds mean_latency(const ChipResult& chip) {

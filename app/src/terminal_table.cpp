@@ -67,8 +67,8 @@ std::string array_line(const ArraySpec& array, const ChipResult& chip) {
   return fmt::format(
       "array      {} x {} PEs, {} of them used; computing {} of the time, off-chip "
       "port busy {}\n",
-      array.rows, array.columns, percent(array_utilisation(chip), 1.0), percent(computing, whole),
-      percent(off_chip, whole));
+      array.rows, array.columns, percent(array_utilisation(chip.tilings), 1.0),
+      percent(computing, whole), percent(off_chip, whole));
 }
 
 std::string energy_lines(const RunResult& result) {

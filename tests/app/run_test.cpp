@@ -70,8 +70,10 @@ TEST_CASE("an array: energy by layer, times that add up, and its own files") {
   const double whole = static_cast<double>(mean_latency(*result.chip).value()) * 3;
   CHECK(static_cast<double>(used.value()) <= whole);
   CHECK(static_cast<double>(used.value()) > 0.99 * whole);
-  CHECK(array_utilisation(*result.chip) > 0.1);
+  CHECK(array_utilisation(result.chip->tilings) > 0.1);
   CHECK(terminal_table(prepared, result).find("16 x 32 PEs") != std::string::npos);
+  CHECK(fit_line(prepared).starts_with("fits pe_array45: "));
+  CHECK(fit_line(prepared).ends_with(" % of the PEs in them used"));
   CHECK(array_csv(prepared, result).find("patch_embed.proj_conv,0,") != std::string::npos);
   CHECK(mapping_csv(prepared, result).find("patch_embed.proj_conv,") != std::string::npos);
   const auto json = nlohmann::json::parse(result_json(prepared, result));

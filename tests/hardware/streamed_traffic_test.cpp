@@ -42,6 +42,7 @@ ChipSpec random_array(Draw& draw) {
   capacity(spec, ArrayBuffer::output_buffer) = Bits{draw(64, 600)};
   spec.off_chip.capacity = Bits{1'000'000};
   spec.off_chip.word_bits = draw(1, 64);
+  spec.off_chip.word_time = Picoseconds{1'000 * draw(0, 3)};
   return spec;
 }
 
@@ -211,6 +212,12 @@ TEST_CASE("array: off-chip traffic of random convolutions is the sum over their 
     }
     CHECK(used <= r.timeline.latency());
     CHECK(port <= r.timeline.latency());
+    if (spec.off_chip.word_time == Picoseconds{0}) {  // nothing to wait for
+      Picoseconds computing;
+      for (const ArrayStep& step : r.array) computing += step.computing;
+      CHECK(computing == r.timeline.latency());
+      ++seen["free"];
+    }
     const LayerTiling& tiling = mapped.mapping.tilings[0];
     ++seen["all"];
     if (tiling.channel_tiles > 1) ++seen["channels"];
@@ -219,7 +226,7 @@ TEST_CASE("array: off-chip traffic of random convolutions is the sum over their 
     if (naive.membranes_in > 0) ++seen["spills"];
     if (naive.shared > 0) ++seen["shared"];
   }
-  for (const char* kind : {"all", "channels", "rows", "columns", "spills", "shared"}) {
+  for (const char* kind : {"all", "channels", "rows", "columns", "spills", "shared", "free"}) {
     CAPTURE(kind);
     CHECK(seen[kind] > 50);  // the cases are really there
   }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -102,7 +103,10 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options);
 /// The packets of a mapping that its placement expects, times the links that they pass.
 std::uint64_t expected_packet_hops(const ChipResult& chip);
 /// PEs with a neuron, of all in the blocks of all layers: 0..1; 0 without an array.
-double array_utilisation(const ChipResult& chip);
+double array_utilisation(std::span<const TilingReport> tilings);
+/// How a network lies on its chip: `fits mesh45: 33 of 128 cores`, or tiles and PEs of an array;
+/// empty without a chip.
+std::string fit_line(const PreparedRun& prepared);
 /// Mean latency of one inference, rounded down to whole picoseconds.
 Picoseconds mean_latency(const ChipResult& chip);
 /// Energy per inference: the ledger's total over the number of samples.
