@@ -26,7 +26,9 @@ std::string metric(double value, const char* unit) {
 
 }  // namespace
 
-std::string_view to_string(sanafe::Timing) { return "simple"; }
+std::string_view to_string(sanafe::Timing timing) {
+  return timing == sanafe::Timing::simple ? "simple" : "event";
+}
 
 std::string sanafe_summary_json(const SanafeRunInfo& info, const sanafe::SimulationResult& result) {
   const sanafe::StepResult& total = result.total;

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <optional>
 
 #include "neurojoule/hardware/sanafe_simulate.hpp"
 
 #include "actions.hpp"
 #include "axons.hpp"
 #include "delivery.hpp"
+#include "event_times.hpp"
 #include "kernels.hpp"
 #include "layout.hpp"
 #include "somas.hpp"
@@ -16,7 +18,7 @@ namespace {
 /// A network on its chip while it runs.
 class Machine {
  public:
-  Machine(const Architecture& chip, const Network& network)
+  Machine(const Architecture& chip, const Network& network, const SimulationOptions& options)
       : chip_(chip),
         actions_(chip),
         layout_(make_layout(chip, network)),
@@ -38,8 +40,16 @@ class Machine {
       last_tile = chip.tile_of[core];
     }
     sync_s_ = chip.sync(tiles_in_use_);
+    if (options.timing == Timing::simple) return;
+    event_times_.emplace(Traffic(chip, network, actions_, layout_, axons_, noc_cycle_s),
+                         NocShape{.width = chip.width,
+                                  .height = chip.height,
+                                  .first_core = chip.first_core,
+                                  .tile_of = chip.tile_of},
+                         options.threads);
   }
 
+  /// Of the result only the time of `Timing::event` is missing.
   StepResult step(std::uint64_t number) {
     StepResult result;
     std::fill(action_counts_.begin(), action_counts_.end(), 0);
@@ -48,10 +58,24 @@ class Machine {
     somas_.run(number, inputs_.data());
     count_neurons(result.counts);
     for (const std::uint32_t rank : somas_.fired()) send(layout_.neuron_at[rank], number, result);
-    result.time_s = simple_time();
+    if (event_times_) {
+      event_times_->add(somas_);
+    } else {
+      result.time_s = simple_time();
+    }
     result.energy = actions_.price(action_counts_);
     for (std::size_t i = 0; i < action_counts_.size(); ++i) total_actions_[i] += action_counts_[i];
     return result;
+  }
+
+  /// Writes the times of the last steps where they are missing. `last`: there will be no more.
+  void finish_times(bool last, std::vector<StepResult>& steps) {
+    if (!event_times_ || !(last || event_times_->full())) return;
+    const std::vector<std::uint64_t> cycles = event_times_->run();
+    StepResult* const first = steps.data() + (steps.size() - cycles.size());
+    for (std::size_t i = 0; i < cycles.size(); ++i) {
+      first[i].time_s = static_cast<double>(cycles[i]) * noc_cycle_s + sync_s_;
+    }
   }
 
   [[nodiscard]] StepEnergy total_energy() const { return actions_.price(total_actions_); }
@@ -104,6 +128,7 @@ class Machine {
   Axons axons_;
   Delivery delivery_;
   Somas somas_;
+  std::optional<EventTimes> event_times_;
   std::vector<double> inputs_;  ///< [places + padding]: what arrives in a step
   std::vector<std::uint64_t> action_counts_;
   std::vector<std::uint64_t> total_actions_;
@@ -127,15 +152,16 @@ void add(const StepResult& step, StepResult& total) {
 
 SimulationResult simulate(const Architecture& chip, const Network& network,
                           const SimulationOptions& options) {
-  Machine machine(chip, network);
+  Machine machine(chip, network, options);
   SimulationResult result;
   result.tiles_in_use = machine.tiles_in_use();
   result.cores_in_use = machine.cores_in_use();
   for (std::uint64_t number = 1; number <= options.steps; ++number) {
     result.steps.push_back(machine.step(number));
-    add(result.steps.back(), result.total);
+    machine.finish_times(number == options.steps, result.steps);
     if (options.progress) options.progress(number);
   }
+  for (const StepResult& step : result.steps) add(step, result.total);
   result.total.energy = machine.total_energy();
   return result;
 }

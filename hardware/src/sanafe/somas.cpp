@@ -43,6 +43,7 @@ Somas::Somas(const Architecture& chip, const Network& network, const Layout& lay
       idle_(layout.segment_words),
       counted_idle_(layout.segment_words),
       rank_bits_((layout.places + 63) / 64),
+      updated_ranks_(rank_bits_.size(), ~std::uint64_t{0}),
       spikes_(layout.sites.size()) {
   for (const Site& site : layout.sites) updates_.push_back(site.neurons);
   make_singles(chip);
@@ -118,12 +119,17 @@ void Somas::count_idle() {
       std::uint64_t& counted = counted_idle_[segment.first_word + word];
       for (std::uint64_t bits = now ^ counted; bits != 0; bits &= bits - 1) {
         const auto bit = static_cast<std::uint32_t>(std::countr_zero(bits));
-        std::uint64_t& updates = updates_[layout_.site_of[segment.begin + 64 * word + bit]];
-        updates += (now >> bit & 1) != 0 ? ~std::uint64_t{0} : 1;
+        change_idle(segment.begin + 64 * word + bit, (now >> bit & 1) != 0);
       }
       counted = now;
     }
   }
+}
+
+void Somas::change_idle(std::uint32_t place, bool idle) {
+  updates_[layout_.site_of[place]] += idle ? ~std::uint64_t{0} : 1;
+  const std::uint32_t rank = layout_.rank_of[place];
+  updated_ranks_[rank / 64] ^= std::uint64_t{1} << (rank % 64);
 }
 
 void Somas::order_spikes() {
@@ -161,7 +167,7 @@ void Somas::run_single(Single& single, std::uint64_t step, double* inputs) {
   }
   if (fires) fired_.push_back(single.place);
   const bool idle = !fires && !updated;
-  if (idle != single.idle) updates_[layout_.site_of[single.place]] += idle ? ~std::uint64_t{0} : 1;
+  if (idle != single.idle) change_idle(single.place, idle);
   single.idle = idle;
 }
 

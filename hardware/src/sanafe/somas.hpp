@@ -38,6 +38,8 @@ class Somas {
   [[nodiscard]] const std::vector<std::uint32_t>& fired() const { return fired_ranks_; }
   /// [site]: neurons updated, neurons that fired.
   [[nodiscard]] const std::vector<std::uint64_t>& updates() const { return updates_; }
+  /// Bits by rank: neurons updated.
+  [[nodiscard]] const std::vector<std::uint64_t>& updated_ranks() const { return updated_ranks_; }
   [[nodiscard]] const std::vector<std::uint64_t>& spikes() const { return spikes_; }
   [[nodiscard]] double potential(std::uint32_t neuron) const {
     return potential_[layout_.place_of[neuron]];
@@ -72,6 +74,7 @@ class Somas {
   bool input(const Single& single, std::uint64_t step);
   void run_single(Single& single, std::uint64_t step, double* inputs);
   void count_idle();
+  void change_idle(std::uint32_t place, bool idle);
   void order_spikes();
 
   const Network& network_;
@@ -86,6 +89,7 @@ class Somas {
   std::vector<std::uint32_t> fired_ranks_;
   std::vector<std::uint64_t> rank_bits_;
   std::vector<std::uint64_t> updates_;
+  std::vector<std::uint64_t> updated_ranks_;
   std::vector<std::uint64_t> spikes_;
 };
 

@@ -28,8 +28,14 @@ enum class Timing : std::uint8_t {
   /// SANA-FE's own formula: the slowest core, sending or receiving, and the barrier. Sending takes
   /// the time of its neurons and of its messages out; receiving that of its messages in and their
   /// synaptic events. The network takes none.
-  simple
+  simple,
+  /// Simulated: cores make their messages one by one, these queue in the buffers of the routers
+  /// and at the cores that process them, and a core waits when there is no room.
+  event
 };
+
+/// The network of `event`: as SANA-FE configures its cycle-accurate one, for every chip.
+inline constexpr double noc_cycle_s = 1e-9;
 
 struct StepCounts {
   std::uint64_t fired = 0;
@@ -56,6 +62,7 @@ struct StepResult {
 struct SimulationOptions {
   std::uint64_t steps = 1;
   Timing timing = Timing::simple;
+  unsigned threads = 0;  ///< of `Timing::event`; 0: as many as the machine has
   /// Called after each step with the number of steps done.
   std::function<void(std::uint64_t)> progress;
 };

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "event_wheel.hpp"
+#include "replay.hpp"
+
+// A step's messages in a concentrated mesh: one router per tile, all its cores on it.
+//
+// There are two networks of routers (subnets); a core's messages take them in turn. In each:
+// * A message is one flit. Each input of a router, from a core or from a neighbour, is a queue of
+//   `buffer` flits, first come, first served: the first flit holds up all behind it.
+// * Flits go along x, then along y, then to their core. An output takes the first flits of the
+//   inputs that want it in turn (round robin), one in `allocation` cycles, and only when there is
+//   room at its end. `passage` later the flit is there.
+// Senders. A core waits the generation time of a message, then for room in its router's input, and
+// goes on to the next when the message is in.
+// Receivers. A core that is idle takes the first flit of each subnet and processes them one after
+// the other; until then `ejected` flits of each subnet wait at it.
+// The end. What a core's neurons take after its last message ("rest") runs on until the last
+// message of all has left its core; then the network drains; then the longest rest runs to its
+// end. This is the order of events in the reference, see docs/sanafe.md.
+namespace nj::sanafe {
+
+class Noc {
+ public:
+  explicit Noc(NocShape shape);
+
+  /// Cycles from the start of the step to its end, without the barrier.
+  std::uint64_t run(const StepTraffic& traffic);
+
+ private:
+  static constexpr std::uint32_t subnets = 2;
+  static constexpr std::uint32_t none = 0xFFFFFFFF;
+  struct Flit {
+    std::uint32_t to = 0;  ///< core
+    std::uint32_t processing = 0;
+  };
+  struct Event {
+    enum class Kind : std::uint32_t { generated, arrived, output_free, core_idle };
+    Kind kind{};
+    std::uint32_t at = 0;  ///< core, queue or output
+    Flit flit{};           ///< of `arrived`
+  };
+  /// Flits in order, with room for those under way.
+  struct Queue {
+    std::uint8_t capacity = 0;
+    std::uint8_t head = 0;
+    std::uint8_t present = 0;
+    std::uint8_t reserved = 0;  ///< present or under way
+    std::uint32_t input = 0;    ///< number among the router's inputs
+    std::uint32_t first_slot = 0;
+    std::uint32_t feeder = none;        ///< output that fills it; none: the core below
+    std::uint32_t core = 0;             ///< that injects, or that takes flits from it
+    std::uint32_t first_output = none;  ///< of the router; none: a core takes the flits
+    std::uint32_t routes = 0;           ///< of the router, in routes_
+  };
+  struct Output {
+    std::uint64_t wanting = 0;  ///< inputs whose first flit wants it
+    std::uint64_t free_at = 0;
+    std::uint32_t queue = none;     ///< at its end
+    std::uint32_t first_input = 0;  ///< queue of the router's input 0
+    std::uint32_t last = 0;         ///< input served last
+    bool wakes = false;
+  };
+  struct Core {
+    std::uint32_t next = 0;  ///< message
+    std::uint32_t end = 0;
+    std::uint32_t subnet = 0;  ///< of the next message
+    bool blocked = false;      ///< for want of room
+    bool busy = false;         ///< processing
+  };
+
+  [[nodiscard]] std::uint32_t routers() const;
+  [[nodiscard]] std::uint32_t own(std::uint32_t router) const;
+  std::uint32_t add_queue(Queue queue);
+  void add_ports(std::uint32_t subnet, const std::vector<std::uint32_t>& first);
+  void connect(std::uint32_t output, std::uint32_t queue);
+  void connect_routers(std::uint32_t subnet, const std::vector<std::uint32_t>& first);
+  void make_routes();
+  void handle(const Event& event);
+  void generate_next(std::uint32_t core);
+  void inject(std::uint32_t core);
+  void arrive(std::uint32_t queue, Flit flit);
+  void want(const Queue& queue);
+  void serve(std::uint32_t output);
+  Flit leave(std::uint32_t queue);
+  void process(std::uint32_t core);
+
+  NocShape shape_;
+  std::vector<std::uint8_t> routes_;      ///< [router * cores + core]: output of the router
+  std::vector<std::uint32_t> injection_;  ///< [core * subnets + subnet]: queue
+  std::vector<std::uint32_t> ejection_;   ///< [core * subnets + subnet]: queue
+  std::vector<Queue> queues_;
+  std::vector<Flit> slots_;
+  std::uint32_t eject_ = 0;  ///< queues from here on are at cores
+  std::vector<Output> outputs_;
+  std::vector<Core> cores_;
+  EventWheel<Event> wheel_;
+  const StepTraffic* traffic_ = nullptr;
+  std::uint64_t last_injection_ = 0;
+  std::uint64_t drained_ = 0;
+  std::vector<std::uint64_t> sent_at_;  ///< [core]: last message
+};
+
+}  // namespace nj::sanafe
