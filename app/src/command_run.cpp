@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 RunResult run_point(const PreparedRun& prepared, const RunCommand& command,
                     ProgressDisplay& display) {
   const auto start = std::chrono::steady_clock::now();
-  RunOptions options{.threads = command.threads, .progress = {}};
+  RunOptions options{.threads = command.threads, .progress = {}, .trace = command.trace};
   options.progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
     display.report(stage, done, total);
   };
@@ -95,7 +95,16 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
 int RunCommand::execute() const {
   ProgressDisplay display(quiet);
   catch_interrupts();
-  const Batch batch = checked_input([&] { return read_batch(scenario, overrides); });
+  const Batch batch = checked_input([&] {
+    Batch read = read_batch(scenario, overrides);
+    for (const BatchPoint& point : read.points) {
+      if (trace && !point.scenario.chip) {
+        throw Error(ErrorKind::config, "--trace needs a chip",
+                    {.file = point.scenario.file.string(), .key = "chip"});
+      }
+    }
+    return read;
+  });
   return batch.is_batch ? run_batch(batch, *this, display) : run_single(batch, *this, display);
 }
 

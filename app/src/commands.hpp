@@ -22,6 +22,7 @@ struct RunCommand {
   std::filesystem::path out;  ///< empty: runs/<name>
   std::vector<std::string> overrides;
   unsigned threads = 0;
+  bool trace = false;
   bool quiet = false;
   int execute() const;
 };

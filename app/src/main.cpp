@@ -26,6 +26,8 @@ Command add_run(CLI::App& app) {
   sub->add_option("--set", run->overrides, "key=value, replaces a value of the scenario")
       ->allow_extra_args(false);
   sub->add_option("--jobs", run->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
+  sub->add_flag("--trace", run->trace,
+                "write trace.json: what every unit of the chip did in the first sample");
   sub->add_flag("--quiet", run->quiet, "no progress");
   return {sub, [run] { return run->execute(); }};
 }

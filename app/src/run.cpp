@@ -8,7 +8,6 @@
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/hardware/chip_file.hpp"
-#include "neurojoule/hardware/simulate.hpp"
 #include "neurojoule/models/execute.hpp"
 
 namespace nj {
@@ -287,7 +286,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     parallel_for(count, 1, options.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = done + begin; i < done + end; ++i) {
         results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
-                              mapped.chip, chip.mapping);
+                              mapped.chip, chip.mapping,
+                              {.work_records = options.trace && i == 0 ? max_trace_records : 0});
       }
     });
     done += count;
@@ -305,6 +305,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
   }
   chip.ledger = price(chip.actions, machine_description(mapped.chip), mapped.prices,
                       mismatch_rule(*prepared.scenario.chip));
+  if (options.trace) chip.traced = std::move(results.front());
   if (prepared.scenario.outputs.spikes) chip.traces = std::move(execution.traces);
   return chip;
 }

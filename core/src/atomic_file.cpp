@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,32 +19,42 @@ namespace {
               {.file = file.string()});
 }
 
-/// Writes all of `content`; returns 0 or errno.
-int write_all(int descriptor, std::string_view content) {
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path file)
+    : file_(std::move(file)), aside_(file_.string() + ".partial") {
+  descriptor_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) fail(file_, "cannot be created", errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!whole_) ::unlink(aside_.c_str());
+}
+
+void AtomicFile::write(std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = ::write(descriptor, content.data(), content.size());
+    const ssize_t written = ::write(descriptor_, content.data(), content.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return errno;
+      fail(file_, "cannot be written", errno);
     }
     content.remove_prefix(static_cast<std::size_t>(written));
   }
-  return ::fsync(descriptor) == 0 ? 0 : errno;
 }
 
-}  // namespace
+void AtomicFile::commit() {
+  int code = ::fsync(descriptor_) == 0 ? 0 : errno;
+  if (::close(std::exchange(descriptor_, -1)) != 0 && code == 0) code = errno;
+  if (code == 0 && ::rename(aside_.c_str(), file_.c_str()) != 0) code = errno;
+  if (code != 0) fail(file_, "cannot be written", code);
+  whole_ = true;
+}
 
 void write_file_atomically(const std::filesystem::path& file, std::string_view content) {
-  const std::string aside = file.string() + ".partial";
-  const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor < 0) fail(file, "cannot be created", errno);
-  int code = write_all(descriptor, content);
-  if (::close(descriptor) != 0 && code == 0) code = errno;
-  if (code == 0 && ::rename(aside.c_str(), file.c_str()) != 0) code = errno;
-  if (code != 0) {
-    ::unlink(aside.c_str());
-    fail(file, "cannot be written", code);
-  }
+  AtomicFile whole(file);
+  whole.write(content);
+  whole.commit();
 }
 
 std::string read_file(const std::filesystem::path& file, std::uint64_t max_bytes) {

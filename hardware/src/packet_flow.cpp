@@ -24,12 +24,15 @@ std::variant<OpenNetwork, BufferedNetwork> network_of(const Chip& chip) {
 }  // namespace
 
 PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
-                       std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records)
+                       std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records,
+                       WorkRecorder& work_recorder)
     : plan_(plan),
       touched_(touched),
       tally_(tally),
       busy_(busy),
       records_(records),
+      work_recorder_(work_recorder),
+      recording_(records != nullptr || work_recorder.on()),
       network_(network_of(plan.chip)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
@@ -76,7 +79,7 @@ Picoseconds PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals
     const Picoseconds begins = std::max(arrival.time, free);
     free = begins + axon_in + work(target.receiver, packet);
     busy += free - begins;
-    if (records_ != nullptr) record(arrival, target.receiver, packet, free);
+    if (recording_) record(arrival, target.receiver, packet, begins, free);
   }
   return free;
 }
@@ -121,14 +124,23 @@ Picoseconds PacketFlow::work(std::uint32_t to, const Packet& packet) {
 }
 
 void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& packet,
-                        Picoseconds served) {
+                        Picoseconds begins, Picoseconds served) {
   const Receiver& receiver = plan_.receivers[to];
+  const Population& sender = plan_.populations[receiver.producer];
+  work_recorder_.add({.unit = WorkUnit::synapse_unit,
+                      .core = receiver.core,
+                      .layer = sender.lead,
+                      .step = step_ - plan_.graph.depth[receiver.producer],
+                      .count = 1,
+                      .start = begins,
+                      .end = served});
+  if (records_ == nullptr) return;
   const FeatureShape& shape = plan_.fans[receiver.producer].shape;
   step_records_.emplace_back(
       arrival,
-      PacketRecord{step_, plan_.populations[receiver.producer].output(),
-                   shape.address(packet.channel, packet.y, packet.x), packet.value,
-                   CoreId{arrival.source}, receiver.core, packet.injected, arrival.time, served});
+      PacketRecord{step_, sender.output(), shape.address(packet.channel, packet.y, packet.x),
+                   packet.value, CoreId{arrival.source}, receiver.core, packet.injected,
+                   arrival.time, served});
 }
 
 /// Orders the records of a step over all cores.

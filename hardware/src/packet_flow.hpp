@@ -13,6 +13,7 @@
 #include "packet.hpp"
 #include "plan.hpp"
 #include "tally.hpp"
+#include "work_recorder.hpp"
 
 namespace nj {
 
@@ -40,7 +41,7 @@ class PacketFlow {
  public:
   /// `records` may be null.
   PacketFlow(const Plan& plan, Touched& touched, Tally& tally, std::vector<CoreBusy>& busy,
-             std::vector<PacketRecord>* records);
+             std::vector<PacketRecord>* records, WorkRecorder& work_recorder);
 
   /// Returns when the last packet is served; `start` when there are none.
   Picoseconds run(std::uint32_t step, Picoseconds start, Outbox& outbox,
@@ -51,7 +52,8 @@ class PacketFlow {
  private:
   [[nodiscard]] Picoseconds serve(std::uint32_t core, std::vector<Arrival>& arrivals);
   [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
-  void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds served);
+  void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
+              Picoseconds served);
   void append_records();
 
   const Plan& plan_;
@@ -59,6 +61,8 @@ class PacketFlow {
   Tally& tally_;
   std::vector<CoreBusy>& busy_;
   std::vector<PacketRecord>* records_;
+  WorkRecorder& work_recorder_;
+  bool recording_;  ///< packets or work
   std::variant<OpenNetwork, BufferedNetwork> network_;
   std::vector<Stop> stops_;                       ///< by receiver
   std::vector<Picoseconds> core_free_;            ///< per core: synapse unit

@@ -9,6 +9,7 @@
 #include "plan.hpp"
 #include "streamed/simulate.hpp"
 #include "tally.hpp"
+#include "work_recorder.hpp"
 
 namespace nj {
 namespace {
@@ -20,9 +21,10 @@ class Simulation {
       : plan_(plan),
         tally_(plan),
         touched_(plan),
+        work_(result_.work, result_.work_until, options.work_records),
         neurons_(plan, trace, touched_, tally_),
         flow_(plan, touched_, tally_, result_.busy,
-              options.record_packets ? &result_.records : nullptr) {
+              options.record_packets ? &result_.records : nullptr, work_) {
     result_.busy.resize(plan.chip.cores().size());
   }
 
@@ -43,7 +45,15 @@ class Simulation {
     result_.packets += outbox_.packets.size();
     end = std::max(end, flow_.run(step, start, outbox_, sources_));
     const ChipSpec& chip = plan_.chip.spec();
-    result_.timeline.steps.push_back({start, std::max(end + chip.barrier, start + chip.tick)});
+    const Picoseconds next = std::max(end + chip.barrier, start + chip.tick);
+    result_.timeline.steps.push_back({start, next});
+    work_.add({.unit = WorkUnit::barrier,
+               .core = {},
+               .layer = chip_overhead,
+               .step = step,
+               .start = end,
+               .end = next});
+    work_.end_step(start);
   }
 
   /// Whether a population has a time step to handle in a global step.
@@ -58,7 +68,16 @@ class Simulation {
     for (std::uint32_t p = 0; p < plan_.populations.size(); ++p) {
       const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
       if (!std::holds_alternative<Input>(op) || !at_work(p, step)) continue;
+      const Picoseconds begins = clock;
+      const std::size_t before = outbox_.packets.size();
       clock = neurons_.run_input(p, step, clock, outbox_);
+      work_.add({.unit = WorkUnit::io_port,
+                 .core = {},
+                 .layer = plan_.populations[p].lead,
+                 .step = step,
+                 .count = outbox_.packets.size() - before,
+                 .start = begins,
+                 .end = clock});
     }
     const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
     sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(outbox_.packets.size())});
@@ -76,6 +95,13 @@ class Simulation {
       sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
                           static_cast<std::uint32_t>(outbox_.packets.size())});
       result_.busy[place.core.index].neuron_unit += idle - start;
+      work_.add({.unit = WorkUnit::neuron_unit,
+                 .core = place.core,
+                 .layer = plan_.populations[place.population].lead,
+                 .step = t,
+                 .count = outbox_.packets.size() - first,
+                 .start = start,
+                 .end = idle});
       end = std::max(end, idle);
     }
     return end;
@@ -95,6 +121,7 @@ class Simulation {
   SimulationResult result_;
   Tally tally_;
   Touched touched_;
+  WorkRecorder work_;
   NeuronPhase neurons_;
   PacketFlow flow_;
   Outbox outbox_;                      ///< of the step in work
@@ -108,7 +135,7 @@ SimulationResult simulate(const Network& network, std::span<const Population> po
                           const Chip& chip, const Mapping& mapping,
                           const SimulationOptions& options) {
   if (chip.spec().array) {
-    return simulate_array(network, populations, widths, trace, chip, mapping);
+    return simulate_array(network, populations, widths, trace, chip, mapping, options);
   }
   const Plan plan = make_plan(network, populations, widths, chip, mapping);
   return Simulation(plan, trace, options).run();

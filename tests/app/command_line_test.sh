@@ -21,7 +21,7 @@ expect() {
   fi
 }
 
-expect 0 "SCENARIO" run --help
+expect 0 "--trace" run --help
 expect 0 "check" --help
 expect 0 "--timesteps" import --help
 expect 0 "--dt" export --help
@@ -62,6 +62,7 @@ expect 0 "378538496 dense operations per time step" info dvs.yaml
 printf 'dataset: {source: fashion-mnist}\n' >>dvs.yaml
 expect 0 "no checkpoint, so it cannot be run" info dvs.yaml
 expect 2 "a run needs a checkpoint" run dvs.yaml --out result
+expect 2 "dvs.yaml: chip: --trace needs a chip" run dvs.yaml --trace --out result
 printf 'model: {family: qkformer, depth: 2}\n' >model.yaml
 expect 2 "did you mean 'depths'?" info model.yaml
 

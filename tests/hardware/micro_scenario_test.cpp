@@ -178,6 +178,71 @@ TEST_CASE("micro scenario: busy times are the sums worked out by hand") {
   CHECK(result.busy == expected);
 }
 
+/// Work of a core or of the chip, in nanoseconds.
+WorkRecord work(WorkUnit unit, std::uint32_t core, LayerId layer, std::uint32_t step,
+                std::uint64_t count, std::int64_t start, std::int64_t end) {
+  return {.unit = unit,
+          .core = CoreId{core},
+          .layer = layer,
+          .step = step,
+          .count = count,
+          .start = ns(start),
+          .end = ns(end)};
+}
+
+SimulationResult run_recorded(std::size_t most) {
+  const MappedNetwork s = micro_scenario();
+  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
+                  {.work_records = most});
+}
+
+TEST_CASE("micro scenario: what every unit did, and its sums") {
+  const LayerId input{0};
+  const LayerId a{1};
+  const SimulationResult result = run_recorded(1'000);
+  // Steps 0 and 1 as above. Packets served without a pause are one record: on core 0 4-11 and
+  // 11-18, on core 1 24-31 and 31-38.
+  const std::vector<WorkRecord> expected{work(WorkUnit::io_port, 0, input, 0, 2, 0, 4),
+                                         work(WorkUnit::synapse_unit, 0, input, 0, 1, 4, 11),
+                                         work(WorkUnit::synapse_unit, 1, input, 0, 1, 24, 31),
+                                         work(WorkUnit::barrier, 0, chip_overhead, 0, 0, 31, 131),
+                                         work(WorkUnit::io_port, 0, input, 1, 4, 131, 137),
+                                         work(WorkUnit::neuron_unit, 0, a, 0, 2, 131, 143),
+                                         work(WorkUnit::neuron_unit, 1, a, 0, 0, 131, 141),
+                                         work(WorkUnit::synapse_unit, 0, input, 1, 2, 135, 149),
+                                         work(WorkUnit::synapse_unit, 1, input, 1, 2, 155, 169),
+                                         work(WorkUnit::synapse_unit, 2, a, 0, 1, 152, 159),
+                                         work(WorkUnit::synapse_unit, 3, a, 0, 1, 178, 185),
+                                         work(WorkUnit::barrier, 0, chip_overhead, 1, 0, 185, 285)};
+  REQUIRE(result.work.size() > expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(result.work[i] == expected[i]);
+  }
+  CHECK_FALSE(result.work_until);
+  std::vector<CoreBusy> sums(4);
+  for (const WorkRecord& record : result.work) {
+    CoreBusy& core = sums[record.core.index];
+    if (record.unit == WorkUnit::neuron_unit) core.neuron_unit += record.end - record.start;
+    if (record.unit == WorkUnit::synapse_unit) core.synapse_unit += record.end - record.start;
+  }
+  CHECK(sums == result.busy);
+  CHECK(run(micro_scenario()).work.empty());
+}
+
+TEST_CASE("micro scenario: work is recorded for whole steps, and changes nothing else") {
+  // Step 0 has 4 records and step 1 has 8.
+  SimulationResult one = run_recorded(11);
+  CHECK(one.work.size() == 4);
+  CHECK(one.work_until == ns(131));
+  const SimulationResult two = run_recorded(12);
+  CHECK(two.work.size() == 12);
+  CHECK(two.work_until == ns(285));
+  one.work.clear();
+  one.work_until.reset();
+  CHECK(one == run_recorded(0));
+}
+
 TEST_CASE("micro scenario: silence costs neuron phases, frames, barriers and leakage only") {
   MappedNetwork s = micro_scenario();
   for (auto& train : s.trace) {

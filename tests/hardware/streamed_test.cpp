@@ -96,6 +96,48 @@ TEST_CASE("array: times of the micro scenario, by hand") {
   CHECK(r.timeline.steps == std::vector<StepInterval>{{ns(0), ns(114)}, {ns(114), ns(156)}});
 }
 
+TEST_CASE("array: what the array and its port did, by hand, and its sums") {
+  const auto run = [](std::size_t most) {
+    const Micro micro;
+    return simulate(micro.s.network, micro.s.populations, micro.s.widths, micro.s.trace,
+                    Chip(micro.spec), micro.map().mapping, {.work_records = most});
+  };
+  const auto work = [](WorkUnit unit, bool stores, std::uint32_t layer, std::uint32_t step,
+                       std::uint64_t count, std::int64_t start, std::int64_t end) {
+    return WorkRecord{.unit = unit,
+                      .stores = stores,
+                      .core = {},
+                      .layer = LayerId{layer},
+                      .step = step,
+                      .count = count,
+                      .start = Picoseconds{start * 1'000},
+                      .end = Picoseconds{end * 1'000}};
+  };
+  // As above; the weights of a and its first input are one piece of work.
+  const std::vector<WorkRecord> expected{work(WorkUnit::off_chip_port, false, 1, 0, 2, 0, 44),
+                                         work(WorkUnit::array, false, 1, 0, 1, 44, 54),
+                                         work(WorkUnit::off_chip_port, false, 1, 1, 1, 44, 46),
+                                         work(WorkUnit::array, false, 1, 1, 1, 54, 68),
+                                         work(WorkUnit::off_chip_port, true, 1, 0, 1, 54, 56),
+                                         work(WorkUnit::off_chip_port, false, 1, 2, 1, 56, 58)};
+  const SimulationResult six = run(6);
+  CHECK(six.work == expected);
+  CHECK(six.work_until == Picoseconds{58'000});
+  const SimulationResult all = run(1'000);
+  CHECK_FALSE(all.work_until);
+  for (const ArrayStep& step : all.array) {
+    const std::uint32_t lead = 2 * step.population - 1;  // a is layer 1, b 3
+    Picoseconds computing;
+    Picoseconds off_chip;
+    for (const WorkRecord& record : all.work) {
+      if (record.layer.index != lead || record.step != step.step) continue;
+      (record.unit == WorkUnit::array ? computing : off_chip) += record.end - record.start;
+    }
+    CHECK(computing == step.computing);
+    CHECK(off_chip == step.off_chip);
+  }
+}
+
 TEST_CASE("array: a slow store holds the job after the next one") {
   Micro micro;
   micro.spec.off_chip.word_time = Picoseconds{20'000};

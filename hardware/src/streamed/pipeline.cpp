@@ -21,7 +21,8 @@ struct TransferQueue {
 
 class Pipeline {
  public:
-  Pipeline(std::span<const StreamJob> jobs, std::size_t parts) : jobs_(jobs), times_(parts) {}
+  Pipeline(std::span<const StreamJob> jobs, std::size_t parts, const WorkSeen& seen)
+      : jobs_(jobs), times_(parts), seen_(seen) {}
 
   std::vector<PartTimes> run() {
     advance();
@@ -85,6 +86,7 @@ class Pipeline {
     ready_since_.reset();
     times.computing += job.compute;
     computing_ = true;
+    tell(job.part, WorkUnit::array, false, job.compute);
     push(job.compute, Stage::compute);
     return true;
   }
@@ -106,6 +108,9 @@ class Pipeline {
     times_[jobs_[first->job].part].port_busy[static_cast<std::size_t>(port)] += time;
     port_busy_[static_cast<std::size_t>(port)] = true;
     first->served = true;
+    tell(jobs_[first->job].part,
+         port == StreamPort::off_chip ? WorkUnit::off_chip_port : WorkUnit::spike_buffer_port,
+         first == &stores_, time);
     push(time, first == &stores_ ? Stage::store : Stage::load);
   }
 
@@ -123,12 +128,24 @@ class Pipeline {
     ++queue.next;
   }
 
+  void tell(std::uint32_t part, WorkUnit unit, bool stores, Picoseconds time) const {
+    if (!seen_) return;
+    seen_(part, {.unit = unit,
+                 .stores = stores,
+                 .core = {},
+                 .layer = {},
+                 .count = 1,
+                 .start = now_,
+                 .end = now_ + time});
+  }
+
   void push(Picoseconds after, Stage stage) {
     events_.push({now_ + after, 0, static_cast<std::uint32_t>(stage), sequence_++}, stage);
   }
 
   std::span<const StreamJob> jobs_;
   std::vector<PartTimes> times_;
+  const WorkSeen& seen_;
   EventQueue<Stage> events_;
   Picoseconds now_;
   std::uint64_t sequence_ = 0;
@@ -143,8 +160,9 @@ class Pipeline {
 
 }  // namespace
 
-std::vector<PartTimes> run_pipeline(std::span<const StreamJob> jobs, std::size_t parts) {
-  return Pipeline(jobs, parts).run();
+std::vector<PartTimes> run_pipeline(std::span<const StreamJob> jobs, std::size_t parts,
+                                    const WorkSeen& seen) {
+  return Pipeline(jobs, parts, seen).run();
 }
 
 }  // namespace nj

@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "neurojoule/core/quantity.hpp"
+#include "neurojoule/hardware/work_record.hpp"
 
 namespace nj {
 
@@ -43,11 +45,17 @@ struct PartTimes {
   Picoseconds ended;  ///< its last output is stored
 };
 
+/// Told of every computation and transfer as it begins, with its part; layer and step are not
+/// filled in.
+using WorkSeen = std::function<void(std::uint32_t part, WorkRecord record)>;
+
 /// Runs jobs in their order through loading, computing and storing, each stage one at a time.
 ///
 /// A job computes when it is loaded, the one before has computed and the output of the one before
 /// that is stored. Loads are in order, and so are stores; at a port the one that asked first is
 /// served, a store before a load that asked at the same time. Returns the times of each part.
-std::vector<PartTimes> run_pipeline(std::span<const StreamJob> jobs, std::size_t parts);
+/// `seen` may be empty.
+std::vector<PartTimes> run_pipeline(std::span<const StreamJob> jobs, std::size_t parts,
+                                    const WorkSeen& seen = {});
 
 }  // namespace nj

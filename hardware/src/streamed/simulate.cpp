@@ -9,6 +9,7 @@
 #include "streamed/pipeline.hpp"
 #include "streamed/stream_jobs.hpp"
 #include "trains.hpp"
+#include "work_recorder.hpp"
 
 namespace nj {
 namespace {
@@ -33,14 +34,24 @@ void check_operands(const StreamPlan& plan, const SpikeTrace& trace) {
 
 SimulationResult simulate_array(const Network& network, std::span<const Population> populations,
                                 std::span<const LayerWidths> widths, const SpikeTrace& trace,
-                                const Chip& chip, const Mapping& mapping) {
+                                const Chip& chip, const Mapping& mapping,
+                                const SimulationOptions& options) {
   const std::uint32_t timesteps = check_trains(network, populations, trace);
   const StreamPlan plan = make_stream_plan(network, populations, widths, chip, mapping, timesteps);
   check_operands(plan, trace);
   const StreamJobs made = make_stream_jobs(plan, trace);
-  const std::vector<PartTimes> times = run_pipeline(made.jobs, made.parts.size());
 
   SimulationResult result;
+  WorkRecorder work(result.work, result.work_until, options.work_records);
+  WorkSeen seen;
+  if (work.on()) {
+    seen = [&](std::uint32_t part, WorkRecord record) {
+      record.layer = populations[made.parts[part].population].lead;
+      record.step = made.parts[part].step;
+      work.add(record);
+    };
+  }
+  const std::vector<PartTimes> times = run_pipeline(made.jobs, made.parts.size(), seen);
   const std::size_t parts_per_turn = plan.steps_per_turn;
   Picoseconds end;
   for (std::size_t p = 0; p < made.parts.size(); ++p) {

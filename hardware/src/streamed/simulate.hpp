@@ -9,6 +9,7 @@ namespace nj {
 /// `simulate` for a chip with an array.
 SimulationResult simulate_array(const Network& network, std::span<const Population> populations,
                                 std::span<const LayerWidths> widths, const SpikeTrace& trace,
-                                const Chip& chip, const Mapping& mapping);
+                                const Chip& chip, const Mapping& mapping,
+                                const SimulationOptions& options);
 
 }  // namespace nj

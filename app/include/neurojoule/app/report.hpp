@@ -61,6 +61,11 @@ std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.
 std::string attention_csv(const PreparedRun& prepared, const RunResult& result);
 
+/// Writes trace.json, in the trace event format of Chrome and Perfetto: what every unit did in the
+/// first sample, event by event. Requires result.chip->traced. Throws: Error(io).
+void write_trace(const PreparedRun& prepared, const RunResult& result,
+                 const std::filesystem::path& file);
+
 /// Writes all files of a run; result.json last, so that its presence means that the run is whole.
 /// Throws: Error(io).
 void write_results(const PreparedRun& prepared, const RunResult& result,

@@ -18,6 +18,7 @@
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/mapping_report.hpp"
+#include "neurojoule/hardware/simulate.hpp"
 #include "neurojoule/hardware/streamed.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 
@@ -26,9 +27,13 @@ namespace nj {
 /// Called from one thread at a time while a stage runs. It may throw to stop the run.
 using Progress = std::function<void(std::string_view stage, std::size_t done, std::size_t total)>;
 
+/// Work records that a trace holds at most (64 bytes each, and about 170 in the file).
+inline constexpr std::size_t max_trace_records = 1'000'000;
+
 struct RunOptions {
   unsigned threads = 0;  ///< 0: as many as the machine has
   Progress progress{};   ///< may be empty
+  bool trace = false;    ///< keep what every unit did in the first sample; needs a chip
 };
 
 /// A chip with its prices, and slices of the network that fit it.
@@ -82,6 +87,8 @@ struct ChipResult {
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;  ///< by sample
+  /// The first sample with its work records, when a trace is asked for.
+  std::optional<SimulationResult> traced{};
 };
 
 /// What a run found.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "neurojoule/hardware/chip.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/streamed.hpp"
+#include "neurojoule/hardware/work_record.hpp"
 
 // What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text. A
 // chip with an array does something else: streamed.hpp.
@@ -79,6 +81,9 @@ namespace nj {
 /// What to keep beside the counts.
 struct SimulationOptions {
   bool record_packets = false;  ///< keep one PacketRecord per packet
+  /// Keep at most so many work records: global steps from the first on, as long as they fit whole;
+  /// on an array, all until there are too many.
+  std::size_t work_records = 0;
 };
 
 /// The journey of one packet.
@@ -127,8 +132,10 @@ struct SimulationResult {
   std::uint64_t hops = 0;       ///< links passed, all packets
   std::vector<CoreBusy> busy;   ///< per core
   std::vector<LinkLoad> links;  ///< per link of the topology
-  std::vector<PacketRecord> records;  ///< in order of service, when asked for
-  std::vector<ArrayStep> array;       ///< of an array: by turn, then step
+  std::vector<PacketRecord> records;        ///< in order of service, when asked for
+  std::vector<ArrayStep> array;             ///< of an array: by turn, then step
+  std::vector<WorkRecord> work;             ///< per unit in order of time, when asked for
+  std::optional<Picoseconds> work_until{};  ///< where `work` ends, as more was not to be kept
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
 };
 

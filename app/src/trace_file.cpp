@@ -1,0 +1,197 @@
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "neurojoule/app/report.hpp"
+#include "neurojoule/core/atomic_file.hpp"
+
+// The "Trace Event Format" of Chrome, as JSON. Times are microseconds there; six decimals make them
+// exact.
+
+namespace nj {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// Text is handed to the file in pieces of about this size.
+constexpr std::size_t piece = 1 << 16;
+
+/// The process and thread that the viewer shows a unit as.
+struct Track {
+  std::uint32_t process = 0;
+  std::uint32_t thread = 0;
+};
+
+/// Tracks of the chip as a whole, and of the ports of an array; cores come after them.
+constexpr std::uint32_t chip_process = 1;
+constexpr std::uint32_t steps_thread = 1;
+constexpr std::uint32_t first_unit_thread = 2;
+constexpr std::uint32_t first_core_thread = first_unit_thread + work_units;
+
+Track track_of(const Chip& chip, const WorkRecord& record) {
+  const auto unit = static_cast<std::uint32_t>(record.unit);
+  if (record.unit == WorkUnit::neuron_unit || record.unit == WorkUnit::synapse_unit) {
+    return {chip_process + 1 + chip.core(record.core).tile,
+            first_core_thread + 2 * record.core.index + unit};
+  }
+  return {chip_process, first_unit_thread + unit};
+}
+
+std::string_view unit_name(WorkUnit unit) {
+  switch (unit) {
+    case WorkUnit::neuron_unit:
+      return "neuron unit";
+    case WorkUnit::synapse_unit:
+      return "synapse unit";
+    case WorkUnit::io_port:
+      return "I/O port";
+    case WorkUnit::barrier:
+      return "barrier";
+    case WorkUnit::array:
+      return "array";
+    case WorkUnit::off_chip_port:
+      return "off-chip port";
+    case WorkUnit::spike_buffer_port:
+      return "spike buffer port";
+  }
+  return "";
+}
+
+/// What its `count` counts.
+std::string_view count_name(WorkUnit unit) {
+  switch (unit) {
+    case WorkUnit::array:
+      return "jobs";
+    case WorkUnit::off_chip_port:
+    case WorkUnit::spike_buffer_port:
+      return "transfers";
+    default:
+      return "packets";
+  }
+}
+
+std::string_view activity_name(const WorkRecord& record) {
+  switch (record.unit) {
+    case WorkUnit::neuron_unit:
+      return "neurons";
+    case WorkUnit::synapse_unit:
+      return "synapses";
+    case WorkUnit::io_port:
+      return "input";
+    case WorkUnit::barrier:
+      return "barrier";
+    case WorkUnit::array:
+      return "compute";
+    default:
+      return record.stores ? "store" : "load";
+  }
+}
+
+std::string microseconds(Picoseconds time) {
+  return fmt::format("{}.{:06}", time.value() / 1'000'000, time.value() % 1'000'000);
+}
+
+/// Writes events one after another.
+class EventWriter {
+ public:
+  explicit EventWriter(const std::filesystem::path& file) : file_(file) {
+    text_ = "{\"displayTimeUnit\": \"ns\",\n\"traceEvents\": [\n";
+  }
+
+  void name(Track track, std::string_view kind, const std::string& name) {
+    add(fmt::format(R"({{"ph": "M", "pid": {}, "tid": {}, "name": "{}", "args": {{"name": {}}}}})",
+                    track.process, track.thread, kind, Json(name).dump()));
+  }
+
+  void event(Track track, std::string_view category, const std::string& quoted_name,
+             Picoseconds start, Picoseconds end, const std::string& args) {
+    add(fmt::format(
+        R"({{"ph": "X", "pid": {}, "tid": {}, "cat": "{}", "name": {}, "ts": {}, "dur": {}, "args": {{{}}}}})",
+        track.process, track.thread, category, quoted_name, microseconds(start),
+        microseconds(end - start), args));
+  }
+
+  void finish(const Json& other) {
+    text_ += fmt::format("\n],\n\"otherData\": {}}}\n", other.dump());
+    file_.write(text_);
+    file_.commit();
+  }
+
+ private:
+  void add(const std::string& event) {
+    if (!first_) text_ += ",\n";
+    first_ = false;
+    text_ += event;
+    if (text_.size() < piece) return;
+    file_.write(text_);
+    text_.clear();
+  }
+
+  AtomicFile file_;
+  std::string text_;
+  bool first_ = true;
+};
+
+/// Names the processes and threads that have records.
+void name_tracks(EventWriter& writer, const Chip& chip, const SimulationResult& sample) {
+  writer.name({chip_process, 0}, "process_name", chip.spec().name);
+  writer.name({chip_process, steps_thread}, "thread_name",
+              chip.spec().array ? "turns" : "global steps");
+  std::vector<bool> named(first_core_thread + 2 * chip.cores().size());
+  std::vector<bool> named_tiles(chip.topology().tiles());
+  for (const WorkRecord& record : sample.work) {
+    const Track track = track_of(chip, record);
+    if (named[track.thread]) continue;
+    named[track.thread] = true;
+    if (track.process == chip_process) {
+      writer.name(track, "thread_name", std::string(unit_name(record.unit)));
+      continue;
+    }
+    const std::uint32_t tile = chip.core(record.core).tile;
+    if (!named_tiles[tile]) {
+      named_tiles[tile] = true;
+      writer.name({track.process, 0}, "process_name",
+                  fmt::format("tile {} {}", tile, chip.topology().router_name(tile)));
+    }
+    writer.name(track, "thread_name",
+                fmt::format("core {} ({}): {}", record.core.index, chip.kind_of(record.core).name,
+                            unit_name(record.unit)));
+  }
+}
+
+void write_steps(EventWriter& writer, const Timeline& timeline, std::string_view word) {
+  for (std::size_t i = 0; i < timeline.steps.size(); ++i) {
+    const StepInterval& step = timeline.steps[i];
+    writer.event({chip_process, steps_thread}, "step", fmt::format("\"{} {}\"", word, i),
+                 step.start, step.end, "");
+  }
+}
+
+}  // namespace
+
+void write_trace(const PreparedRun& prepared, const RunResult& result,
+                 const std::filesystem::path& file) {
+  const Chip& chip = prepared.chip->chip;
+  const SimulationResult& sample = *result.chip->traced;
+  std::vector<std::string> layers;  // quoted
+  for (const LayerSpec& layer : prepared.network.network().layers()) {
+    layers.push_back(Json(layer.name).dump());
+  }
+  EventWriter writer(file);
+  name_tracks(writer, chip, sample);
+  write_steps(writer, sample.timeline, chip.spec().array ? "turn" : "step");
+  for (const WorkRecord& record : sample.work) {
+    const bool barrier = record.unit == WorkUnit::barrier;
+    writer.event(track_of(chip, record), activity_name(record),
+                 barrier ? "\"barrier\"" : layers[record.layer.index], record.start, record.end,
+                 barrier ? fmt::format(R"("step": {})", record.step)
+                         : fmt::format(R"("step": {}, "{}": {})", record.step,
+                                       count_name(record.unit), record.count));
+  }
+  Json other = {{"scenario", prepared.scenario.name},
+                {"image", prepared.dataset->image_index(0)},
+                {"latency_us", microseconds(sample.timeline.latency())}};
+  if (sample.work_until) other["units_until_us"] = microseconds(*sample.work_until);
+  writer.finish(other);
+}
+
+}  // namespace nj

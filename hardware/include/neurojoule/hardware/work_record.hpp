@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#include "neurojoule/core/ids.hpp"
+#include "neurojoule/core/quantity.hpp"
+
+namespace nj {
+
+/// What works on its own clock, in a chip of cores or in one with an array.
+enum class WorkUnit : std::uint8_t {
+  neuron_unit,
+  synapse_unit,
+  io_port,
+  barrier,  ///< all cores wait: from the end of a step's work to the next step
+  array,    ///< PEs and neuron lanes
+  off_chip_port,
+  spike_buffer_port
+};
+inline constexpr std::size_t work_units = 7;
+
+/// What one unit did without a pause for one layer in one time step.
+struct WorkRecord {
+  WorkUnit unit{};
+  bool stores = false;  ///< of the ports of an array: from the chip to memory
+  CoreId core;          ///< of neuron and synapse units
+  LayerId layer;  ///< lead; of a synapse unit, that of the sender; of a barrier, chip_overhead
+  std::uint32_t step = 0;  ///< time step of that layer; of a barrier, global step
+  /// Packets that the neuron unit or I/O port sent or the synapse unit served; jobs of an array;
+  /// transfers of its ports.
+  std::uint64_t count = 0;
+  Picoseconds start;
+  Picoseconds end;
+  friend bool operator==(const WorkRecord&, const WorkRecord&) = default;
+};
+
+}  // namespace nj
