@@ -216,7 +216,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   // Files of an earlier run must not be taken for parts of this one.
   for (const char* name :
        {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
-        "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json"}) {
+        "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json", "heatmap.svg"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -237,6 +237,9 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
       write_file_atomically(directory / "array.csv", array_csv(prepared, result));
     } else {
       write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
+    }
+    if (has_heatmap(prepared.chip->chip)) {
+      write_file_atomically(directory / "heatmap.svg", heatmap_svg(prepared, result));
     }
     if (result.chip->traced) write_trace(prepared, result, directory / "trace.json");
   }

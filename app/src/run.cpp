@@ -257,6 +257,21 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
   for (std::size_t i = 0; i < busy.size(); ++i) busy[i] += most[i];
 }
 
+/// Adds the work of the cores and links in another sample.
+void add_loads(ChipResult& chip, const SimulationResult& result) {
+  chip.cores.resize(result.busy.size());
+  for (std::size_t i = 0; i < result.busy.size(); ++i) {
+    chip.cores[i].neuron_unit += result.busy[i].neuron_unit;
+    chip.cores[i].synapse_unit += result.busy[i].synapse_unit;
+  }
+  chip.links.resize(result.links.size());
+  for (std::size_t i = 0; i < result.links.size(); ++i) {
+    chip.links[i].flits += result.links[i].flits;
+    chip.links[i].busy += result.links[i].busy;
+    chip.links[i].max_queue = std::max(chip.links[i].max_queue, result.links[i].max_queue);
+  }
+}
+
 ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
                             const Activity& activity, const RunOptions& options) {
   const MappedChip& mapped = *prepared.chip;
@@ -272,6 +287,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .array = {},
                   .latencies = {},
                   .busy = std::vector<Picoseconds>(network.size()),
+                  .cores = {},
+                  .links = {},
                   .packets = 0,
                   .hops = 0,
                   .traces = {}};
@@ -299,6 +316,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     chip.actions += results[i].actions;
     chip.latencies.push_back(results[i].timeline.latency());
     add_busy(prepared, chip.mapping, results[i], chip.busy);
+    add_loads(chip, results[i]);
     chip.packets += results[i].packets;
     chip.hops += results[i].hops;
     add_array_steps(chip.array, results[i].array);

@@ -19,6 +19,7 @@ TEST_CASE("result.json and every table are byte-identical at 1, 2 and 4 threads"
     CHECK(read_file(tiny.folder() / "many.json", 1 << 26) ==
           read_file(tiny.folder() / "one.json", 1 << 26));
     CHECK(result_json(prepared, many) == result_json(prepared, one));
+    CHECK(heatmap_svg(prepared, many) == heatmap_svg(prepared, one));
     CHECK(ledger_csv(prepared, many) == ledger_csv(prepared, one));
     CHECK(layers_csv(prepared, many) == layers_csv(prepared, one));
     CHECK(many.predictions == one.predictions);

@@ -61,6 +61,11 @@ std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.
 std::string attention_csv(const PreparedRun& prepared, const RunResult& result);
 
+/// Whether there is a picture of the chip: its tiles form a mesh or torus.
+bool has_heatmap(const Chip& chip);
+/// heatmap.svg: how busy each core and link was, over the chip samples. Requires has_heatmap.
+std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result);
+
 /// Writes trace.json, in the trace event format of Chrome and Perfetto: what every unit did in the
 /// first sample, event by event. Requires result.chip->traced. Throws: Error(io).
 void write_trace(const PreparedRun& prepared, const RunResult& result,

@@ -84,6 +84,8 @@ struct ChipResult {
   /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
   /// of an array, how long it computed.
   std::vector<Picoseconds> busy;
+  std::vector<CoreBusy> cores;  ///< by core, over all these samples
+  std::vector<LinkLoad> links;  ///< by link, over all these samples; `max_queue` is the most
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;  ///< by sample
