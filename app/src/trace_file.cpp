@@ -93,9 +93,7 @@ std::string microseconds(Picoseconds time) {
 /// Writes events one after another.
 class EventWriter {
  public:
-  explicit EventWriter(const std::filesystem::path& file) : file_(file) {
-    text_ = "{\"displayTimeUnit\": \"ns\",\n\"traceEvents\": [\n";
-  }
+  explicit EventWriter(const std::filesystem::path& file) : file_(file) {}
 
   void name(Track track, std::string_view kind, const std::string& name) {
     add(fmt::format(R"({{"ph": "M", "pid": {}, "tid": {}, "name": "{}", "args": {{"name": {}}}}})",
@@ -127,7 +125,7 @@ class EventWriter {
   }
 
   AtomicFile file_;
-  std::string text_;
+  std::string text_ = "{\"displayTimeUnit\": \"ns\",\n\"traceEvents\": [\n";
   bool first_ = true;
 };
 

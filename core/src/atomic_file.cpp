@@ -22,8 +22,9 @@ namespace {
 }  // namespace
 
 AtomicFile::AtomicFile(std::filesystem::path file)
-    : file_(std::move(file)), aside_(file_.string() + ".partial") {
-  descriptor_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    : file_(std::move(file)),
+      aside_(file_.string() + ".partial"),
+      descriptor_(::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail(file_, "cannot be created", errno);
 }
 

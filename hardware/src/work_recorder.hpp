@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -15,19 +14,17 @@ class WorkRecorder {
  public:
   WorkRecorder(std::vector<WorkRecord>& records, std::optional<Picoseconds>& until,
                std::size_t limit)
-      : records_(records), until_(until), limit_(limit) {
-    last_.fill(std::numeric_limits<std::size_t>::max());
-  }
+      : records_(records), until_(until), limit_(limit) {}
 
   /// Whether more is to be recorded.
   [[nodiscard]] bool on() const { return limit_ != 0 && !until_; }
 
   void add(const WorkRecord& record) {
     if (!on()) return;
-    std::size_t& last = last_[static_cast<std::size_t>(record.unit)];
-    if (last < records_.size() && goes_on(records_[last], record)) {
-      records_[last].end = record.end;
-      records_[last].count += record.count;
+    std::optional<std::size_t>& last = last_[static_cast<std::size_t>(record.unit)];
+    if (last && goes_on(records_[*last], record)) {
+      records_[*last].end = record.end;
+      records_[*last].count += record.count;
       return;
     }
     if (records_.size() == limit_) {
@@ -56,8 +53,8 @@ class WorkRecorder {
   std::vector<WorkRecord>& records_;
   std::optional<Picoseconds>& until_;
   std::size_t limit_;
-  std::size_t whole_ = 0;                     ///< records of whole steps
-  std::array<std::size_t, work_units> last_;  ///< by unit: its last record
+  std::size_t whole_ = 0;                                      ///< records of whole steps
+  std::array<std::optional<std::size_t>, work_units> last_{};  ///< by unit: its last record
 };
 
 }  // namespace nj

@@ -421,6 +421,25 @@ TEST_CASE("a trace: named threads whose events do not overlap and add up to busy
   }
 }
 
+TEST_CASE("a trace says what it is of, and where its units end early") {
+  const TinyScenario tiny;
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"dataset.first=4"}).points.front().scenario);
+  RunResult result = run(prepared, {.threads = 1, .progress = {}, .trace = true});
+  const auto other = [&] {
+    write_trace(prepared, result, tiny.folder() / "trace.json");
+    return nlohmann::json::parse(text_of(tiny.folder() / "trace.json"))["otherData"];
+  };
+  const auto whole = other();
+  CHECK(whole["scenario"] == "tiny");
+  CHECK(whole["image"] == 4);
+  const std::int64_t latency = result.chip->latencies.front().value();
+  CHECK(std::llround(std::stod(whole["latency_us"].get<std::string>()) * 1e6) == latency);
+  CHECK_FALSE(whole.contains("units_until_us"));
+  result.chip->traced->work_until = Picoseconds{12'000'034};
+  CHECK(other()["units_until_us"] == "12.000034");
+}
+
 std::size_t count_of(const std::string& text, const std::string& part) {
   std::size_t count = 0;
   for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
