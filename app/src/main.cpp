@@ -116,11 +116,14 @@ Command add_sanafe(CLI::App& app) {
       ->required()
       ->check(CLI::Range(1, 10'000'000));
   sub->add_option("--out", command->out, "folder for the results (default runs/<NET>)");
-  const std::map<std::string, nj::sanafe::Timing> timings{{"simple", nj::sanafe::Timing::simple},
-                                                          {"event", nj::sanafe::Timing::event}};
-  sub->add_option("--timing", command->timing,
-                  "how long a step takes: simple (their formula) or event (simulated network)")
-      ->transform(CLI::CheckedTransformer(timings).description("{simple,event}"));
+  sub->add_option_function<std::string>(
+         "--timing",
+         [command](const std::string& name) {
+           command->timing =
+               name == "event" ? nj::sanafe::Timing::event : nj::sanafe::Timing::simple;
+         },
+         "how long a step takes: simple (their formula, default) or event (simulated network)")
+      ->check(CLI::IsMember({"simple", "event"}));
   return {sub, [command] { return command->execute(); }};
 }
 
