@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 namespace nj::sanafe {
 
@@ -70,7 +71,7 @@ double Traffic::visit_s(std::uint32_t begin, std::uint32_t end,
 }
 
 std::uint64_t Traffic::cycles(double seconds) const {
-  return static_cast<std::uint64_t>(seconds / cycle_s_ + 0.5);
+  return static_cast<std::uint64_t>(std::llround(seconds / cycle_s_));
 }
 
 void Traffic::send(std::uint32_t neuron, double& elapsed_s, std::vector<Message>& messages) const {
