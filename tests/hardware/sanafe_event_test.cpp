@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <neurojoule/core/error.hpp>
 #include <neurojoule/core/rng.hpp>
 #include <neurojoule/hardware/sanafe_simulate.hpp>
 
@@ -211,6 +212,33 @@ TEST_CASE("SANA-FE events: neurons after the last message wait until the network
   // message of all is sent: reference 6008.
   CHECK(step_ns({{"0.1", {{"4.0", 100}}}, {"20.0", {}, true}}, {.rest_ns = 5000}) == 6008);
   CHECK(step_ns({{"0.1", {}, true}, {"0.2", {{"0.3"}}}}, {.rest_ns = 3}) == 19);  // over by then
+}
+
+TEST_CASE("SANA-FE events: what the network cannot hold is refused by name") {
+  const auto refusal = [](std::string chip_text,
+                          const std::vector<Sender>& senders) -> std::string {
+    const Architecture chip = read_architecture(chip_text, "chip.yaml");
+    const Network net = read_network(network(senders), "net.yaml", chip);
+    try {
+      simulate(chip, net, {.steps = 1, .timing = Timing::event, .progress = {}});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  std::string crowded = mesh({});
+  const std::string four = "core[0..3]";
+  const auto with = [&](const std::string& cores) {
+    std::string text = crowded;
+    return text.replace(text.find(four), four.size(), cores);
+  };
+  CHECK(refusal(with("core[0..59]"), {{"0.59", {{"0.0"}}}}).empty());
+  CHECK(refusal(with("core[0..60]"), {{"0.1", {{"0.0"}}}}).find("tile 0 has 61") !=
+        std::string::npos);
+  // 2^32 - 1 ns is 4.294967295 s.
+  CHECK(refusal(mesh({.generation_ns = 4'294'967'295.0}), {{"0.1", {{"0.0"}}}}).empty());
+  CHECK(refusal(mesh({.generation_ns = 4'294'967'297.0}), {{"0.1", {{"0.0"}}}})
+            .find("2^32 - 1 cycles") != std::string::npos);
 }
 
 TEST_CASE("SANA-FE events: random traffic arrives, whatever the number of threads") {

@@ -15,7 +15,9 @@ constexpr std::size_t max_messages = std::size_t{1} << 20;
 }  // namespace
 
 EventTimes::EventTimes(Traffic traffic, NocShape shape, unsigned threads)
-    : traffic_(std::move(traffic)), shape_(std::move(shape)), threads_(threads) {}
+    : traffic_(std::move(traffic)), shape_(std::move(shape)), threads_(threads) {
+  free_.push_back(std::make_unique<Noc>(shape_));  // refuses a chip before the first step
+}
 
 void EventTimes::add(const Somas& somas) {
   if (steps_ == kept_.size()) kept_.emplace_back();

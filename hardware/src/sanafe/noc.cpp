@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <string>
 #include <utility>
+
+#include "neurojoule/core/error.hpp"
 
 namespace nj::sanafe {
 
@@ -15,6 +18,7 @@ enum Side : std::uint32_t { east, west, north, south, sides };
 }  // namespace
 
 Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
+  check_size();
   const auto cores = static_cast<std::uint32_t>(shape_.tile_of.size());
   cores_.resize(cores);
   sent_at_.resize(cores);
@@ -35,6 +39,22 @@ Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
     }
   }
   make_routes();
+}
+
+/// An output remembers in 64 bits which inputs want it, and routes take a byte per router and core.
+void Noc::check_size() const {
+  for (std::uint32_t r = 0; r < routers(); ++r) {
+    if (own(r) > max_tile_cores) {
+      throw Error(ErrorKind::unsupported, "timing 'event' has routers for at most " +
+                                              std::to_string(max_tile_cores) + " cores; tile " +
+                                              std::to_string(r) + " has " + std::to_string(own(r)));
+    }
+  }
+  if (std::uint64_t{routers()} * shape_.tile_of.size() > max_routes) {
+    throw Error(ErrorKind::capacity,
+                "timing 'event' takes chips of at most 2^28 tiles x cores, this one has " +
+                    std::to_string(routers()) + " x " + std::to_string(shape_.tile_of.size()));
+  }
 }
 
 std::uint32_t Noc::routers() const {

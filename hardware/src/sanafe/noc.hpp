@@ -25,6 +25,8 @@ namespace nj::sanafe {
 
 class Noc {
  public:
+  /// Throws: Error(unsupported) for more cores on a tile, Error(capacity) for a larger chip, than
+  /// the limits below.
   explicit Noc(NocShape shape);
 
   /// Cycles from the start of the step to its end, without the barrier.
@@ -32,6 +34,8 @@ class Noc {
 
  private:
   static constexpr std::uint32_t subnets = 2;
+  static constexpr std::uint32_t max_tile_cores = 60;
+  static constexpr std::uint64_t max_routes = std::uint64_t{1} << 28;
   static constexpr std::uint32_t none = 0xFFFFFFFF;
   struct Flit {
     std::uint32_t to = 0;  ///< core
@@ -72,6 +76,7 @@ class Noc {
     bool busy = false;         ///< processing
   };
 
+  void check_size() const;
   [[nodiscard]] std::uint32_t routers() const;
   [[nodiscard]] std::uint32_t own(std::uint32_t router) const;
   std::uint32_t add_queue(Queue queue);

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
+#include <string>
+
+#include "neurojoule/core/error.hpp"
 
 namespace nj::sanafe {
 
@@ -70,8 +74,14 @@ double Traffic::visit_s(std::uint32_t begin, std::uint32_t end,
   return time;
 }
 
-std::uint64_t Traffic::cycles(double seconds) const {
-  return static_cast<std::uint64_t>(std::llround(seconds / cycle_s_));
+std::uint32_t Traffic::cycles(double seconds) const {
+  const double cycles = seconds / cycle_s_;
+  if (cycles > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ErrorKind::numeric,
+                "timing 'event': a core takes " + std::to_string(seconds) +
+                    " s from one message to the next; at most 2^32 - 1 cycles of 1 ns are counted");
+  }
+  return static_cast<std::uint32_t>(std::llround(cycles));
 }
 
 void Traffic::send(std::uint32_t neuron, double& elapsed_s, std::vector<Message>& messages) const {
@@ -81,8 +91,8 @@ void Traffic::send(std::uint32_t neuron, double& elapsed_s, std::vector<Message>
     std::uint32_t to = run.core;
     for (const double processing_s : axons_.processing_s(run)) {
       messages.push_back({.to = to++,
-                          .generation = static_cast<std::uint32_t>(cycles(elapsed_s + out_s)),
-                          .processing = static_cast<std::uint32_t>(cycles(processing_s))});
+                          .generation = cycles(elapsed_s + out_s),
+                          .processing = cycles(processing_s)});
       elapsed_s = 0.0;
     }
   }

@@ -22,7 +22,8 @@ class Traffic {
   Traffic(const Architecture& chip, const Network& network, const ActionTable& actions,
           const Layout& layout, const Axons& axons, double cycle_s);
 
-  /// Writes the messages of the step that `somas` ran last over `traffic`.
+  /// Writes the messages of the step that `somas` ran last over `traffic`. Throws: Error(numeric)
+  /// when a core takes more than 2^32 - 1 cycles for a message or for what follows the last.
   void write(const Somas& somas, StepTraffic& traffic) const;
 
  private:
@@ -33,7 +34,7 @@ class Traffic {
   };
   [[nodiscard]] double visit_s(std::uint32_t begin, std::uint32_t end,
                                const std::vector<std::uint64_t>& updated) const;
-  [[nodiscard]] std::uint64_t cycles(double seconds) const;
+  [[nodiscard]] std::uint32_t cycles(double seconds) const;
   void send(std::uint32_t neuron, double& elapsed_s, std::vector<Message>& messages) const;
 
   const Architecture& chip_;

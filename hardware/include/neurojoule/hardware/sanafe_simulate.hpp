@@ -75,7 +75,9 @@ struct SimulationResult {
 };
 
 /// Runs the network from silence. Same files, same result, on any machine: randomness is that of
-/// the models (see sanafe_network.hpp). Throws: what `progress` throws.
+/// the models (see sanafe_network.hpp). Throws: what `progress` throws;
+/// for `Timing::event` Error(unsupported) for over 60 cores on a tile, Error(capacity) for over
+/// 2^28 tiles x cores, Error(numeric) for a core that takes over 4.29 s between two messages.
 SimulationResult simulate(const Architecture& chip, const Network& network,
                           const SimulationOptions& options);
 
