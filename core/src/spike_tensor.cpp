@@ -21,7 +21,14 @@ SpikeTensor::SpikeTensor(std::uint32_t timesteps, FeatureShape shape)
     : timesteps_(timesteps),
       shape_(shape),
       words_per_step_((shape.neurons() + 63) / 64),
-      words_(words_per_step_ * timesteps) {}
+      words_(words_per_step_ * timesteps, 0) {}
+
+SpikeTensor SpikeTensor::unwritten(std::uint32_t timesteps, FeatureShape shape) {
+  SpikeTensor tensor(0, shape);
+  tensor.timesteps_ = timesteps;
+  tensor.words_.resize(tensor.words_per_step_ * timesteps);
+  return tensor;
+}
 
 std::uint64_t SpikeTensor::count(std::uint32_t t) const {
   // In parallel within each word: std::popcount is a call on processors that may lack the
@@ -48,7 +55,14 @@ std::uint64_t SpikeTensor::count() const {
 double SpikeTensor::density() const { return ratio(count(), shape_.neurons() * timesteps_); }
 
 GradedTensor::GradedTensor(std::uint32_t timesteps, FeatureShape shape)
-    : timesteps_(timesteps), shape_(shape), values_(shape.neurons() * timesteps) {}
+    : timesteps_(timesteps), shape_(shape), values_(shape.neurons() * timesteps, 0) {}
+
+GradedTensor GradedTensor::unwritten(std::uint32_t timesteps, FeatureShape shape) {
+  GradedTensor tensor(0, shape);
+  tensor.timesteps_ = timesteps;
+  tensor.values_.resize(shape.neurons() * timesteps);
+  return tensor;
+}
 
 std::uint64_t GradedTensor::count(std::uint32_t t) const {
   const auto values = step(t);
@@ -65,10 +79,14 @@ std::uint64_t GradedTensor::count() const {
 double GradedTensor::density() const { return ratio(count(), shape_.neurons() * timesteps_); }
 
 std::int16_t GradedTensor::min() const {
-  return values_.empty() ? std::int16_t{0} : *std::min_element(values_.begin(), values_.end());
+  std::int16_t least = values_.empty() ? std::int16_t{0} : values_.front();
+  for (const std::int16_t v : values_) least = std::min(least, v);
+  return least;
 }
 std::int16_t GradedTensor::max() const {
-  return values_.empty() ? std::int16_t{0} : *std::max_element(values_.begin(), values_.end());
+  std::int16_t most = values_.empty() ? std::int16_t{0} : values_.front();
+  for (const std::int16_t v : values_) most = std::max(most, v);
+  return most;
 }
 
 std::uint64_t count(const SpikeTrain& train, std::uint32_t t) {

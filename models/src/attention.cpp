@@ -124,15 +124,43 @@ std::span<const std::uint64_t> row(const std::vector<std::uint64_t>& bits, std::
   return std::span(bits).subspan(index * words, words);
 }
 
+/// Up to as many channels as T has bits, from channel 64 * `word` on: `[token]` of T to
+/// `[channel, token]`, a channel of many tokens with one test of their bits.
+template <class T>
+void transpose_word(const Head& head, const std::vector<std::uint64_t>& bits, std::size_t word,
+                    AlignedVector<std::byte>& buffer, std::vector<std::uint64_t>& columns) {
+  const hn::CappedTag<T, 64> d;
+  constexpr std::size_t lanes = hn::MaxLanes(d);
+  const std::size_t room = (head.tokens + lanes - 1) / lanes * lanes;
+  buffer.resize(room * sizeof(T));
+  T* const tokens = reinterpret_cast<T*>(buffer.data());
+  for (std::size_t n = 0; n < head.tokens; ++n) {
+    tokens[n] = static_cast<T>(bits[n * head.words() + word]);
+  }
+  std::fill(tokens + head.tokens, tokens + room, T{0});
+  const std::size_t first = word * 64;
+  const std::size_t count = std::min<std::size_t>(head.size - first, 64);
+  for (std::size_t j = 0; j < count; ++j) {
+    const auto bit = hn::Set(d, static_cast<T>(T{1} << j));
+    std::uint64_t* const column = columns.data() + (first + j) * head.token_words();
+    for (std::size_t n = 0; n < room; n += lanes) {
+      std::uint64_t mask = 0;
+      std::uint8_t bytes[8] = {};
+      hn::StoreMaskBits(d, hn::TestBit(hn::Load(d, tokens + n), bit), bytes);
+      for (std::size_t i = 0; i < (lanes + 7) / 8; ++i) mask |= std::uint64_t{bytes[i]} << (8 * i);
+      column[n / 64] |= mask << (n % 64);
+    }
+  }
+}
+
 /// `[token, channel]` to `[channel, token]`.
 void transpose(const Head& head, const std::vector<std::uint64_t>& bits,
-               std::vector<std::uint64_t>& columns) {
-  const std::size_t words = head.token_words();
-  columns.assign(head.size * words, 0);
-  for (std::size_t n = 0; n < head.tokens; ++n) {
-    for (const std::size_t j : SetBits(row(bits, n, head.words()))) {
-      columns[j * words + n / 64] |= std::uint64_t{1} << (n % 64);
-    }
+               AlignedVector<std::byte>& buffer, std::vector<std::uint64_t>& columns) {
+  columns.assign(head.size * head.token_words(), 0);
+  if (head.size <= 16) return transpose_word<std::uint16_t>(head, bits, 0, buffer, columns);
+  if (head.size <= 32) return transpose_word<std::uint32_t>(head, bits, 0, buffer, columns);
+  for (std::size_t word = 0; word < head.words(); ++word) {
+    transpose_word<std::uint64_t>(head, bits, word, buffer, columns);
   }
 }
 
@@ -195,8 +223,8 @@ AttentionCounts attend_heads(std::uint32_t heads, const SpikeTensor& query, cons
     gather(head, query, t, scratch.query);
     gather(head, key, t, scratch.key);
     gather(head, value, t, scratch.value);
-    transpose(head, scratch.query, scratch.query_columns);
-    transpose(head, scratch.key, scratch.key_columns);
+    transpose(head, scratch.query, scratch.tokens, scratch.query_columns);
+    transpose(head, scratch.key, scratch.tokens, scratch.key_columns);
     count_head(head, scratch, counts);
     sum_head(head, scratch, sums, padded(channels));
   }

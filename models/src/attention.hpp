@@ -31,6 +31,7 @@ struct AttentionScratch {
   std::vector<std::uint64_t> seen;         ///< queries that meet one key
   AlignedVector<std::int16_t> value_rows;  ///< [token, head size rounded up to 16]
   AlignedVector<std::int16_t> products;    ///< K^T V: [channel, head size rounded up to 16]
+  AlignedVector<std::byte> tokens;
 };
 
 /// sums[n * padded(channels) + c] = sum over tokens m and channels j of the head of c of

@@ -9,6 +9,9 @@
 #include "neurojoule/core/spike_tensor.hpp"
 #include "neurojoule/models/aligned_vector.hpp"
 
+#include "row_bands.hpp"
+#include "train_totals.hpp"
+
 // Sums of a convolution for a block of output positions and all time steps of one sample.
 //
 // Blocks are independent, so they may run in parallel; their size changes no bit of any result.
@@ -51,6 +54,12 @@ inline constexpr std::uint32_t line_bytes = 64;
 /// a value n as n events of value 1. The latter changes no integer sum.
 enum class EventList : std::uint8_t { with_values, fastest };
 
+/// How many events, and inputs that are not zero, are before one.
+struct EventRank {
+  std::uint32_t event = 0;
+  std::uint32_t input = 0;
+};
+
 /// The events of all time steps of a train, sorted by step, group of channels and position.
 class InputEvents {
  public:
@@ -64,10 +73,11 @@ class InputEvents {
     std::size_t count = 0;
   };
 
-  /// `groups` divides the train's channels; see `event_groups`. Steps are listed in parallel.
+  /// `groups` divides the train's channels; see `event_groups`. Bands of rows are listed in
+  /// parallel; of several groups, steps. `totals`: those of the train's bands, [band, t], or none.
   /// Throws: Error(capacity) when there are 2^32 events or more, or a map row is too long.
   InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads = 1,
-              EventList list = EventList::with_values);
+              EventList list = EventList::with_values, std::span<const StepTotals> totals = {});
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] std::uint32_t groups() const { return groups_; }
@@ -89,11 +99,11 @@ class InputEvents {
   }
   /// Index of the first event at each position; the next entry is its end.
   [[nodiscard]] const std::uint32_t* first(std::uint32_t t, std::uint32_t group) const {
-    return first_.data() + (std::size_t{t} * groups_ + group) * cells();
+    return first_.get() + (std::size_t{t} * groups_ + group) * cells();
   }
   /// The same of inputs that are not zero, where each may be several events; else `first`.
   [[nodiscard]] const std::uint32_t* first_input(std::uint32_t t, std::uint32_t group) const {
-    return inputs_.empty() ? first(t, group) : inputs_.data() + std::size_t{t} * cells();
+    return inputs_ ? inputs_.get() + std::size_t{t} * cells() : first(t, group);
   }
   [[nodiscard]] const std::uint32_t* offsets() const { return offsets_.get(); }
   [[nodiscard]] const std::int16_t* values() const { return values_.get(); }
@@ -102,10 +112,14 @@ class InputEvents {
  private:
   /// Entries of `first_` for one step and group: all positions and their end.
   [[nodiscard]] std::size_t cells() const { return std::size_t{height_} * width_ + 1; }
-  void measure(const GradedTensor& train);
-  void fill_ones(const GradedTensor& train, std::uint32_t t, std::uint64_t place);
-  void fill_in_order(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
-  void fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place);
+  /// Lists the events of a map row at `out`, and the ranks of its positions, of which `rank` is the
+  /// first; returns the rank behind them.
+  EventRank list_row(const SpikeTrain& train, std::uint32_t t, std::uint32_t y, EventRank rank,
+                     std::uint32_t* out);
+  /// `list` is a buffer.
+  void list_band(const SpikeTrain& train, std::uint32_t t, const RowBand& band, EventRank rank,
+                 EventRank end, std::vector<std::uint32_t>& list);
+  void list_by_group(const SpikeTrain& train, std::uint32_t t, std::uint32_t place);
 
   std::uint32_t timesteps_ = 0;
   std::uint32_t groups_ = 1;
@@ -119,8 +133,8 @@ class InputEvents {
   std::unique_ptr<std::int16_t[]> values_;
   std::uint64_t count_ = 0;
   std::uint64_t listed_ = 0;
-  std::vector<std::uint32_t> first_;   ///< [t, group, y, x]; after each group its end
-  std::vector<std::uint32_t> inputs_;  ///< [t, y, x] where a value n is n events, else empty
+  std::unique_ptr<std::uint32_t[]> first_;   ///< [t, group, y, x]; after each group its end
+  std::unique_ptr<std::uint32_t[]> inputs_;  ///< [t, y, x] where a value n is n events, else null
 };
 
 /// Weights of one layer, laid out for the kernels.

@@ -22,6 +22,8 @@ GeneralNeurons::GeneralNeurons(const Neurons& neurons, const NeuronBlock& block,
 /// One step of all neurons: `update(n, index of the sum, channel)` tells whether one fires.
 template <class Update>
 void GeneralNeurons::step(std::uint32_t t, SpikeTensor& spikes, Update&& update) {
+  const auto words = words_of(spikes, t, block_);
+  std::fill(words.begin(), words.end(), std::uint64_t{0});
   std::size_t n = 0;
   for (std::size_t p = block_.begin; p < block_.end; ++p) {
     const std::size_t row = t * block_.step_stride + (p - block_.begin) * padded(channels_);

@@ -115,18 +115,18 @@ HWY_INLINE std::uint32_t append_ones(std::span<const std::int16_t> values, std::
   return inputs;
 }
 
-/// A map row of values as ones: ranks of its positions among events and inputs.
-std::uint32_t* append_row_ones(std::span<const std::int16_t> row, std::size_t channels,
-                               std::uint32_t* begin, std::uint32_t* out, std::uint32_t* first,
-                               std::uint32_t* inputs) {
-  std::uint32_t before = *inputs;
+/// A map row of values as ones, and the ranks of its positions among events and inputs, of which
+/// `rank` is the first; returns the rank behind the last.
+EventRank append_row_ones(std::span<const std::int16_t> row, std::size_t channels, EventRank rank,
+                          std::uint32_t* out, std::uint32_t* first, std::uint32_t* inputs) {
   for (std::size_t i = 0; i < row.size(); i += channels) {
-    *first++ = static_cast<std::uint32_t>(out - begin);
-    *inputs++ = before;
-    before += append_ones(row.subspan(i, channels), static_cast<std::uint32_t>(i), out);
+    *first++ = rank.event;
+    *inputs++ = rank.input;
+    std::uint32_t* const begin = out;
+    rank.input += append_ones(row.subspan(i, channels), static_cast<std::uint32_t>(i), out);
+    rank.event += static_cast<std::uint32_t>(out - begin);
   }
-  *inputs = before;
-  return out;
+  return rank;
 }
 
 /// The same of graded values.
@@ -159,18 +159,10 @@ namespace {
 /// against shift and add both).
 constexpr double additions_per_product = 5.0 / 3.0;
 
-std::vector<StepTotals> train_totals(const SpikeTrain& train, unsigned threads) {
-  std::vector<StepTotals> totals(timesteps_of(train));
-  parallel_for(totals.size(), 1, threads, [&](std::size_t t, std::size_t) {
-    totals[t] = step_totals(train, static_cast<std::uint32_t>(t));
-  });
-  return totals;
-}
-
 }  // namespace
 
 InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads,
-                         EventList list)
+                         EventList list, std::span<const StepTotals> known)
     : timesteps_(timesteps_of(train)),
       groups_(groups),
       height_(shape_of(train).height),
@@ -183,107 +175,115 @@ InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned
                 fmt::format("a map row of {} positions of {} channels is too long to be executed",
                             width_, group_channels_));
   }
-  const std::vector<StepTotals> totals = train_totals(train, threads);
-  std::uint64_t values = 0;
-  for (const StepTotals& step : totals) {
-    count_ += step.spikes;
-    values += step.magnitude;
+  const std::vector<RowBand> bands = row_bands(shape_of(train));
+  std::vector<StepTotals> totals(known.begin(), known.end());
+  if (totals.empty()) {
+    totals.resize(bands.size() * timesteps_);
+    parallel_for(bands.size(), 1, threads, [&](std::size_t band, std::size_t) {
+      for (std::uint32_t t = 0; t < timesteps_; ++t) {
+        totals[band * timesteps_ + t] = band_totals(train, t, bands[band]);
+      }
+    });
   }
-  graded_ ? measure(std::get<GradedTensor>(train)) : static_cast<void>(max_value_ = 1);
+  StepTotals all;
+  for (const StepTotals& part : totals) all += part;
+  count_ = all.spikes;
+  min_value_ = all.least;
+  max_value_ = graded_ ? all.most : 1;
   const bool ones =
       graded_ && list == EventList::fastest && groups == 1 && min_value_ == 0 &&
-      static_cast<double>(values) <= additions_per_product * static_cast<double>(count_);
-  listed_ = ones ? values : count_;
-  // Each step has a piece behind it that may be written, so that steps do not meet.
-  const std::uint64_t room = listed_ + std::uint64_t{timesteps_} * copy_piece;
+      static_cast<double>(all.magnitude) <= additions_per_product * static_cast<double>(count_);
+  listed_ = ones ? all.magnitude : count_;
+  const std::uint64_t room = listed_ + copy_piece;
   if (room > limit) {
     throw Error(ErrorKind::capacity, fmt::format("{} events of one layer are too many", listed_));
   }
   offsets_ = std::make_unique_for_overwrite<std::uint32_t[]>(room);
-  first_.resize(std::size_t{timesteps_} * groups_ * cells());
+  first_ =
+      std::make_unique_for_overwrite<std::uint32_t[]>(std::size_t{timesteps_} * groups_ * cells());
   if (ones) {
     graded_ = false;
-    inputs_.resize(std::size_t{timesteps_} * cells());
+    inputs_ = std::make_unique_for_overwrite<std::uint32_t[]>(std::size_t{timesteps_} * cells());
   } else if (graded_) {
     values_ = std::make_unique_for_overwrite<std::int16_t[]>(room);
   }
-  std::vector<std::uint64_t> places(timesteps_, 0);
-  for (std::uint32_t t = 1; t < timesteps_; ++t) {
-    const StepTotals& before = totals[t - 1];
-    places[t] = places[t - 1] + (ones ? before.magnitude : before.spikes) + copy_piece;
+  // Where the events and inputs of each step and band begin, and where the last ones end.
+  std::vector<EventRank> ranks(totals.size() + 1);
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    const StepTotals& part = totals[i % bands.size() * timesteps_ + i / bands.size()];
+    const auto inputs = static_cast<std::uint32_t>(part.spikes);
+    const auto events = ones ? static_cast<std::uint32_t>(part.magnitude) : inputs;
+    ranks[i + 1] = {ranks[i].event + events, ranks[i].input + inputs};
   }
-  parallel_for(timesteps_, 1, threads, [&](std::size_t step, std::size_t) {
-    const auto t = static_cast<std::uint32_t>(step);
-    if (ones) {
-      fill_ones(std::get<GradedTensor>(train), t, places[t]);
-    } else {
-      groups == 1 ? fill_in_order(train, t, places[t]) : fill_by_group(train, t, places[t]);
+  if (groups > 1) {
+    parallel_for(timesteps_, 1, threads, [&](std::size_t t, std::size_t) {
+      list_by_group(train, static_cast<std::uint32_t>(t), ranks[t * bands.size()].event);
+    });
+    return;
+  }
+  parallel_for(bands.size(), 1, threads, [&](std::size_t band, std::size_t) {
+    std::vector<std::uint32_t> buffer;
+    for (std::uint32_t t = 0; t < timesteps_; ++t) {
+      const std::size_t i = t * bands.size() + band;
+      list_band(train, t, bands[band], ranks[i], ranks[i + 1], buffer);
     }
   });
 }
 
-void InputEvents::measure(const GradedTensor& train) {
-  for (std::uint32_t t = 0; t < timesteps_; ++t) {
-    std::int16_t least = 0;
-    std::int16_t most = 0;
-    for (const std::int16_t value : train.step(t)) {
-      least = std::min(least, value);
-      most = std::max(most, value);
+EventRank InputEvents::list_row(const SpikeTrain& train, std::uint32_t t, std::uint32_t y,
+                                EventRank rank, std::uint32_t* out) {
+  const std::uint64_t row_size = std::uint64_t{width_} * group_channels_;
+  const std::uint64_t begin = y * row_size;
+  const std::size_t cell = t * cells() + std::size_t{y} * width_;
+  const std::span<std::uint32_t> first(first_.get() + cell, width_);
+  const std::uint32_t* end = nullptr;
+  if (const auto* spikes = std::get_if<SpikeTensor>(&train)) {
+    const auto words = spikes->step(t);
+    HWY_DYNAMIC_DISPATCH(rank_positions)(words, begin, group_channels_, rank.event, first);
+    end = HWY_DYNAMIC_DISPATCH(append_row)(words, begin, begin + row_size, out);
+  } else {
+    const auto row = std::get<GradedTensor>(train).step(t).subspan(begin, row_size);
+    if (inputs_) {
+      return HWY_DYNAMIC_DISPATCH(append_row_ones)(row, group_channels_, rank, out, first.data(),
+                                                   inputs_.get() + cell);
     }
-    min_value_ = std::min<std::int32_t>(min_value_, least);
-    max_value_ = std::max<std::int32_t>(max_value_, most);
-  }
-}
-
-void InputEvents::fill_in_order(const SpikeTrain& train, std::uint32_t t, std::uint64_t place) {
-  const FeatureShape& shape = shape_of(train);
-  const std::uint64_t row_size = std::uint64_t{width_} * shape.channels;
-  const auto* spikes = std::get_if<SpikeTensor>(&train);
-  std::uint32_t* end = offsets_.get() + place;
-  std::span<std::uint32_t> first = std::span(first_).subspan(t * cells(), cells());
-  for (std::uint64_t begin = 0; begin < shape.neurons(); begin += row_size) {
-    auto before = static_cast<std::uint32_t>(end - offsets_.get());
-    if (spikes != nullptr) {
-      const auto words = spikes->step(t);
-      HWY_DYNAMIC_DISPATCH(rank_positions)
-      (words, begin, shape.channels, before, first.first(width_));
-      end = HWY_DYNAMIC_DISPATCH(append_row)(words, begin, begin + row_size, end);
-    } else {
-      const auto row = std::get<GradedTensor>(train).step(t).subspan(begin, row_size);
-      end = HWY_DYNAMIC_DISPATCH(append_values)(row, end, values_.get() + before);
-      for (std::uint32_t x = 0; x < width_; ++x) {
-        first[x] = before;
-        for (const std::int16_t v : row.subspan(x * shape.channels, shape.channels)) {
-          before += v != 0 ? 1 : 0;
-        }
+    std::uint32_t before = rank.event;
+    for (std::uint32_t x = 0; x < width_; ++x) {
+      first[x] = before;
+      for (const std::int16_t v : row.subspan(x * group_channels_, group_channels_)) {
+        before += v != 0 ? 1 : 0;
       }
     }
-    first = first.subspan(width_);
+    end = HWY_DYNAMIC_DISPATCH(append_values)(row, out, values_.get() + rank.event);
   }
-  first.front() = static_cast<std::uint32_t>(end - offsets_.get());
+  const auto count = static_cast<std::uint32_t>(end - out);
+  return {rank.event + count, rank.input + count};
 }
 
-void InputEvents::fill_ones(const GradedTensor& train, std::uint32_t t, std::uint64_t place) {
-  const std::size_t row_size = std::size_t{width_} * group_channels_;
-  std::uint32_t* first = first_.data() + t * cells();
-  std::uint32_t* inputs = inputs_.data() + t * cells();
-  std::uint32_t* end = offsets_.get() + place;
-  for (std::uint32_t y = 0; y < height_; ++y, first += width_, inputs += width_) {
-    end =
-        HWY_DYNAMIC_DISPATCH(append_row_ones)(train.step(t).subspan(y * row_size, row_size),
-                                              group_channels_, offsets_.get(), end, first, inputs);
+void InputEvents::list_band(const SpikeTrain& train, std::uint32_t t, const RowBand& band,
+                            EventRank rank, EventRank end, std::vector<std::uint32_t>& list) {
+  // Not in place: rows touch elements behind them, which would belong to the next band.
+  const std::size_t count = end.event - rank.event;
+  if (list.size() < count + copy_piece) list.resize(count + copy_piece);
+  const std::uint32_t first = rank.event;
+  for (std::uint32_t y = band.begin; y < band.end; ++y) {
+    rank = list_row(train, t, y, rank, list.data() + (rank.event - first));
   }
-  *first = static_cast<std::uint32_t>(end - offsets_.get());
+  std::copy_n(list.data(), count, offsets_.get() + first);
+  if (band.end < height_) return;
+  first_[(t + 1) * cells() - 1] = end.event;
+  if (inputs_) inputs_[(t + 1) * cells() - 1] = end.input;
 }
 
-void InputEvents::fill_by_group(const SpikeTrain& train, std::uint32_t t, std::uint64_t place) {
+void InputEvents::list_by_group(const SpikeTrain& train, std::uint32_t t, std::uint32_t place) {
   const FeatureShape& shape = shape_of(train);
-  const auto first = std::span(first_).subspan(t * groups_ * cells(), groups_ * cells());
+  const std::span<std::uint32_t> first(first_.get() + t * groups_ * cells(), groups_ * cells());
+  std::fill(first.begin(), first.end(), 0U);
   const auto cell = [&](std::uint64_t address) {
     return address % shape.channels / group_channels_ * cells() + address / shape.channels;
   };
   for_each(train, t, [&](std::uint64_t address, auto) { ++first[cell(address) + 1]; });
-  first[0] = static_cast<std::uint32_t>(place);
+  first[0] = place;
   for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
   std::vector<std::uint32_t> next(first.begin(), first.end());
   for_each(train, t, [&](std::uint64_t address, auto value) {

@@ -214,10 +214,9 @@ HWY_INLINE void run_block(const Neurons& neurons, const NeuronBlock& block, cons
         }
       }
     }
-    const std::size_t first = begin * channels / word_bits;
-    const std::size_t count = ((end - begin) * channels + word_bits - 1) / word_bits;
     for (std::uint32_t t = 0; t < timesteps; ++t) {
-      std::copy_n(gathered.data() + t * words, count, spikes.step(t).data() + first);
+      const auto written = words_of(spikes, t, {begin, end, 0});
+      std::copy_n(gathered.data() + t * words, written.size(), written.data());
     }
   }
 }
@@ -246,7 +245,24 @@ void choose_reset(const NarrowLif& lif, const NeuronBlock& block, const Sum* sum
       : run_integer<shifts, decay_input, false, clips>(lif, block, sums, spikes, saturations);
 }
 
-/// Only the neurons of most networks have code of their own for membranes that never clip.
+/// The largest |sum| of a block, in all time steps.
+template <class Sum>
+std::int64_t largest_sum(const NeuronBlock& block, std::size_t timesteps, std::size_t channels,
+                         const Sum* sums) {
+  const std::size_t count = (block.end - block.begin) * padded(channels);
+  Sum least = 0;
+  Sum most = 0;
+  for (std::size_t t = 0; t < timesteps; ++t, sums += block.step_stride) {
+    for (std::size_t i = 0; i < count; ++i) {
+      least = std::min(least, sums[i]);
+      most = std::max(most, sums[i]);
+    }
+  }
+  return std::max(-std::int64_t{least}, std::int64_t{most});
+}
+
+/// Only the neurons of most networks have code of their own for membranes that never clip. Where
+/// sums could be large enough, most blocks still have none that are.
 template <class Sum>
 void choose_leak(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums,
                  std::int64_t bound, SpikeTensor& spikes, std::span<std::uint64_t> saturations) {
@@ -256,8 +272,11 @@ void choose_leak(const NarrowLif& lif, const NeuronBlock& block, const Sum* sums
   } else if (!lif.decay_input) {
     choose_reset<true, false, true>(lif, block, sums, spikes, saturations);
   } else {
-    may_clip(lif, bound) ? choose_reset<true, true, true>(lif, block, sums, spikes, saturations)
-                         : choose_reset<true, true, false>(lif, block, sums, spikes, saturations);
+    const bool clips =
+        may_clip(lif, bound) &&
+        may_clip(lif, largest_sum(block, spikes.timesteps(), spikes.shape().channels, sums));
+    clips ? choose_reset<true, true, true>(lif, block, sums, spikes, saturations)
+          : choose_reset<true, true, false>(lif, block, sums, spikes, saturations);
   }
 }
 

@@ -23,8 +23,15 @@ struct NeuronBlock {
 /// one may be shorter) write to different words, so they may run in parallel.
 inline std::size_t block_unit(std::uint32_t channels) { return 64 / std::gcd(64U, channels); }
 
-/// Steps the neurons of a block through all time steps, from rest, and sets the bits of `spikes`
-/// ([T, H, W, C] of the whole population; the block's bits must be zero). Adds to `saturations[t]`
+/// The words of step `t` that hold the spikes of a block.
+inline std::span<std::uint64_t> words_of(SpikeTensor& spikes, std::uint32_t t,
+                                         const NeuronBlock& block) {
+  const std::size_t first = block.begin * spikes.shape().channels / 64;
+  return spikes.step(t).subspan(first, (block.end * spikes.shape().channels + 63) / 64 - first);
+}
+
+/// Steps the neurons of a block through all time steps, from rest, and writes the block's words of
+/// `spikes` ([T, H, W, C] of the whole population). Adds to `saturations[t]`
 /// how many membranes step t clipped. `bound`: no |sum| exceeds it.
 void lif_block(const NarrowLif& lif, const NeuronBlock& block, const std::int16_t* sums,
                std::int64_t bound, SpikeTensor& spikes, std::span<std::uint64_t> saturations);

@@ -142,11 +142,9 @@ void push_sums(const ConvolutionWeights& weights, const InputEvents& events, std
   const ConvolutionGeometry& g = weights.geometry();
   const std::size_t stride = padded(g.out_channels);
   const PushTarget target{&weights, &events, weights.lines(group), group, begin, end};
+  if (group == 0) std::fill_n(sums, events.timesteps() * (end - begin) * stride, std::int16_t{0});
   sums += group * g.group_outputs();
   for (std::uint32_t t = 0; t < events.timesteps(); ++t, sums += (end - begin) * stride) {
-    for (std::size_t p = 0; p < end - begin; ++p) {
-      std::fill_n(sums + p * stride, g.group_outputs(), std::int16_t{0});
-    }
     rows[t] += HWY_DYNAMIC_DISPATCH(push_step)(target, t, sums);
   }
 }

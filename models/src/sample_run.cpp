@@ -30,9 +30,16 @@ std::uint32_t largest(const std::vector<double>& logits) {
 
 std::unique_ptr<BlockBuffers> SampleBuffers::take() {
   const std::lock_guard lock(mutex_);
-  if (free_.empty()) return std::make_unique<BlockBuffers>();
-  auto block = std::move(free_.back());
-  free_.pop_back();
+  const auto mine = std::find_if(free_.begin(), free_.end(), [](const auto& block) {
+    return block->user == std::this_thread::get_id();
+  });
+  if (mine == free_.end()) {
+    auto block = std::make_unique<BlockBuffers>();
+    block->user = std::this_thread::get_id();
+    return block;
+  }
+  auto block = std::move(*mine);
+  free_.erase(mine);
   return block;
 }
 
@@ -54,6 +61,7 @@ SampleRun::SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers,
       steps_(steps),
       trains_(graph_.size()),
       delayed_(graph_.size()),
+      totals_(graph_.size()),
       currents_(graph_.size()),
       readers_(graph_.size(), 0) {
   result_.activity = Activity(graph_.size(), steps);
@@ -118,16 +126,30 @@ void SampleRun::for_each_step(const StepBody& body) {
   });
 }
 
+void SampleRun::publish_bands(LayerId id, SpikeTrain train, const BandBody& body) {
+  SpikeTrain& out = trains_[id.index].emplace(std::move(train));
+  const std::vector<RowBand> bands = row_bands(shape_of(out));
+  std::vector<StepTotals>& totals = totals_[id.index];
+  totals.resize(bands.size() * steps_);
+  parallel_for(bands.size(), 1, options_.threads, [&](std::size_t band, std::size_t) {
+    auto buffers = buffers_.take();
+    for (std::uint32_t t = 0; t < steps_; ++t) {
+      body(bands[band], t, *buffers);
+      totals[band * steps_ + t] = band_totals(out, t, bands[band]);
+    }
+    buffers_.give_back(std::move(buffers));
+  });
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    StepCounts& step = counts(id, static_cast<std::uint32_t>(i % steps_));
+    step.spikes += totals[i].spikes;
+    step.spike_values += totals[i].magnitude;
+  }
+}
+
 // --- layers that send spikes -------------------------------------------------------------------
 
-/// Stores what a layer sends and counts it.
 void SampleRun::publish(LayerId id, SpikeTrain train) {
-  for_each_step([&](std::uint32_t t, BlockBuffers&) {
-    const StepTotals totals = step_totals(train, t);
-    counts(id, t).spikes = totals.spikes;
-    counts(id, t).spike_values = totals.magnitude;
-  });
-  trains_[id.index] = std::move(train);
+  publish_bands(id, std::move(train), [](const RowBand&, std::uint32_t, BlockBuffers&) {});
 }
 
 void SampleRun::run_and(LayerId id) {
@@ -139,11 +161,12 @@ void SampleRun::run_and(LayerId id) {
 
 void SampleRun::run_max(LayerId id, const MaxPool2d& op) {
   if (reads_spikes(id)) {
-    SpikeTensor out(steps_, graph_.output_shape(id));
-    for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
-      pool_step(op, spikes(id), t, buffers.pooled_row, out);
-    });
-    return publish(id, std::move(out));
+    publish_bands(id, SpikeTensor::unwritten(steps_, graph_.output_shape(id)),
+                  [&](const RowBand& band, std::uint32_t t, BlockBuffers& buffers) {
+                    pool_rows(op, spikes(id), t, band, buffers.pooled_row,
+                              std::get<SpikeTensor>(*trains_[id.index]));
+                  });
+    return;
   }
   CurrentTensor out = take_current();
   out.shape = graph_.output_shape(id);
@@ -180,14 +203,22 @@ void SampleRun::run_add(LayerId id) {
     currents_[id.index] = std::move(sum);
     return;
   }
-  for (std::size_t k = 0; k < 2; ++k) {
-    for (std::uint32_t t = 0; t < steps_; ++t) {
-      count_operations(id, t, k, step_totals(train(id, k), t).spikes);
-    }
+  // Inputs that are not zero: [operand, band, t].
+  const FeatureShape& shape = graph_.output_shape(id);
+  const std::size_t parts = row_bands(shape).size() * steps_;
+  std::vector<std::uint64_t> inputs(2 * parts);
+  publish_bands(id, GradedTensor::unwritten(steps_, shape),
+                [&](const RowBand& band, std::uint32_t t, BlockBuffers&) {
+                  const std::size_t part = band.index * steps_ + t;
+                  for (std::size_t k = 0; k < 2; ++k) {
+                    inputs[k * parts + part] = band_totals(train(id, k), t, band).spikes;
+                  }
+                  add(train(id, 0), train(id, 1), t, band,
+                      std::get<GradedTensor>(*trains_[id.index]));
+                });
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    count_operations(id, static_cast<std::uint32_t>(i % steps_), i / parts, inputs[i]);
   }
-  GradedTensor sum(steps_, graph_.output_shape(id));
-  for_each_step([&](std::uint32_t t, BlockBuffers&) { add(train(id, 0), train(id, 1), t, sum); });
-  publish(id, std::move(sum));
 }
 
 void SampleRun::run_head(LayerId id) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "neurojoule/models/execute.hpp"
@@ -15,8 +16,10 @@
 #include "dense_sums.hpp"
 #include "neurons.hpp"
 #include "recurrent_run.hpp"
+#include "row_bands.hpp"
 #include "spike_operators.hpp"
 #include "stream_operators.hpp"
+#include "train_totals.hpp"
 
 namespace nj {
 
@@ -29,9 +32,11 @@ struct BlockBuffers {
   AlignedVector<float> float_sums;
   AttentionScratch attention;
   std::vector<std::uint64_t> pooled_row;
+  std::thread::id user;  ///< who had them last
 };
 
-/// Buffers of one sample; blocks of one layer may run on several threads.
+/// Buffers of one sample; blocks of one layer may run on several threads. A thread gets the buffers
+/// back that it had last, as they are in its cache.
 class SampleBuffers {
  public:
   explicit SampleBuffers(const Network& network) : order(stages(network)) {}
@@ -60,8 +65,10 @@ class SampleRun {
   SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers, const ExecuteOptions& options,
             std::uint32_t steps);
   using StepBody = std::function<void(std::uint32_t, BlockBuffers&)>;
+  using BandBody = std::function<void(const RowBand&, std::uint32_t, BlockBuffers&)>;
   /// What a block counted, by time step.
   struct BlockCounts {
+    std::vector<std::uint64_t> spikes;
     std::vector<std::uint64_t> rows;
     std::vector<std::uint64_t> overflows;
     std::vector<std::uint64_t> saturations;
@@ -87,13 +94,18 @@ class SampleRun {
   template <class Sum>
   std::uint64_t store(LayerId id, std::uint32_t t, std::uint64_t begin, std::uint64_t rows,
                       Sum* sums);
-  /// Steps neurons through a block of currents.
+  /// Steps neurons through a block of currents, and counts their spikes.
   template <class Sum>
   void fire_block(LayerId lif, const NeuronBlock& block, const Sum* sums, std::int64_t bound,
+                  BlockCounts& counted);
+  template <class Sum>
+  void step_block(LayerId lif, const NeuronBlock& block, const Sum* sums, std::int64_t bound,
                   std::span<std::uint64_t> saturations);
   void fire_stored(LayerId lif);
-  void finish_neurons(LayerId lif);
+  /// Stores what a layer sends and counts it.
   void publish(LayerId id, SpikeTrain train);
+  /// The same of a train that `body` first writes band by band, in parallel.
+  void publish_bands(LayerId id, SpikeTrain train, const BandBody& body);
   /// Makes the trains that a layer reads with a delay.
   void delay_operands(LayerId id);
   void release_operands(LayerId id);
@@ -126,7 +138,8 @@ class SampleRun {
   std::uint32_t steps_;
   RunningNeurons* running_ = nullptr;  ///< of a run that goes on where the one before ended
   SpikeTrace trains_;
-  SpikeTrace delayed_;  ///< the same a step late, where they are so read
+  SpikeTrace delayed_;                           ///< the same a step late, where they are so read
+  std::vector<std::vector<StepTotals>> totals_;  ///< of trains: [band, t], where they are known
   std::vector<std::optional<CurrentTensor>> currents_;
   std::optional<InputEvents> events_;  ///< of the train `listed_`
   const SpikeTrain* listed_ = nullptr;

@@ -40,7 +40,7 @@ SpikeTrain first_step(const SpikeTrain& train) {
 
 SampleRun::BlockCounts SampleRun::blank_counts() const {
   const std::vector<std::uint64_t> zeros(steps_, 0);
-  return {zeros, zeros, zeros};
+  return {zeros, zeros, zeros, zeros};
 }
 
 /// Positions per block: their spikes fill whole words, and their sums fit the cache.
@@ -64,7 +64,8 @@ std::vector<SampleRun::BlockCounts> SampleRun::for_each_block(const FeatureShape
   return counts;
 }
 
-/// Adds the blocks' counts in their order: rows to the maker, saturations where they happened.
+/// Adds the blocks' counts in their order: rows to the maker, spikes and saturations where they
+/// happened.
 void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks) {
   const auto& synapses = net_.layer(maker).synapses;
   const std::uint64_t row = synapses ? synapses->laid_out->geometry().group_outputs() : 0;
@@ -73,6 +74,11 @@ void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCou
       count_operations(maker, t, 0, block.rows[t] * row);
       counts(maker, t).overflows += block.overflows[t];
       counts(clipped, t).saturations += block.saturations[t];
+      counts(clipped, t).spikes += block.spikes[t];
+      counts(clipped, t).spike_values += block.spikes[t];
+    }
+    if (std::holds_alternative<Lif>(graph_.layer(clipped).op)) {
+      counts(clipped, t).neuron_updates = graph_.output_shape(clipped).neurons();
     }
   }
 }
@@ -87,7 +93,9 @@ const InputEvents& SampleRun::events_into(LayerId id, const ConvolutionWeights& 
     if (is_constant(read)) {
       events_.emplace(first_step(read), groups, 1, list);
     } else {
-      events_.emplace(read, groups, options_.threads, list);
+      const bool late = graph_.operands(id)[0].delay != 0;
+      events_.emplace(read, groups, options_.threads, list,
+                      late ? std::span<const StepTotals>{} : totals_[source(id).index]);
     }
     listed_ = &read;
     listed_as_ = list;
@@ -102,7 +110,7 @@ void SampleRun::run_convolution(const Population& population) {
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
   const InputEvents& events = events_into(id, weights);
   if (population.lif) {
-    trains_[population.lif->index] = SpikeTensor(steps_, shape);
+    trains_[population.lif->index] = SpikeTensor::unwritten(steps_, shape);
   } else {
     currents_[id.index] = take_current();
     currents_[id.index]->assign(steps_, shape, weights.is_float());
@@ -119,7 +127,6 @@ void SampleRun::run_convolution(const Population& population) {
     }
   });
   merge(id, population.lif.value_or(id), blocks);
-  if (population.lif) finish_neurons(*population.lif);
 }
 
 /// Whether the fast integer kernel can step these neurons.
@@ -143,7 +150,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
   const LayerId id = population.lead;
   const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
   const std::size_t step = (end - begin) * padded(graph_.output_shape(id).channels);
-  sums.resize(step * steps_);
+  if (sums.size() < step * steps_) sums.resize(step * steps_);
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
     if (is_dense(id, events)) {
       dense_sums(*net_.layer(id).synapses->dense, train(id), events, begin, end, buffers.dense,
@@ -166,7 +173,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
   }
   if (population.lif) {
     return fire_block(*population.lif, {begin, end, step}, sums.data(),
-                      net_.layer(id).current_bound, counted.saturations);
+                      net_.layer(id).current_bound, counted);
   }
   if constexpr (!std::is_same_v<Sum, std::int16_t>) {
     for (std::uint32_t t = 0; t < steps_; ++t) {
@@ -186,7 +193,8 @@ void SampleRun::run_step_sums(LayerId id) {
 /// Sums of one step of attention or of spikes.
 std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buffers) {
   const FeatureShape& shape = graph_.output_shape(id);
-  buffers.sums.resize(shape.positions() * padded(shape.channels));
+  const std::size_t room = shape.positions() * padded(shape.channels);
+  if (buffers.sums.size() < room) buffers.sums.resize(room);
   if (const auto* sum = std::get_if<SpikeSum>(&graph_.layer(id).op)) {
     spike_sum(*sum, spikes(id), t, shape, buffers.sums.data());
     count_operations(id, t, 0, step_totals(train(id), t).spikes);
@@ -209,7 +217,7 @@ std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buf
                                                  shape.positions(), buffers.sums.data());
   }
   if (!net_.layer(id).is_float) return store(id, t, 0, shape.positions(), buffers.sums.data());
-  buffers.float_sums.assign(buffers.sums.begin(), buffers.sums.end());
+  buffers.float_sums.assign(buffers.sums.data(), buffers.sums.data() + room);
   return store(id, t, 0, shape.positions(), buffers.float_sums.data());
 }
 
@@ -231,6 +239,16 @@ std::uint64_t SampleRun::store(LayerId id, std::uint32_t t, std::uint64_t begin,
 
 template <class Sum>
 void SampleRun::fire_block(LayerId lif, const NeuronBlock& block, const Sum* sums,
+                           std::int64_t bound, BlockCounts& counted) {
+  step_block(lif, block, sums, bound, counted.saturations);
+  auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
+  for (std::uint32_t t = 0; t < steps_; ++t) {
+    counted.spikes[t] = count_words(words_of(out, t, block));
+  }
+}
+
+template <class Sum>
+void SampleRun::step_block(LayerId lif, const NeuronBlock& block, const Sum* sums,
                            std::int64_t bound, std::span<std::uint64_t> saturations) {
   auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
   const Neurons& neurons = *net_.layer(lif).neurons;
@@ -252,26 +270,17 @@ void SampleRun::fire_stored(LayerId lif) {
   const FeatureShape& shape = graph_.output_shape(lif);
   const CurrentTensor& in = current(lif);
   const std::int64_t bound = net_.layer(source(lif)).current_bound;
-  trains_[lif.index] = SpikeTensor(steps_, shape);
+  trains_[lif.index] = SpikeTensor::unwritten(steps_, shape);
   const auto blocks = for_each_block(
       shape, [&](std::uint64_t begin, std::uint64_t end, BlockBuffers&, BlockCounts& counted) {
         const NeuronBlock block{begin, end, shape.positions() * in.stride()};
         if (in.is_float) {
-          fire_block(lif, block, in.values.data() + in.at(0, begin), bound, counted.saturations);
+          fire_block(lif, block, in.values.data() + in.at(0, begin), bound, counted);
         } else {
-          fire_block(lif, block, in.words.data() + in.at(0, begin), bound, counted.saturations);
+          fire_block(lif, block, in.words.data() + in.at(0, begin), bound, counted);
         }
       });
   merge(lif, lif, blocks);
-  finish_neurons(lif);
-}
-
-void SampleRun::finish_neurons(LayerId lif) {
-  SpikeTrain train = std::move(*trains_[lif.index]);
-  for (std::uint32_t t = 0; t < steps_; ++t) {
-    counts(lif, t).neuron_updates = shape_of(train).neurons();
-  }
-  publish(lif, std::move(train));
 }
 
 }  // namespace nj

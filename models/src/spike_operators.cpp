@@ -1,7 +1,9 @@
 #include "spike_operators.hpp"
 
 #include <algorithm>
-#include <bit>
+
+#include "packed_bits.hpp"
+#include "train_totals.hpp"
 
 namespace nj {
 namespace {
@@ -139,17 +141,22 @@ SpikeTrain flatten(const SpikeTrain& in) {
   return out;
 }
 
-void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, GradedTensor& sum) {
-  const auto values = sum.step(t);
+void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, const RowBand& band,
+         GradedTensor& sum) {
+  const std::uint64_t row = std::uint64_t{sum.shape().width} * sum.shape().channels;
+  const std::uint64_t first = band.begin * row;
+  const auto values = sum.step(t).subspan(first, (band.end - band.begin) * row);
+  std::fill(values.begin(), values.end(), std::int16_t{0});
   for (const SpikeTrain* train : {&a, &b}) {
     if (const auto* graded = std::get_if<GradedTensor>(train)) {
-      const auto step = graded->step(t);
+      const auto step = graded->step(t).subspan(first, values.size());
       for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = static_cast<std::int16_t>(values[i] + step[i]);
       }
     } else {
-      std::get<SpikeTensor>(*train).for_each(
-          t, [&](std::uint64_t address, std::int16_t) { ++values[address]; });
+      for (const std::size_t bit : SetBits(words_of(std::get<SpikeTensor>(*train), t, band))) {
+        ++values[bit];
+      }
     }
   }
 }

@@ -8,6 +8,8 @@
 #include "neurojoule/core/spike_tensor.hpp"
 #include "neurojoule/models/aligned_vector.hpp"
 
+#include "row_bands.hpp"
+
 // Operators on spike trains, one time step or one train at a time.
 namespace nj {
 
@@ -34,8 +36,9 @@ SpikeTensor token_channel_max(const TokenChannelMax& max, const SpikeTensor& in)
 /// The train in C order, as one position.
 SpikeTrain flatten(const SpikeTrain& in);
 
-/// Element-wise sum of one step of two trains of equal shape; that step of `sum` must be zero.
-void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, GradedTensor& sum);
+/// Element-wise sum of rows of one step of two trains of equal shape, one of its bands.
+void add(const SpikeTrain& a, const SpikeTrain& b, std::uint32_t t, const RowBand& band,
+         GradedTensor& sum);
 
 /// Sum over time and positions per channel.
 std::vector<std::int64_t> channel_sums(const SpikeTrain& train);

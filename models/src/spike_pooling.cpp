@@ -20,19 +20,27 @@ std::pair<std::uint32_t, std::uint32_t> window(std::uint32_t o, std::uint32_t st
 void merge(std::span<const std::uint64_t> words, std::uint64_t offset, std::uint64_t count,
            std::vector<std::uint64_t>& row) {
   const std::uint64_t whole = count / 64;
-  for (std::uint64_t w = 0; w < whole; ++w) row[w] |= bits_at(words, offset + w * 64, 64);
+  if (offset % 64 == 0) {
+    const auto* const from = words.data() + offset / 64;
+    for (std::uint64_t w = 0; w < whole; ++w) row[w] |= from[w];
+  } else {
+    for (std::uint64_t w = 0; w < whole; ++w) row[w] |= bits_at(words, offset + w * 64, 64);
+  }
   if (count % 64 != 0) row[whole] |= bits_at(words, offset + whole * 64, count % 64);
 }
 
 }  // namespace
 
-void pool_step(const MaxPool2d& pool, const SpikeTensor& in, std::uint32_t t,
+void pool_rows(const MaxPool2d& pool, const SpikeTensor& in, std::uint32_t t, const RowBand& band,
                std::vector<std::uint64_t>& row, SpikeTensor& out) {
   const FeatureShape& from = in.shape();
   const FeatureShape& to = out.shape();
   const std::uint64_t row_bits = std::uint64_t{from.width} * from.channels;
   const auto bits = out.step(t);
-  for (std::uint32_t y = 0; y < to.height; ++y) {
+  const std::uint64_t to_bits = std::uint64_t{to.width} * to.channels;
+  std::fill(bits.begin() + static_cast<std::ptrdiff_t>(band.begin * to_bits / 64),
+            bits.begin() + static_cast<std::ptrdiff_t>((band.end * to_bits + 63) / 64), 0);
+  for (std::uint32_t y = band.begin; y < band.end; ++y) {
     // The window's rows become one, then its columns.
     row.assign((row_bits + 63) / 64, 0);
     const auto [y_begin, y_end] =

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "neurojoule/core/feature_shape.hpp"
+#include "neurojoule/core/unwritten_vector.hpp"
 
 namespace nj {
 
@@ -18,6 +19,9 @@ class SpikeTensor {
  public:
   SpikeTensor() = default;
   SpikeTensor(std::uint32_t timesteps, FeatureShape shape);
+  /// For callers that write every word themselves, padding included, each in the thread that will
+  /// read it: the words have no value yet.
+  static SpikeTensor unwritten(std::uint32_t timesteps, FeatureShape shape);
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] const FeatureShape& shape() const { return shape_; }
@@ -59,7 +63,7 @@ class SpikeTensor {
   std::uint32_t timesteps_ = 0;
   FeatureShape shape_;
   std::size_t words_per_step_ = 0;
-  std::vector<std::uint64_t> words_;
+  UnwrittenVector<std::uint64_t> words_;
 };
 
 /// Small integers ("graded spikes"): input frames and residual streams, `[T, H, W, C]`.
@@ -67,6 +71,8 @@ class GradedTensor {
  public:
   GradedTensor() = default;
   GradedTensor(std::uint32_t timesteps, FeatureShape shape);
+  /// As SpikeTensor::unwritten.
+  static GradedTensor unwritten(std::uint32_t timesteps, FeatureShape shape);
 
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
   [[nodiscard]] const FeatureShape& shape() const { return shape_; }
@@ -101,7 +107,7 @@ class GradedTensor {
  private:
   std::uint32_t timesteps_ = 0;
   FeatureShape shape_;
-  std::vector<std::int16_t> values_;
+  UnwrittenVector<std::int16_t> values_;
 };
 
 /// What one layer sends: binary or graded spikes.
