@@ -159,6 +159,19 @@ namespace {
 /// against shift and add both).
 constexpr double additions_per_product = 5.0 / 3.0;
 
+/// Writes to first[x] how many events precede position x of a map row. `events` are their offsets,
+/// of which each position has `size`.
+void rank_events(std::span<const std::uint32_t> events, std::uint32_t size, std::uint32_t before,
+                 std::span<std::uint32_t> first) {
+  std::size_t x = 0;
+  std::uint32_t begin = 0;  // offset of position x
+  for (const std::uint32_t offset : events) {
+    for (; begin <= offset; begin += size) first[x++] = before;
+    ++before;
+  }
+  std::fill(first.begin() + static_cast<std::ptrdiff_t>(x), first.end(), before);
+}
+
 }  // namespace
 
 InputEvents::InputEvents(const SpikeTrain& train, std::uint32_t groups, unsigned threads,
@@ -247,14 +260,8 @@ EventRank InputEvents::list_row(const SpikeTrain& train, std::uint32_t t, std::u
       return HWY_DYNAMIC_DISPATCH(append_row_ones)(row, group_channels_, rank, out, first.data(),
                                                    inputs_.get() + cell);
     }
-    std::uint32_t before = rank.event;
-    for (std::uint32_t x = 0; x < width_; ++x) {
-      first[x] = before;
-      for (const std::int16_t v : row.subspan(x * group_channels_, group_channels_)) {
-        before += v != 0 ? 1 : 0;
-      }
-    }
     end = HWY_DYNAMIC_DISPATCH(append_values)(row, out, values_.get() + rank.event);
+    rank_events({out, end}, group_channels_ * line_bytes, rank.event, first);
   }
   const auto count = static_cast<std::uint32_t>(end - out);
   return {rank.event + count, rank.input + count};

@@ -45,6 +45,7 @@ struct IntegerNeurons {
   using Membrane = V32;
   /// x / tau = (x + half) >> bits takes one addition less where bias has `half` in it.
   static constexpr bool half_in_bias = shifts && decay_input;
+  static constexpr bool counts_nothing = !clips;  ///< but spikes
   const NarrowLif& lif;
   std::span<std::uint64_t> saturations;
   AlignedVector<std::int32_t> bias;
@@ -133,6 +134,7 @@ struct IntegerNeurons {
 /// Neurons of float32.
 struct FloatNeurons {
   using Membrane = VF;
+  static constexpr bool counts_nothing = true;
   const FloatLif& lif;
 
   template <std::size_t vectors>
@@ -157,13 +159,18 @@ struct FloatNeurons {
   }
 };
 
-/// Sets `count` bits from bit `offset` on.
-HWY_INLINE void set_bits(std::span<std::uint64_t> words, std::uint64_t offset, std::uint64_t bits,
-                         std::size_t count) {
-  if (count < word_bits) bits &= (std::uint64_t{1} << count) - 1;
+/// Sets `count` bits of each step from bit `offset` on, in words `[word, t]`.
+HWY_INLINE void set_bits(std::vector<std::uint64_t>& words, std::uint64_t offset,
+                         std::span<const std::uint64_t> bits, std::size_t count) {
+  const std::size_t timesteps = bits.size();
+  const std::uint64_t mask = ~std::uint64_t{0} >> (word_bits - count);
   const std::size_t shift = offset % word_bits;
-  words[offset / word_bits] |= bits << shift;
-  if (shift + count > word_bits) words[offset / word_bits + 1] |= bits >> (word_bits - shift);
+  std::uint64_t* const word = words.data() + offset / word_bits * timesteps;
+  for (std::size_t t = 0; t < timesteps; ++t) word[t] |= (bits[t] & mask) << shift;
+  if (shift + count <= word_bits) return;
+  for (std::size_t t = 0; t < timesteps; ++t) {
+    word[timesteps + t] |= (bits[t] & mask) >> (word_bits - shift);
+  }
 }
 
 /// Vectors of neurons of one position, at channel c + `first` and `count` left there, through all
@@ -181,13 +188,72 @@ HWY_INLINE void run_vectors(const Neurons& neurons, const NeuronBlock& block, co
   }
 }
 
+/// Up to 64 channels of one position, from channel `c` on, through all steps.
+template <class Neurons, class Sum>
+HWY_INLINE void run_channels(const Neurons& neurons, const NeuronBlock& block, const Sum* sums,
+                             std::size_t c, std::size_t count, std::span<std::uint64_t> bits) {
+  std::fill(bits.begin(), bits.end(), std::uint64_t{0});
+  std::size_t v = 0;
+  for (; v + 4 * lanes <= count; v += 4 * lanes) {
+    run_vectors<4>(neurons, block, sums, c, v, count - v, bits);
+  }
+  for (; v + 2 * lanes <= count; v += 2 * lanes) {
+    run_vectors<2>(neurons, block, sums, c, v, count - v, bits);
+  }
+  for (; v < count; v += lanes) run_vectors<1>(neurons, block, sums, c, v, count - v, bits);
+}
+
+/// Whether the sums of some channels are zero in all steps. (Padding counts, and may hold
+/// anything.)
+template <class Sum>
+HWY_INLINE bool is_silent(const NeuronBlock& block, const Sum* sums, std::size_t count,
+                          std::size_t timesteps) {
+  const hn::CappedTag<Sum, row_padding> d;
+  for (std::size_t t = 0; t < timesteps; ++t, sums += block.step_stride) {
+    auto any = hn::Ne(hn::LoadU(d, sums), hn::Zero(d));
+    for (std::size_t i = hn::MaxLanes(d); i < count; i += hn::MaxLanes(d)) {
+      any = hn::Or(any, hn::Ne(hn::LoadU(d, sums + i), hn::Zero(d)));
+    }
+    if (!hn::AllFalse(d, any)) return false;
+  }
+  return true;
+}
+
+/// What the neurons of a position do without inputs, which most positions of an event camera's
+/// first layers are: computed once for a block.
+template <class Neurons, class Sum>
+class SilentSpikes {
+ public:
+  SilentSpikes(const Neurons& neurons, std::size_t channels, std::size_t timesteps)
+      : neurons_(neurons),
+        bits_((channels + word_bits - 1) / word_bits * timesteps),
+        known_((channels + word_bits - 1) / word_bits, false),
+        timesteps_(timesteps) {}
+
+  /// Of up to 64 channels from channel `c` on.
+  std::span<const std::uint64_t> at(std::size_t c, std::size_t count) {
+    const auto bits = std::span(bits_).subspan(c / word_bits * timesteps_, timesteps_);
+    if (!known_[c / word_bits]) {
+      const std::vector<Sum> zeros(c + word_bits, Sum{0});
+      run_channels(neurons_, NeuronBlock{}, zeros.data(), c, count, bits);
+      known_[c / word_bits] = true;
+    }
+    return bits;
+  }
+
+ private:
+  const Neurons& neurons_;
+  std::vector<std::uint64_t> bits_;  ///< [64 channels, t]
+  std::vector<bool> known_;
+  std::size_t timesteps_;
+};
+
 /// The neurons of a block, position by position, up to 64 channels at a time. Spikes of some
 /// positions are gathered before they are written: the steps of `spikes` are so far apart that they
 /// often compete for the same lines of the cache.
 template <class Neurons, class Sum>
 HWY_INLINE void run_block(const Neurons& neurons, const NeuronBlock& block, const Sum* sums,
                           SpikeTensor& spikes) {
-  constexpr std::size_t together = 4;     // vectors
   constexpr std::size_t line_bits = 512;  // of a cache line
   const std::size_t channels = spikes.shape().channels;
   const std::uint32_t timesteps = spikes.timesteps();
@@ -196,27 +262,25 @@ HWY_INLINE void run_block(const Neurons& neurons, const NeuronBlock& block, cons
   const std::size_t words = some * channels / word_bits;
   std::vector<std::uint64_t> bits(timesteps);
   std::vector<std::uint64_t> gathered(timesteps * words);
+  SilentSpikes<Neurons, Sum> silent(neurons, channels, timesteps);
   for (std::size_t begin = block.begin; begin < block.end; begin += some) {
     const std::size_t end = std::min(begin + some, block.end);
     std::fill(gathered.begin(), gathered.end(), std::uint64_t{0});
     for (std::size_t p = begin; p < end; ++p, sums += padded(channels)) {
       for (std::size_t c = 0; c < channels; c += word_bits) {
         const std::size_t count = std::min(word_bits, channels - c);
-        std::fill(bits.begin(), bits.end(), std::uint64_t{0});
-        std::size_t v = 0;
-        for (; v + together * lanes <= count; v += together * lanes) {
-          run_vectors<together>(neurons, block, sums, c, v, count - v, bits);
+        std::span<const std::uint64_t> fired = bits;
+        if (Neurons::counts_nothing && is_silent(block, sums + c, count, timesteps)) {
+          fired = silent.at(c, count);
+        } else {
+          run_channels(neurons, block, sums, c, count, bits);
         }
-        for (; v < count; v += lanes) run_vectors<1>(neurons, block, sums, c, v, count - v, bits);
-        for (std::uint32_t t = 0; t < timesteps; ++t) {
-          set_bits(std::span(gathered).subspan(t * words, words), (p - begin) * channels + c,
-                   bits[t], count);
-        }
+        set_bits(gathered, (p - begin) * channels + c, fired, count);
       }
     }
     for (std::uint32_t t = 0; t < timesteps; ++t) {
       const auto written = words_of(spikes, t, {begin, end, 0});
-      std::copy_n(gathered.data() + t * words, written.size(), written.data());
+      for (std::size_t w = 0; w < written.size(); ++w) written[w] = gathered[w * timesteps + t];
     }
   }
 }

@@ -81,17 +81,18 @@ std::uint64_t push_row(const PushTarget& to, const RowPiece& piece, const std::u
   const std::uint32_t x_end =
       std::min(reach - std::min(reach, rows.padding_x), to.weights->geometry().in_width);
   std::uint64_t seen = 0;
-  for (std::uint32_t x = x_begin; x < x_end; ++x) {
-    for (std::uint32_t e = cells[x]; e < cells[x + 1]; ++e) {
-      const std::uint32_t channel = offsets[e] / line_bytes - x * rows.inputs;
-      const std::int16_t value = values == nullptr ? std::int16_t{1} : values[e];
-      for (std::uint32_t kx = 0; kx < rows.kernel_x; ++kx) {
-        const std::uint32_t ox = x + rows.padding_x - kx;  // below 0: wraps, and is too large
-        if (ox < piece.begin || ox >= piece.end) continue;
-        rows.add((std::size_t{ky} * rows.kernel_x + kx) * rows.inputs + channel, value,
-                 piece.sums + (ox - piece.begin) * rows.stride);
-        ++seen;
-      }
+  if (x_begin >= x_end) return 0;
+  for (std::uint32_t e = cells[x_begin]; e < cells[x_end]; ++e) {
+    const std::uint32_t place = offsets[e] / line_bytes;
+    const std::uint32_t x = place / rows.inputs;
+    const std::uint32_t channel = place - x * rows.inputs;
+    const std::int16_t value = values == nullptr ? std::int16_t{1} : values[e];
+    for (std::uint32_t kx = 0; kx < rows.kernel_x; ++kx) {
+      const std::uint32_t ox = x + rows.padding_x - kx;  // below 0: wraps, and is too large
+      if (ox < piece.begin || ox >= piece.end) continue;
+      rows.add((std::size_t{ky} * rows.kernel_x + kx) * rows.inputs + channel, value,
+               piece.sums + (ox - piece.begin) * rows.stride);
+      ++seen;
     }
   }
   return seen;
