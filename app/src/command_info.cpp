@@ -82,14 +82,15 @@ std::string describe_chip(const Chip& chip) {
       fmt::format("{}: {}\n{}\n{}, {} cores, barrier {}\n", spec.name, spec.description,
                   to_string(Process{spec.node, spec.voltage}), to_string(spec.topology),
                   chip.cores().size(), to_string(spec.barrier));
-  TextTable table({"core kind", "memory", "cores", "neurons", "capacity", "word"}, 2);
+  TextTable table({"core kind", "memory", "cores", "neurons", "capacity", "word", "at once"}, 2);
   for (std::uint32_t kind = 0; kind < spec.core_kinds.size(); ++kind) {
     const CoreKindSpec& core = spec.core_kinds[kind];
     for (const MemoryUnit unit : memory_units) {
       if (const auto& memory = core.memory(unit)) {
         table.add({core.name, std::string(to_string(unit)),
                    fmt::format("{}", chip.cores_of_kind(kind)), fmt::format("{}", core.max_neurons),
-                   to_string(memory->capacity), fmt::format("{} bit", memory->word_bits)});
+                   to_string(memory->capacity), fmt::format("{} bit", memory->word_bits),
+                   fmt::format("{}", memory->banks * memory->ports)});
       }
     }
   }

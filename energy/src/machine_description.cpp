@@ -11,8 +11,8 @@ MachineDescription machine_description(const Chip& chip) {
     for (const MemoryUnit unit : memory_units) {
       const auto& memory = kind.memory(unit);
       if (!memory) continue;
-      machine.memories[kind.name + "." + std::string(to_string(unit))] = {memory->capacity,
-                                                                          Bits{memory->word_bits}};
+      machine.memories[kind.name + "." + std::string(to_string(unit))] = {
+          Bits{memory->capacity.value() / memory->banks}, Bits{memory->word_bits}};
     }
   }
   if (!spec.array) return machine;

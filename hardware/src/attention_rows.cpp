@@ -45,7 +45,6 @@ AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
   heads_ = slice.channels() / head_channels_;
   tokens_ = slice.shape.positions();
   row_words_ = (head_channels_ + 63) / 64;
-  memory_words_ = words(*slice.kind, MemoryUnit::spike_buffer, head_channels_);
   const Range channels{slice.place.channel_begin, slice.place.channel_end};
   query_ = rows_of(query, t, channels, head_channels_, row_words_);
   key_ = rows_of(key, t, channels, head_channels_, row_words_);
@@ -62,7 +61,7 @@ AttentionWork AttentionRows::token(std::uint64_t n) {
 
 void AttentionRows::head(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
   const std::uint64_t* q = &query_[row(head, n)];
-  work.coincidence_words += memory_words_;
+  ++work.coincidence_rows;
   if (std::all_of(q, q + row_words_, [](std::uint64_t word) { return word == 0; })) return;
   for (std::uint64_t m = 0; m < tokens_; ++m) {
     const std::uint64_t* k = &key_[row(head, m)];
@@ -70,11 +69,11 @@ void AttentionRows::head(std::uint32_t head, std::uint64_t n, AttentionWork& wor
     for (std::size_t w = 0; w < row_words_; ++w) {
       score += static_cast<std::uint64_t>(std::popcount(q[w] & k[w]));
     }
-    work.coincidence_words += memory_words_;
+    ++work.coincidence_rows;
     work.and_bits += head_channels_;
     work.coincidences += score;
     if (score == 0) continue;
-    work.score_words += memory_words_;
+    ++work.score_rows;
     const std::uint64_t* v = &value_[row(head, m)];
     for (std::size_t w = 0; w < row_words_; ++w) {
       work.score_additions += static_cast<std::uint64_t>(std::popcount(v[w]));

@@ -11,8 +11,8 @@ namespace nj {
 
 /// What the attention unit does for one query token of a slice.
 struct AttentionWork {
-  std::uint64_t coincidence_words = 0;  ///< q and k words read
-  std::uint64_t score_words = 0;        ///< v words read
+  std::uint64_t coincidence_rows = 0;  ///< q and k rows read
+  std::uint64_t score_rows = 0;        ///< v rows read
   std::uint64_t and_bits = 0;
   std::uint64_t coincidences = 0;
   std::uint64_t score_additions = 0;
@@ -42,7 +42,6 @@ class AttentionRows {
   std::uint32_t head_channels_ = 0;
   std::uint64_t tokens_ = 0;
   std::size_t row_words_ = 0;                       ///< 64-bit words per row here, not on the chip
-  std::uint64_t memory_words_ = 0;                  ///< spike buffer words per row
   std::vector<std::uint64_t> query_, key_, value_;  ///< [heads, tokens, row_words]
   std::vector<std::uint64_t> reached_;              ///< [heads, row_words]
 };

@@ -29,6 +29,13 @@ void check_memory(const std::string& key, const MemorySpec& memory) {
   if (memory.word_bits == 0 || memory.word_bits > memory.capacity.value()) {
     refuse(key + ".word", "a word has at least 1 bit and fits the memory");
   }
+  if (memory.ports == 0 || memory.ports > max_ports) {
+    refuse(key + ".ports", fmt::format("expected 1..{}", max_ports));
+  }
+  if (memory.banks == 0 || memory.banks > max_banks ||
+      std::uint64_t{memory.word_bits} * memory.banks > memory.capacity.value()) {
+    refuse(key + ".banks", fmt::format("expected 1..{}, each with room for a word", max_banks));
+  }
 }
 
 void check_kind(const CoreKindSpec& kind) {
@@ -48,8 +55,9 @@ void check_kind(const CoreKindSpec& kind) {
   }
   const CoreTimes& times = kind.times;
   for (const auto time :
-       {times.axon_in, times.synapse_word, times.synaptic_operation, times.neuron_update_active,
-        times.neuron_update_inactive, times.axon_out, times.coincidence_word, times.score_word}) {
+       {times.axon_in, times.synapse_word, times.accumulator_word, times.membrane_word,
+        times.synaptic_operation, times.neuron_update_active, times.neuron_update_inactive,
+        times.axon_out, times.coincidence_word, times.score_word}) {
     check_time(key + ".times", time);
   }
 }

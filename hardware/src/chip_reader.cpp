@@ -39,6 +39,21 @@ MemorySpec read_memory(const YamlNode& node) {
   return memory;
 }
 
+MemorySpec read_core_memory(const YamlNode& node) {
+  MemorySpec memory = read_memory(node);
+  const auto limit = [](std::uint32_t most, const YamlNode& value) {
+    return static_cast<std::uint32_t>(value.integer(1, most));
+  };
+  if (const auto ports = node.find("ports")) memory.ports = limit(max_ports, *ports);
+  if (const auto banks = node.find("banks")) memory.banks = limit(max_banks, *banks);
+  if (std::uint64_t{memory.word_bits} * memory.banks > memory.capacity.value()) {
+    throw node.at("word").error(fmt::format("{} banks with a word of {} bit do not fit {}",
+                                            memory.banks, memory.word_bits,
+                                            to_string(memory.capacity)));
+  }
+  return memory;
+}
+
 std::vector<CoreRole> read_roles(const YamlNode& node) {
   if (node.is_scalar() && node.text() == "array") {
     throw node.error("an array needs `schedule: streamed` in the chip file");
@@ -57,6 +72,8 @@ CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
   CoreTimes times;
   times.axon_in = read_time(node, "axon_in", true);
   times.synapse_word = read_time(node, "synapse_word", false);
+  times.accumulator_word = read_time(node, "accumulator_word", false);
+  times.membrane_word = read_time(node, "membrane_word", false);
   times.synaptic_operation = read_time(node, "synaptic_operation", false);
   if (kind.has(CoreRole::neuron) && !node.find("synapse_word") &&
       !node.find("synaptic_operation")) {
@@ -85,7 +102,7 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
     const bool needed = unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron);
     const auto memory =
         needed ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
-    if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_memory(*memory);
+    if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_core_memory(*memory);
   }
   if (kind.has(CoreRole::neuron))
     kind.weight_formats = read_weight_formats(node.at("weight_formats"));

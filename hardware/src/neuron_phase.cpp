@@ -1,6 +1,7 @@
 #include "neuron_phase.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <variant>
 
@@ -25,15 +26,60 @@ Picoseconds times(Picoseconds time, std::uint64_t count) {
 }
 
 /// Adds the work for one token to the tally; returns the time it takes.
-Picoseconds count(const AttentionWork& work, const CoreTimes& core, SliceTally& tally) {
-  tally.row_words += work.coincidence_words + work.score_words;
+Picoseconds count(const AttentionWork& work, const SlicePlan& slice, SliceTally& tally) {
+  const CoreTimes& core = slice.kind->times;
+  const std::uint64_t row = slice.spike_row_words;
+  const std::uint64_t row_rounds = rounds(*slice.kind, MemoryUnit::spike_buffer, row);
+  tally.row_words += (work.coincidence_rows + work.score_rows) * row;
   tally.and_bits += work.and_bits;
   tally.coincidences += work.coincidences;
   tally.score_additions += work.score_additions;
-  return times(core.coincidence_word, work.coincidence_words) +
-         times(core.score_word, work.score_words) +
+  return times(core.coincidence_word, work.coincidence_rows * row_rounds) +
+         times(core.score_word, work.score_rows * row_rounds) +
          times(core.synaptic_operation, work.coincidences + work.score_additions);
 }
+
+/// Time of the memory words that a slice's neurons have needed so far, in address order: a word is
+/// read and written back when its first neuron comes.
+class PhaseWords {
+ public:
+  PhaseWords(const SlicePlan& slice, std::uint32_t accumulator_bits, std::uint32_t membrane_bits) {
+    add(slice, MemoryUnit::accumulator_memory, slice.kind->times.accumulator_word,
+        accumulator_bits);
+    add(slice, MemoryUnit::membrane_memory, slice.kind->times.membrane_word, membrane_bits);
+  }
+  /// The time that the next neuron adds.
+  Picoseconds next() {
+    if (count_ == 0) return Picoseconds{0};
+    ++neurons_;
+    Picoseconds added{0};
+    for (std::size_t i = 0; i < count_; ++i) {
+      Memory& memory = memories_[i];
+      const std::uint64_t words =
+          (neurons_ * memory.neuron_bits + memory.spec->word_bits - 1) / memory.spec->word_bits;
+      const std::uint64_t rounds = memory.spec->rounds(2 * words);
+      added += times(memory.time, rounds - memory.rounds);
+      memory.rounds = rounds;
+    }
+    return added;
+  }
+
+ private:
+  struct Memory {
+    const MemorySpec* spec = nullptr;
+    Picoseconds time;
+    std::uint64_t neuron_bits = 0;
+    std::uint64_t rounds = 0;
+  };
+  void add(const SlicePlan& slice, MemoryUnit unit, Picoseconds time, std::uint32_t bits) {
+    if (time.value() == 0 || bits == 0) return;
+    memories_[count_++] = {&*slice.kind->memory(unit), time, bits, 0};
+  }
+
+  std::array<Memory, 2> memories_;
+  std::size_t count_ = 0;
+  std::uint64_t neurons_ = 0;
+};
 
 }  // namespace
 
@@ -88,12 +134,14 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
                       train<SpikeTensor>(operands[1].source),
                       train<SpikeTensor>(operands[2].source), t);
   }
+  PhaseWords words(plan, plan_.width(population.lead).accumulator_bits,
+                   plan_.width(*population.lif).membrane_bits);
   std::size_t position = 0;
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
     for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position) {
       if (attention) {
         const auto work = attention->token(std::uint64_t{y} * plan.shape.width + x);
-        unit.clock += count(work, core, tally);
+        unit.clock += count(work, plan, tally);
       }
       for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
         const std::uint64_t address = plan.shape.address(c, y, x);
@@ -102,6 +150,7 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
             attention ? attention->reached(c - plan.place.channel_begin) : touched[position] != 0;
         const bool active = fires || got_input;
         ++(active ? tally.active : tally.inactive);
+        unit.clock += words.next();
         unit.clock += active ? core.neuron_update_active : core.neuron_update_inactive;
         if (!fires) continue;
         if (population.pool) {
@@ -121,11 +170,13 @@ Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Unit& un
   const SpikeTrain& sums = *trace_[plan_.populations[unit.population].lead.index];
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
+  PhaseWords words(plan, plan_.width(plan_.populations[unit.population].lead).accumulator_bits, 0);
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
     for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
       for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
         const std::int16_t value = value_at(sums, t, plan.shape.address(c, y, x));
         ++(value != 0 ? tally.active : tally.inactive);
+        unit.clock += words.next();
         unit.clock += value != 0 ? plan.kind->times.neuron_update_active
                                  : plan.kind->times.neuron_update_inactive;
         if (value != 0) send(unit, {y, x, c}, value);
@@ -140,7 +191,11 @@ Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Unit& un
   const SlicePlan& plan = plan_.slices[slice];
   ++tally_.slices[slice].phases;
   tally_.slices[slice].active += plan.neurons();
-  return unit.clock + times(plan.kind->times.neuron_update_active, plan.neurons());
+  PhaseWords words(plan, plan_.width(plan_.populations[unit.population].lead).accumulator_bits, 0);
+  for (std::uint64_t n = 0; n < plan.neurons(); ++n) {
+    unit.clock += words.next() + plan.kind->times.neuron_update_active;
+  }
+  return unit.clock;
 }
 
 Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,

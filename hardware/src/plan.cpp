@@ -72,13 +72,22 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
     slice.synapse_words = words(*slice.kind, MemoryUnit::synapse_memory,
                                 std::uint64_t{slice.fan} * lead.weights.bits);
   }
+  if (const auto* attention = std::get_if<SpikingSelfAttention>(slice.op)) {
+    slice.spike_row_words =
+        words(*slice.kind, MemoryUnit::spike_buffer, slice.shape.channels / attention->heads);
+  }
   slice.accumulator_words = words(*slice.kind, MemoryUnit::accumulator_memory,
                                   std::uint64_t{slice.fan} * lead.accumulator_bits);
   const auto times = [](Picoseconds time, std::uint64_t count) {
     return time * static_cast<std::int64_t>(count);
   };
-  slice.position_time = times(slice.kind->times.synapse_word, slice.synapse_words) +
-                        times(slice.kind->times.synaptic_operation, slice.fan);
+  const CoreTimes& core = slice.kind->times;
+  slice.position_time =
+      times(core.synapse_word,
+            rounds(*slice.kind, MemoryUnit::synapse_memory, slice.synapse_words)) +
+      times(core.accumulator_word,
+            rounds(*slice.kind, MemoryUnit::accumulator_memory, 2 * slice.accumulator_words)) +
+      times(core.synaptic_operation, slice.fan);
   return slice;
 }
 
@@ -138,6 +147,10 @@ Range reached(std::uint32_t i, std::uint32_t kernel, std::uint32_t stride, std::
 std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bits) {
   const std::uint64_t word = kind.memory(unit)->word_bits;
   return bits / word + (bits % word != 0 ? 1 : 0);
+}
+
+std::uint64_t rounds(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t words) {
+  return words == 0 ? 0 : kind.memory(unit)->rounds(words);
 }
 
 Plan make_plan(const Network& network, std::span<const Population> populations,

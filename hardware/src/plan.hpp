@@ -67,6 +67,7 @@ struct SlicePlan {
   std::uint32_t slots = 1;
   std::uint64_t synapse_words = 0;      ///< read per position reached
   std::uint64_t accumulator_words = 0;  ///< read, and written, per position reached
+  std::uint64_t spike_row_words = 0;    ///< of a q, k or v row of one head
   std::uint32_t fan = 1;                ///< synaptic operations per position reached
   Picoseconds position_time;            ///< synapse unit, per position reached
 
@@ -78,6 +79,8 @@ struct SlicePlan {
 
 /// Words of `unit` that hold `bits`.
 std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bits);
+/// Accesses one after the other in which so many words of `unit` are read or written.
+std::uint64_t rounds(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t words);
 
 struct Plan {
   const Network& network;

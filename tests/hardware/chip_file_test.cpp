@@ -139,6 +139,26 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .find("\"network\" is reserved for a component of the chip") != std::string::npos);
 }
 
+TEST_CASE("chip file: memories have banks and ports") {
+  std::string text = good;
+  const std::string memory = "synapse_memory: {capacity: 128 KiB, word: 64 bit";
+  text.insert(text.find(memory) + memory.size(), ", banks: 8, ports: 2");
+  const MemorySpec read = *parse(text).kind_of(CoreId{0}).memory(MemoryUnit::synapse_memory);
+  CHECK(read.banks == 8);
+  CHECK(read.ports == 2);
+  CHECK(read.rounds(0) == 0);
+  CHECK(read.rounds(16) == 1);
+  CHECK(read.rounds(17) == 2);
+  CHECK(refusal(memory, memory + ", ports: 17") ==
+        "chip.yaml:20:55: core_kinds.neuron.synapse_memory.ports: expected 1..16, got 17");
+  CHECK(refusal(memory, memory + ", banks: 0") ==
+        "chip.yaml:20:55: core_kinds.neuron.synapse_memory.banks: expected 1..4096, got 0");
+  CHECK(refusal("{capacity: 4 KiB, word: 64 bit}", "{capacity: 4 KiB, word: 64 bit, banks: 513}")
+            .find("513 banks with a word of 64 bit do not fit 4 KiB") != std::string::npos);
+  CHECK(refusal("capacity: 1 GiB, word", "capacity: 1 GiB, banks: 2, word")
+            .starts_with("chip.yaml:15:29: off_chip.banks: "));
+}
+
 TEST_CASE("chip file: missing and unknown keys are refused, with a hint") {
   CHECK(refusal(", coincidence_word: 1 ns", "").find("coincidence_word") != std::string::npos);
   CHECK(refusal("max_neurons: 512", "max_neuron: 512").find("max_neurons") != std::string::npos);

@@ -91,6 +91,47 @@ TEST_CASE("timing: per-operation service counts operations, not words") {
   CHECK(first.served - first.arrived == ns(3 + 7));  // axon_in + 2 operations x 3.5 ns
 }
 
+TEST_CASE("timing: banks and ports let words of one memory be accessed at once") {
+  // A spike reads 2 words of weights (2 channels x 5 bits), reads and writes 2 words of sums (2 x
+  // 10 of 16 bits), 3 ns after it came.
+  const auto service = [](const std::function<void(CoreKindSpec&)>& change) {
+    const SimulationResult result = run(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
+    return result.records.front().served - result.records.front().arrived;
+  };
+  using Kind = CoreKindSpec;
+  CHECK(service([](Kind&) {}) == ns(3 + 2 * 2));
+  CHECK(service([](Kind& core) { core.memories[0]->banks = 2; }) == ns(3 + 2));
+  CHECK(service([](Kind& core) { core.memories[0]->ports = 2; }) == ns(3 + 2));
+  CHECK(service([](Kind& core) { core.memories[0]->ports = core.memories[0]->banks = 2; }) ==
+        ns(3 + 2));
+  CHECK(service([](Kind& core) { core.times.accumulator_word = ns(10); }) == ns(7 + 4 * 10));
+  CHECK(service([](Kind& core) {
+          core.times.accumulator_word = ns(10);
+          core.memories[1]->banks = 3;
+        }) == ns(7 + 2 * 10));
+}
+
+TEST_CASE("timing: neurons wait for the words of their memories") {
+  // Step 1, core 0: neuron 1 fires at 2 x 5 ns. Neuron 0 (12 bits of membrane, 10 of sums) needs
+  // the first word of 16 bits of each memory, neuron 1 the second; each is read and written.
+  const auto injected = [](const std::function<void(CoreKindSpec&)>& change) {
+    const SimulationResult result = run(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
+    return to_core(result, 1, 1, 2).injected - result.timeline.steps[1].start;
+  };
+  using Kind = CoreKindSpec;
+  CHECK(injected([](Kind&) {}) == ns(10 + 1));
+  CHECK(injected([](Kind& core) { core.times.membrane_word = ns(1); }) == ns(10 + 2 * 2 + 1));
+  const auto both = [](std::uint32_t ports) {
+    return [ports](Kind& core) {
+      core.times.membrane_word = core.times.accumulator_word = ns(1);
+      core.memories[1]->ports = core.memories[2]->ports = ports;
+    };
+  };
+  CHECK(injected(both(1)) == ns(10 + 4 * 2 + 1));
+  CHECK(injected(both(2)) == ns(10 + 4 * 1 + 1));
+  CHECK(injected(both(3)) == ns(10 + 2 + 2 + 1));  // 2 accesses, then 4, in rounds of 3: 1, 2
+}
+
 TEST_CASE("timing: the input waits for the off-chip word that holds it") {
   const SimulationResult result = run(with([](ChipSpec& spec) { spec.off_chip.word_bits = 1; }));
   // One value per word of 2 ns: input 0 at 2, copies sent 3 and 4; input 1 at max(4, 4), sent 5, 6.

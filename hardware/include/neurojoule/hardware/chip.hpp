@@ -37,16 +37,28 @@ inline constexpr std::array memory_units{MemoryUnit::synapse_memory, MemoryUnit:
                                          MemoryUnit::membrane_memory, MemoryUnit::spike_buffer};
 std::string_view to_string(MemoryUnit unit);
 
-/// Capacity and access width of one memory.
+/// Capacity, access width and parallel accesses of one memory: `banks` equal parts, of which
+/// consecutive words are in consecutive ones, with `ports` accesses at once in each.
 struct MemorySpec {
   Bits capacity;
   std::uint32_t word_bits = 64;
+  std::uint32_t banks = 1;
+  std::uint32_t ports = 1;
+
+  /// How long `words` accesses to consecutive words take, in accesses one after the other.
+  [[nodiscard]] std::uint64_t rounds(std::uint64_t words) const {
+    const std::uint64_t at_once = std::uint64_t{banks} * ports;
+    return words / at_once + (words % at_once != 0 ? 1 : 0);
+  }
 };
+inline constexpr std::uint32_t max_ports = 16;
 
 /// Service times of one core kind; zero where a chip file leaves an optional one out.
 struct CoreTimes {
   Picoseconds axon_in;                 ///< per delivered packet
   Picoseconds synapse_word;            ///< per synapse memory word read for a delivered spike
+  Picoseconds accumulator_word;        ///< per accumulator word read or written
+  Picoseconds membrane_word;           ///< per membrane word read or written
   Picoseconds synaptic_operation;      ///< per synaptic operation, attention's included
   Picoseconds neuron_update_active;    ///< per active neuron and step
   Picoseconds neuron_update_inactive;  ///< per inactive neuron and step

@@ -69,12 +69,14 @@
 //   [capacity in bits, at most 2^32 - 1] at `<core kind>.<memory>`: latency in ps * cores of that
 //   kind, used or not.
 //
-// Times. Neuron unit: per position on an attention core coincidence_word per q and k row word,
-// score_word per v row word and synaptic_operation per operation; then per neuron
-// neuron_update_active or _inactive, and axon_out per packet, which leaves at the end of it.
-// Synapse unit, per packet: axon_in + synapse words * synapse_word + operations *
-// synaptic_operation. The I/O port reads the frame word by word and sends a value once its last
-// word is there.
+// Times. Words of a memory take ceil(words / (banks * ports)) accesses. Neuron unit: per position
+// on an attention core coincidence_word per access to a q or k row, score_word per access to a v
+// row and synaptic_operation per operation; then per neuron accumulator_word and membrane_word per
+// access (words are read and written back when their first neuron comes), neuron_update_active or
+// _inactive, and axon_out per packet, which leaves at the end of it. Synapse unit, per packet:
+// axon_in, and per position reached synapse_word per access to its weights, accumulator_word per
+// access to its sums (read and written) and synaptic_operation per operation. The I/O port reads
+// the frame word by word and sends a value once its last word is there.
 
 namespace nj {
 
