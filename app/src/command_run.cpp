@@ -1,5 +1,6 @@
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include <fmt/format.h>
@@ -17,18 +18,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-RunResult run_point(const PreparedRun& prepared, const RunCommand& command,
+/// Runs one scenario and writes its results into a folder.
+RunResult run_point(const PreparedRun& prepared, const fs::path& folder, const RunCommand& command,
                     ProgressDisplay& display) {
   const auto start = std::chrono::steady_clock::now();
   RunOptions options{.threads = command.threads, .progress = {}, .trace = command.trace};
   options.progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
     display.report(stage, done, total);
   };
+  std::optional<SeriesFile> series;
+  if (prepared.scenario.outputs.series) {
+    require_writable(folder);
+    series.emplace(prepared, folder / "series.h5");
+    options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
+      series->add(sample, activity);
+    };
+  }
   RunResult result = run(prepared, options);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   display.say(fmt::format(
       "{:.1f} s for {} samples{}", elapsed.count(), result.samples,
       result.chip ? fmt::format(", {} of them on the chip", result.chip->samples) : ""));
+  write_results(prepared, result, folder, series ? &*series : nullptr);
   return result;
 }
 
@@ -40,8 +51,7 @@ int run_single(const Batch& batch, const RunCommand& command, ProgressDisplay& d
     require_writable(out);
     return ready;
   });
-  const RunResult result = run_point(prepared, command, display);
-  write_results(prepared, result, out);
+  const RunResult result = run_point(prepared, out, command, display);
   fmt::print("{}\nresults    {}\n", terminal_table(prepared, result), out.string());
   return exit_done;
 }
@@ -79,8 +89,7 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
       rows.push_back(*misfit);
     } else {
       const auto& ready = std::get<PreparedRun>(prepared);
-      const RunResult result = run_point(ready, command, display);
-      write_results(ready, result, out / point.label);
+      const RunResult result = run_point(ready, out / point.label, command, display);
       rows.push_back(batch_row(point, ready, result));
     }
     write_file_atomically(out / "batch.csv", batch_csv(rows));

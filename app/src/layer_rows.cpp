@@ -1,9 +1,7 @@
-#include "neurojoule/app/report.hpp"
+#include "layer_counts.hpp"
 
 namespace nj {
-namespace {
 
-/// Adds one action's count to the sums that it belongs to.
 void add_action(RunCounts& counts, const ActionKey& key, std::uint64_t count) {
   switch (key.action) {
     case Action::synaptic_operation:
@@ -35,15 +33,16 @@ void add_action(RunCounts& counts, const ActionKey& key, std::uint64_t count) {
   }
 }
 
-/// The layers of a population, in order.
-std::vector<LayerId> members(const Population& population) {
-  std::vector<LayerId> ids = {population.lead};
-  if (population.lif) ids.push_back(*population.lif);
-  if (population.pool) ids.push_back(*population.pool);
-  return ids;
+std::vector<std::size_t> rows_of_layers(const PreparedRun& prepared) {
+  std::vector<std::size_t> rows(prepared.network.network().size());
+  for (std::size_t p = 0; p < prepared.populations.size(); ++p) {
+    const Population& population = prepared.populations[p];
+    rows[population.lead.index] = p;
+    if (population.lif) rows[population.lif->index] = p;
+    if (population.pool) rows[population.pool->index] = p;
+  }
+  return rows;
 }
-
-}  // namespace
 
 Picojoules LayerRow::total_energy() const {
   Picojoules sum;
@@ -54,7 +53,7 @@ Picojoules LayerRow::total_energy() const {
 std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& result) {
   const Network& network = prepared.network.network();
   std::vector<LayerRow> rows;
-  std::vector<std::size_t> row_of(network.size());
+  const std::vector<std::size_t> row_of = rows_of_layers(prepared);
   for (const Population& population : prepared.populations) {
     const LayerSpec& lead = network.layer(population.lead);
     LayerRow row;
@@ -74,7 +73,6 @@ std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& r
       row.firing_rate = static_cast<double>(fired.spikes) / neuron_steps;
     }
     row.saturations = fired.saturations;
-    for (const LayerId id : members(population)) row_of[id.index] = rows.size();
     const Activity& counted = result.chip ? result.chip->activity : result.activity;
     if (population.lif) {
       row.counts.spikes = counted.layers[population.lif->index].total().spikes;

@@ -206,7 +206,7 @@ std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
 }
 
 void write_results(const PreparedRun& prepared, const RunResult& result,
-                   const std::filesystem::path& directory) {
+                   const std::filesystem::path& directory, SeriesFile* series) {
   std::error_code code;
   std::filesystem::create_directories(directory, code);
   if (code) {
@@ -214,9 +214,9 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
                 {.file = directory.string()});
   }
   // Files of an earlier run must not be taken for parts of this one.
-  for (const char* name :
-       {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
-        "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json", "heatmap.svg"}) {
+  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5",
+                           "attention.csv", "array.csv", "mapping.csv", "mapping.yaml",
+                           "chip.resolved.yaml", "trace.json", "heatmap.svg", "series.h5"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -249,6 +249,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   if (prepared.scenario.outputs.spikes && result.chip) {
     write_spikes(prepared, *result.chip, directory / "spikes.h5");
   }
+  if (series != nullptr) series->finish(result);
   write_file_atomically(directory / "result.json", result_json(prepared, result));
 }
 

@@ -260,16 +260,9 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
 /// Adds the work of the cores and links in another sample.
 void add_loads(ChipResult& chip, const SimulationResult& result) {
   chip.cores.resize(result.busy.size());
-  for (std::size_t i = 0; i < result.busy.size(); ++i) {
-    chip.cores[i].neuron_unit += result.busy[i].neuron_unit;
-    chip.cores[i].synapse_unit += result.busy[i].synapse_unit;
-  }
+  for (std::size_t i = 0; i < result.busy.size(); ++i) chip.cores[i] += result.busy[i];
   chip.links.resize(result.links.size());
-  for (std::size_t i = 0; i < result.links.size(); ++i) {
-    chip.links[i].flits += result.links[i].flits;
-    chip.links[i].busy += result.links[i].busy;
-    chip.links[i].max_queue = std::max(chip.links[i].max_queue, result.links[i].max_queue);
-  }
+  for (std::size_t i = 0; i < result.links.size(); ++i) chip.links[i] += result.links[i];
 }
 
 ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
@@ -304,9 +297,14 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
       for (std::size_t i = done + begin; i < done + end; ++i) {
         results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
                               mapped.chip, chip.mapping,
-                              {.work_records = options.trace && i == 0 ? max_trace_records : 0});
+                              {.work_records = options.trace && i == 0 ? max_trace_records : 0,
+                               .step_records = options.simulated != nullptr});
       }
     });
+    for (std::size_t i = done; options.simulated && i < done + count; ++i) {
+      options.simulated(results[i], execution.traced_activities[i]);
+      results[i].steps = {};
+    }
     done += count;
   }
   if (options.progress) options.progress("simulating", done, samples);
@@ -321,8 +319,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     chip.hops += results[i].hops;
     add_array_steps(chip.array, results[i].array);
   }
-  chip.ledger = price(chip.actions, machine_description(mapped.chip), mapped.prices,
-                      mismatch_rule(*prepared.scenario.chip));
+  chip.ledger = price(prepared, chip.actions);
   if (options.trace) chip.traced = std::move(results.front());
   if (prepared.scenario.outputs.spikes) chip.traces = std::move(execution.traces);
   return chip;
@@ -363,6 +360,12 @@ PreparedRun prepare(const Scenario& scenario) {
           .populations = std::move(groups),
           .chip = std::move(chip),
           .has_classifier = has_classifier(model)};
+}
+
+Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {
+  const MappedChip& mapped = *prepared.chip;
+  return price(actions, machine_description(mapped.chip), mapped.prices,
+               mismatch_rule(*prepared.scenario.chip));
 }
 
 RunResult run(const PreparedRun& prepared, const RunOptions& options) {

@@ -45,11 +45,15 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
   return run;
 }
 
-Outputs read_outputs(const YamlNode& node) {
+Outputs read_outputs(const YamlNode& node, bool has_chip) {
   Outputs outputs;
   if (const auto spikes = node.find("spikes")) outputs.spikes = spikes->boolean();
   if (const auto predictions = node.find("predictions")) {
     outputs.predictions = predictions->boolean();
+  }
+  if (const auto series = node.find("series")) {
+    outputs.series = series->boolean();
+    if (outputs.series && !has_chip) throw series->error("a series needs a chip");
   }
   return outputs;
 }
@@ -215,8 +219,9 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
                         chip->chip, chip->prices, to_yaml(chip->mapping), chip->samples,
                         chip->scale_prices);
   }
-  return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n", scenario.outputs.spikes,
-                            scenario.outputs.predictions);
+  return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n  series: {}\n",
+                            scenario.outputs.spikes, scenario.outputs.predictions,
+                            scenario.outputs.series);
 }
 
 }  // namespace
@@ -242,7 +247,8 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   if (const auto node = root.find("seed")) {
     scenario.seed = static_cast<std::uint64_t>(node->integer(0, max_integer));
   }
-  if (const auto node = root.find("outputs")) scenario.outputs = read_outputs(*node);
+  if (const auto node = root.find("outputs"))
+    scenario.outputs = read_outputs(*node, scenario.chip.has_value());
   document.finish();
   return scenario;
 }

@@ -62,8 +62,14 @@ Picoseconds PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbo
   return end;
 }
 
-std::vector<LinkLoad> PacketFlow::loads() const {
-  return std::visit([](const auto& network) { return network.loads(); }, network_);
+std::vector<LinkLoad> PacketFlow::take_loads() {
+  return std::visit(
+      [](auto& network) {
+        std::vector<LinkLoad> loads = network.loads();
+        network.clear_loads();
+        return loads;
+      },
+      network_);
 }
 
 /// Serves what came to a core; returns when the last is served.

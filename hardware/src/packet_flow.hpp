@@ -46,8 +46,8 @@ class PacketFlow {
   /// Returns when the last packet is served; `start` when there are none.
   Picoseconds run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                   std::span<const PacketSource> sources);
-  /// What the links carried so far.
-  [[nodiscard]] std::vector<LinkLoad> loads() const;
+  /// What the links carried since the last call.
+  [[nodiscard]] std::vector<LinkLoad> take_loads();
 
  private:
   [[nodiscard]] Picoseconds serve(std::uint32_t core, std::vector<Arrival>& arrivals);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <variant>
 
 #include "neuron_phase.hpp"
@@ -23,15 +24,24 @@ class Simulation {
         touched_(plan),
         work_(result_.work, result_.work_until, options.work_records),
         neurons_(plan, trace, touched_, tally_),
-        flow_(plan, touched_, tally_, result_.busy,
-              options.record_packets ? &result_.records : nullptr, work_) {
-    result_.busy.resize(plan.chip.cores().size());
+        busy_(plan.chip.cores().size()),
+        flow_(plan, touched_, tally_, busy_, options.record_packets ? &result_.records : nullptr,
+              work_),
+        step_records_(options.step_records) {
+    result_.busy.resize(busy_.size());
+    result_.links.resize(plan.chip.topology().links().size());
   }
 
   SimulationResult run() {
     const std::uint32_t steps = neurons_.timesteps() + plan_.graph.levels() - 1;
-    for (std::uint32_t g = 0; g < steps; ++g) run_step(g);
-    finish();
+    for (std::uint32_t g = 0; g < steps; ++g) {
+      run_step(g);
+      if (step_records_) {
+        const StepInterval& step = result_.timeline.steps.back();
+        result_.steps.push_back(collect(1, step.end - step.start));
+      }
+    }
+    if (!step_records_) (void)collect(steps, result_.timeline.latency());
     return std::move(result_);
   }
 
@@ -42,7 +52,7 @@ class Simulation {
     sources_.clear();
     Picoseconds end = send_inputs(step, start);
     end = std::max(end, run_neuron_units(step, start));
-    result_.packets += outbox_.packets.size();
+    packets_ += outbox_.packets.size();
     end = std::max(end, flow_.run(step, start, outbox_, sources_));
     const ChipSpec& chip = plan_.chip.spec();
     const Picoseconds next = std::max(end + chip.barrier, start + chip.tick);
@@ -94,7 +104,7 @@ class Simulation {
       const Picoseconds idle = neurons_.run_slice(s, t, start, outbox_);
       sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
                           static_cast<std::uint32_t>(outbox_.packets.size())});
-      result_.busy[place.core.index].neuron_unit += idle - start;
+      busy_[place.core.index].neuron_unit += idle - start;
       work_.add({.unit = WorkUnit::neuron_unit,
                  .core = place.core,
                  .layer = plan_.populations[place.population].lead,
@@ -107,23 +117,36 @@ class Simulation {
     return end;
   }
 
-  void finish() {
+  /// Moves what was counted since the last call to the result; returns it.
+  StepRecord collect(std::uint64_t steps, Picoseconds time) {
+    StepRecord done{.actions = action_counts(plan_, tally_, steps, time),
+                    .packets = std::exchange(packets_, 0),
+                    .hops = 0,
+                    .busy = std::exchange(busy_, std::vector<CoreBusy>(busy_.size())),
+                    .links = flow_.take_loads()};
     for (const ReceiverTally& receiver : tally_.receivers) result_.merged += receiver.merged;
     for (const SenderTally& sender : tally_.senders) {
-      result_.hops = std::accumulate(sender.hops.begin(), sender.hops.end(), result_.hops);
+      done.hops = std::accumulate(sender.hops.begin(), sender.hops.end(), done.hops);
     }
-    result_.links = flow_.loads();
-    result_.actions =
-        action_counts(plan_, tally_, result_.timeline.steps.size(), result_.timeline.latency());
+    tally_ = Tally(plan_);
+    result_.actions += done.actions;
+    result_.packets += done.packets;
+    result_.hops += done.hops;
+    for (std::size_t i = 0; i < done.busy.size(); ++i) result_.busy[i] += done.busy[i];
+    for (std::size_t i = 0; i < done.links.size(); ++i) result_.links[i] += done.links[i];
+    return done;
   }
 
   const Plan& plan_;
   SimulationResult result_;
-  Tally tally_;
+  Tally tally_;  ///< since the last `collect`
   Touched touched_;
   WorkRecorder work_;
   NeuronPhase neurons_;
+  std::vector<CoreBusy> busy_;  ///< by core, since the last `collect`
   PacketFlow flow_;
+  bool step_records_;
+  std::uint64_t packets_ = 0;          ///< since the last `collect`
   Outbox outbox_;                      ///< of the step in work
   std::vector<PacketSource> sources_;  ///< of the step in work
 };

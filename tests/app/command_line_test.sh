@@ -78,7 +78,8 @@ expect 2 "expected a .yaml" info odd.txt
 quickstart=$source_dir/examples/quickstart.yaml
 expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{core: 0}]}" --out result
 expect 0 "valid batch 'chips' of 7 points, 2 of which do not fit" check "$source_dir/examples/chips.yaml"
-expect 0 "005 does not fit: layer" run "$source_dir/examples/chips.yaml" --set dataset.samples=1 --out chips
+expect 0 "005 does not fit: layer" run "$source_dir/examples/chips.yaml" --set dataset.samples=1 --set outputs.series=true --out chips
+[[ -s $(echo chips/000*/series.h5) && -s $(echo chips/004*/series.h5) ]] || failures=$((failures + 1))
 [[ $(wc -l <chips/batch.csv) == 8 && $(wc -l <chips/batch_layers.csv) == 131 ]] || failures=$((failures + 1))
 expect 2 "the network does not fit the chip" run "$source_dir/examples/chips.yaml" --set mapping.misfit=refuse
 expect 0 "net.h5: 48 layers, 359736 weights, 4 time steps" import "$quickstart" --out net.h5

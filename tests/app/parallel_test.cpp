@@ -8,20 +8,36 @@
 
 using namespace nj;
 
+namespace {
+
+/// Runs with a trace and a series in a folder.
+RunResult run_into(const std::filesystem::path& folder, const PreparedRun& prepared,
+                   unsigned threads) {
+  std::filesystem::create_directories(folder);
+  SeriesFile series(prepared, folder / "series.h5");
+  RunOptions options{.threads = threads, .progress = {}, .trace = true};
+  options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
+    series.add(sample, activity);
+  };
+  RunResult result = run(prepared, options);
+  write_results(prepared, result, folder, &series);
+  return result;
+}
+
+}  // namespace
+
 TEST_CASE("result.json and every table are byte-identical at 1, 2 and 4 threads") {
   const nj::testing::TinyScenario tiny;
   const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
-  const RunResult one = run(prepared, {.threads = 1, .progress = {}, .trace = true});
-  write_trace(prepared, one, tiny.folder() / "one.json");
+  const RunResult one = run_into(tiny.folder() / "one", prepared, 1);
   for (const unsigned threads : {2U, 4U}) {
-    const RunResult many = run(prepared, {.threads = threads, .progress = {}, .trace = true});
-    write_trace(prepared, many, tiny.folder() / "many.json");
-    CHECK(read_file(tiny.folder() / "many.json", 1 << 26) ==
-          read_file(tiny.folder() / "one.json", 1 << 26));
-    CHECK(result_json(prepared, many) == result_json(prepared, one));
-    CHECK(heatmap_svg(prepared, many) == heatmap_svg(prepared, one));
-    CHECK(ledger_csv(prepared, many) == ledger_csv(prepared, one));
-    CHECK(layers_csv(prepared, many) == layers_csv(prepared, one));
+    const RunResult many = run_into(tiny.folder() / "many", prepared, threads);
+    for (const char* name :
+         {"result.json", "layers.csv", "ledger.csv", "heatmap.svg", "trace.json", "series.h5"}) {
+      CAPTURE(name);
+      CHECK(read_file(tiny.folder() / "many" / name, 1 << 26) ==
+            read_file(tiny.folder() / "one" / name, 1 << 26));
+    }
     CHECK(many.predictions == one.predictions);
   }
 }

@@ -156,6 +156,9 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
         "scenario.yaml:18:14: simulation.samples: expected 1..1000000, got 0");
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
                 "mapping: {seed: 2}") == "scenario.yaml:16:1: mapping: a mapping needs a chip");
+  CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
+                "outputs: {series: true}") ==
+        "scenario.yaml:16:11: outputs.series: a series needs a chip");
   const auto mapping = [](const std::string& block) {
     return refusal("simulation: {samples: 3}", "mapping: " + block);
   };

@@ -1,6 +1,7 @@
 #include "support/micro_scenario.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include <doctest/doctest.h>
 
@@ -241,6 +242,75 @@ TEST_CASE("micro scenario: work is recorded for whole steps, and changes nothing
   one.work.clear();
   one.work_until.reset();
   CHECK(one == run_recorded(0));
+}
+
+/// What the link between two tiles carried in a step.
+LinkLoad load_between(const Chip& chip, const StepRecord& step, std::uint32_t from,
+                      std::uint32_t to) {
+  const std::span<const Link> links = chip.topology().links();
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    if (links[i].from == from && links[i].to == to) return step.links[i];
+  }
+  FAIL("no such link");
+  return {};
+}
+
+TEST_CASE("micro scenario: what each step did, link by link and core by core") {
+  const MappedNetwork s = micro_scenario();
+  const SimulationResult result = simulate(s.network, s.populations, s.widths, s.trace, s.chip,
+                                           s.mapping, {.step_records = true});
+  REQUIRE(result.steps.size() == 5);
+  // Step 1: inputs 0 and 1 to cores 0 and 1, spike 1 of a to cores 2 and 3. Links keep a packet for
+  // 6. Over 0-1 at 4 and, instead of at 6, at 10; over 0-2 at 11 and, instead of at 12, at 17.
+  const StepRecord& one = result.steps[1];
+  CHECK(one.packets == 6);
+  CHECK(one.hops == 5);
+  CHECK(load_between(s.chip, one, 0, 1) == LinkLoad{2, ns(12), 1});
+  CHECK(load_between(s.chip, one, 0, 2) == LinkLoad{2, ns(12), 1});
+  CHECK(load_between(s.chip, one, 2, 3) == LinkLoad{1, ns(6), 0});
+  CHECK(load_between(s.chip, one, 1, 3) == LinkLoad{});
+  CHECK(one.busy ==
+        std::vector<CoreBusy>{{ns(12), ns(14)}, {ns(10), ns(14)}, {ns(0), ns(7)}, {ns(0), ns(7)}});
+  CHECK(one.actions.at({"neuron.axon_in", Action::packet_deliver, 64, LayerId{0}}) == 4);
+  CHECK(one.actions.at({"neuron.axon_in", Action::packet_deliver, 64, LayerId{2}}) == 2);
+  CHECK(one.actions.at({"chip.synchronisation", Action::barrier, 0, chip_overhead}) == 1);
+  CHECK(one.actions.at({"neuron.membrane_memory", Action::leak_cycle, 32, chip_overhead}) ==
+        154'000 * 4);
+  // Step 2: over 0-2 at 6, and instead of at 7, 13 and 14 at 12, 18 and 24: the last one waits 10,
+  // which is two packets. Nothing over 0-1: the mark of step 1 is not that of step 2.
+  CHECK(load_between(s.chip, result.steps[2], 0, 2) == LinkLoad{4, ns(24), 2});
+  CHECK(load_between(s.chip, result.steps[2], 0, 1) == LinkLoad{});
+  CHECK(result.steps[3].packets == 0);
+  CHECK(result.steps[3].busy[2] == CoreBusy{ns(10), ns(0)});
+}
+
+TEST_CASE("micro scenario: records of steps add up to the totals, and change nothing else") {
+  for (const bool buffered : {false, true}) {
+    CAPTURE(buffered);
+    MappedNetwork s = micro_scenario();
+    ChipSpec spec = s.chip.spec();
+    if (buffered) spec.topology.buffer_flits = 2;
+    s.chip = Chip(spec);
+    SimulationResult result = simulate(s.network, s.populations, s.widths, s.trace, s.chip,
+                                       s.mapping, {.step_records = true});
+    SimulationResult sums;
+    sums.busy.resize(result.busy.size());
+    sums.links.resize(result.links.size());
+    for (const StepRecord& step : result.steps) {
+      sums.actions += step.actions;
+      sums.packets += step.packets;
+      sums.hops += step.hops;
+      for (std::size_t i = 0; i < step.busy.size(); ++i) sums.busy[i] += step.busy[i];
+      for (std::size_t i = 0; i < step.links.size(); ++i) sums.links[i] += step.links[i];
+    }
+    CHECK(sums.actions == result.actions);
+    CHECK(sums.packets == result.packets);
+    CHECK(sums.hops == result.hops);
+    CHECK(sums.busy == result.busy);
+    CHECK(sums.links == result.links);
+    result.steps.clear();
+    CHECK(result == simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping));
+  }
 }
 
 TEST_CASE("micro scenario: silence costs neuron phases, frames, barriers and leakage only") {

@@ -239,4 +239,9 @@ std::vector<LinkLoad> BufferedNetwork::loads() const {
   return loads;
 }
 
+void BufferedNetwork::clear_loads() {
+  for (LinkState& state : states_) state.packets = 0;
+  for (Queue& queue : queues_) queue.most = queue.places;
+}
+
 }  // namespace nj

@@ -31,7 +31,10 @@ class BufferedNetwork {
       : BufferedNetwork(chip.topology(), chip.spec().topology) {}
 
   void run(const StepTraffic& traffic);
+  /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const;
+  /// Between two runs.
+  void clear_loads();
 
  private:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();

@@ -108,4 +108,8 @@ std::vector<LinkLoad> OpenNetwork::loads() const {
   return loads;
 }
 
+void OpenNetwork::clear_loads() {
+  for (Booking& booking : bookings_) booking = {booking.free, Picoseconds{0}, 0};
+}
+
 }  // namespace nj

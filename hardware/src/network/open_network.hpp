@@ -22,7 +22,10 @@ class OpenNetwork {
   OpenNetwork(const Topology& topology, const TopologySpec& spec);
 
   void run(const StepTraffic& traffic);
+  /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const;
+  /// Between two runs.
+  void clear_loads();
 
  private:
   struct Key {

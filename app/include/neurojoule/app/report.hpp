@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "neurojoule/app/run.hpp"
+#include "neurojoule/app/series_file.hpp"
 
 namespace nj {
 
@@ -72,9 +73,10 @@ void write_trace(const PreparedRun& prepared, const RunResult& result,
                  const std::filesystem::path& file);
 
 /// Writes all files of a run; result.json last, so that its presence means that the run is whole.
+/// `series`, in the same folder and filled by the run, is finished; null where there is none.
 /// Throws: Error(io).
 void write_results(const PreparedRun& prepared, const RunResult& result,
-                   const std::filesystem::path& directory);
+                   const std::filesystem::path& directory, SeriesFile* series = nullptr);
 
 /// The table that the terminal shows: one row per population, then totals.
 std::string terminal_table(const PreparedRun& prepared, const RunResult& result);

@@ -30,10 +30,15 @@ using Progress = std::function<void(std::string_view stage, std::size_t done, st
 /// Work records that a trace holds at most (64 bytes each, and about 170 in the file).
 inline constexpr std::size_t max_trace_records = 1'000'000;
 
+/// Told of one chip sample after the other, by the thread that runs: what the chip did, with its
+/// StepRecords, and the counts of the sample. It may throw to stop the run.
+using SampleSeen = std::function<void(const SimulationResult& sample, const Activity& activity)>;
+
 struct RunOptions {
-  unsigned threads = 0;  ///< 0: as many as the machine has
-  Progress progress{};   ///< may be empty
-  bool trace = false;    ///< keep what every unit did in the first sample; needs a chip
+  unsigned threads = 0;    ///< 0: as many as the machine has
+  Progress progress{};     ///< may be empty
+  bool trace = false;      ///< keep what every unit did in the first sample; needs a chip
+  SampleSeen simulated{};  ///< may be empty; step records are made only for it
 };
 
 /// A chip with its prices, and slices of the network that fit it.
@@ -69,6 +74,10 @@ class MisfitError : public Error {
 
 /// Loads, quantizes, maps. Throws: Error for every kind of bad input; MisfitError.
 PreparedRun prepare(const Scenario& scenario);
+
+/// What actions of the chip cost at the scenario's prices. Requires prepared.chip. Throws: as
+/// price.
+Ledger price(const PreparedRun& prepared, const ActionCounts& actions);
 
 /// What the chip did for `samples` samples, and what that costs.
 struct ChipResult {

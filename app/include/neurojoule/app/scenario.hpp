@@ -41,6 +41,7 @@ struct ChipRun {
 struct Outputs {
   bool spikes = false;       ///< spikes.h5: spike trains of the chip samples
   bool predictions = false;  ///< predictions.csv: one row per sample
+  bool series = false;       ///< series.h5: global steps of the chip samples; needs a chip
 };
 
 /// One run, with every default resolved. See docs/scenario.md.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -17,6 +18,13 @@ struct LinkLoad {
   /// Most packets at once: waiting to enter the link where buffers are unbounded, else in, or on
   /// the way to, the fullest buffer at its end.
   std::uint64_t max_queue = 0;
+  /// Adds what it carried at another time.
+  LinkLoad& operator+=(const LinkLoad& other) {
+    flits += other.flits;
+    busy += other.busy;
+    max_queue = std::max(max_queue, other.max_queue);
+    return *this;
+  }
   friend bool operator==(const LinkLoad&, const LinkLoad&) = default;
 };
 

@@ -86,6 +86,7 @@ struct SimulationOptions {
   /// Keep at most so many work records: global steps from the first on, as long as they fit whole;
   /// on an array, all until there are too many.
   std::size_t work_records = 0;
+  bool step_records = false;  ///< keep one StepRecord per global step; an array has none
 };
 
 /// The journey of one packet.
@@ -122,7 +123,22 @@ struct Timeline {
 struct CoreBusy {
   Picoseconds neuron_unit;
   Picoseconds synapse_unit;
+  CoreBusy& operator+=(const CoreBusy& other) {
+    neuron_unit += other.neuron_unit;
+    synapse_unit += other.synapse_unit;
+    return *this;
+  }
   friend bool operator==(const CoreBusy&, const CoreBusy&) = default;
+};
+
+/// What the chip did in one global step, barrier included.
+struct StepRecord {
+  ActionCounts actions;
+  std::uint64_t packets = 0;
+  std::uint64_t hops = 0;
+  std::vector<CoreBusy> busy;   ///< per core
+  std::vector<LinkLoad> links;  ///< per link of the topology; `max_queue` within the step
+  friend bool operator==(const StepRecord&, const StepRecord&) = default;
 };
 
 /// What one sample did to the chip.
@@ -136,6 +152,7 @@ struct SimulationResult {
   std::vector<LinkLoad> links;  ///< per link of the topology
   std::vector<PacketRecord> records;        ///< in order of service, when asked for
   std::vector<ArrayStep> array;             ///< of an array: by turn, then step
+  std::vector<StepRecord> steps;            ///< when asked for; they add up to the above
   std::vector<WorkRecord> work;             ///< per unit in order of time, when asked for
   std::optional<Picoseconds> work_until{};  ///< where `work` ends, as more was not to be kept
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;

@@ -1,0 +1,279 @@
+#include "neurojoule/app/series_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "neurojoule/app/data_files.hpp"
+#include "neurojoule/app/report.hpp"
+#include "neurojoule/core/hdf5_file.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
+
+#include "layer_counts.hpp"
+
+namespace nj {
+namespace {
+
+/// Rows of a dataset are put into chunks of about so many values.
+constexpr std::uint64_t chunk_values = 1 << 14;
+
+/// A layer's column of counts.
+struct CountColumn {
+  const char* name;
+  const char* units;
+  std::uint64_t RunCounts::*count;
+};
+constexpr std::array count_columns = {
+    CountColumn{"spikes", "1", &RunCounts::spikes},
+    CountColumn{"synaptic_events", "1", &RunCounts::synaptic_events},
+    CountColumn{"neuron_updates", "1", &RunCounts::neuron_updates},
+    CountColumn{"packets", "1", &RunCounts::packets},
+    CountColumn{"hops", "1", &RunCounts::hops},
+    CountColumn{"memory_bits_read", "bit", &RunCounts::memory_bits_read},
+    CountColumn{"memory_bits_written", "bit", &RunCounts::memory_bits_written},
+};
+
+/// A time of an array.
+struct TimeColumn {
+  const char* name;
+  Picoseconds ArrayStep::*time;
+};
+constexpr std::array time_columns = {
+    TimeColumn{"computing", &ArrayStep::computing},
+    TimeColumn{"waiting_for_loads", &ArrayStep::waiting_for_loads},
+    TimeColumn{"waiting_for_stores", &ArrayStep::waiting_for_stores},
+    TimeColumn{"off_chip", &ArrayStep::off_chip},
+    TimeColumn{"ended", &ArrayStep::ended},
+};
+
+}  // namespace
+
+struct SeriesFile::Impl {
+  Impl(const PreparedRun& run, const std::filesystem::path& target) : prepared(run), file(target) {}
+
+  const PreparedRun& prepared;
+  Hdf5Writer file;
+  std::uint64_t samples = 0;
+
+  [[nodiscard]] const Chip& chip() const { return prepared.chip->chip; }
+
+  void describe(const std::string& dataset, const std::string& units,
+                const std::string& dimensions) {
+    file.attribute(dataset, "units", units);
+    file.attribute(dataset, "dimensions", dimensions);
+  }
+
+  /// Appends a sample to a dataset, which the first one creates; `shape` is that of one sample.
+  template <Hdf5Element T>
+  void append(const std::string& dataset, const std::string& units, const std::string& dimensions,
+              const std::vector<std::uint64_t>& shape, const std::vector<T>& values) {
+    if (values.empty()) return;
+    if (samples == 0) {
+      file.create_rows<T>(dataset, shape, std::max<std::uint64_t>(1, chunk_values / values.size()));
+      describe(dataset, units, "sample" + dimensions);
+    }
+    file.append_rows<T>(dataset, values);
+  }
+
+  void write_names(const std::string& dataset, const std::string& dimension,
+                   const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    file.write_texts(dataset, names, {names.size()});
+    file.attribute(dataset, "dimensions", dimension);
+  }
+
+  void begin(const SimulationResult& sample);
+  void add_steps(const SimulationResult& sample);
+  void add_layers(const SimulationResult& sample, const Activity& activity);
+  void add_cores(const SimulationResult& sample);
+  void add_links(const SimulationResult& sample);
+  void add_array(const SimulationResult& sample);
+};
+
+/// What is the same for all samples.
+void SeriesFile::Impl::begin(const SimulationResult& sample) {
+  file.attribute("/", "format", std::string("neurojoule series"));
+  file.attribute("/", "format_version", std::int64_t{series_format_version});
+  file.attribute("/", "neurojoule_version", std::string(version()));
+  file.attribute("/", "scenario", prepared.scenario.name);
+  file.attribute("/", "scenario_hash", prepared.hash);
+  file.attribute("/", "chip", chip().spec().name);
+  file.attribute("/", "prices", prepared.chip->prices.name);
+  std::vector<std::string> names;
+  for (const Population& population : prepared.populations) {
+    names.push_back(prepared.network.network().layer(population.lead).name);
+  }
+  write_names("/layers/name", "layer", names);
+  if (chip().spec().array) {
+    std::vector<std::uint32_t> layers;
+    std::vector<std::uint32_t> steps;
+    for (const ArrayStep& step : sample.array) {
+      layers.push_back(step.population);
+      steps.push_back(step.step);
+    }
+    file.write<std::uint32_t>("/array/layer", layers, {layers.size()});
+    describe("/array/layer", "1", "row");
+    file.write<std::uint32_t>("/array/step", steps, {steps.size()});
+    describe("/array/step", "1", "row");
+    return;
+  }
+  const PopulationGraph graph = population_graph(prepared.network.network(), prepared.populations);
+  file.write<std::uint32_t>("/layers/first_step", graph.depth, {graph.depth.size()});
+  describe("/layers/first_step", "1", "layer");
+  std::vector<std::uint32_t> tiles;
+  std::vector<std::string> kinds;
+  for (const Core& core : chip().cores()) {
+    tiles.push_back(core.tile);
+    kinds.push_back(chip().spec().core_kinds[core.kind].name);
+  }
+  file.write<std::uint32_t>("/cores/tile", tiles, {tiles.size()});
+  describe("/cores/tile", "1", "core");
+  write_names("/cores/kind", "core", kinds);
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+  for (const Link& link : chip().topology().links()) {
+    from.push_back(chip().topology().router_name(link.from));
+    to.push_back(chip().topology().router_name(link.to));
+  }
+  write_names("/links/from", "link", from);
+  write_names("/links/to", "link", to);
+}
+
+void SeriesFile::Impl::add_steps(const SimulationResult& sample) {
+  std::vector<std::int64_t> start;
+  std::vector<std::int64_t> end;
+  for (const StepInterval& step : sample.timeline.steps) {
+    start.push_back(step.start.value());
+    end.push_back(step.end.value());
+  }
+  append("/steps/start", "ps", ", step", {start.size()}, start);
+  append("/steps/end", "ps", ", step", {end.size()}, end);
+  std::vector<std::uint64_t> packets;
+  std::vector<std::uint64_t> hops;
+  for (const StepRecord& step : sample.steps) {
+    packets.push_back(step.packets);
+    hops.push_back(step.hops);
+  }
+  append("/steps/packets", "1", ", step", {packets.size()}, packets);
+  append("/steps/hops", "1", ", step", {hops.size()}, hops);
+}
+
+/// What layers.csv has, by step.
+void SeriesFile::Impl::add_layers(const SimulationResult& sample, const Activity& activity) {
+  const std::size_t steps = sample.steps.size();
+  const std::size_t layers = prepared.populations.size();
+  const std::vector<std::size_t> rows = rows_of_layers(prepared);
+  const PopulationGraph graph = population_graph(prepared.network.network(), prepared.populations);
+  std::vector<RunCounts> counts(steps * layers);
+  std::vector<double> energy(steps * layers);
+  std::vector<double> totals;
+  for (std::size_t g = 0; g < steps; ++g) {
+    const auto at = [&](LayerId layer) { return g * layers + rows[layer.index]; };
+    for (const auto& [key, count] : sample.steps[g].actions.entries()) {
+      if (key.layer != chip_overhead) add_action(counts[at(key.layer)], key, count);
+    }
+    const Ledger ledger = price(prepared, sample.steps[g].actions);
+    for (const auto& [layer, value] : energy_by_layer(ledger)) {
+      if (layer != chip_overhead) energy[at(layer)] += value.value();
+    }
+    totals.push_back(ledger.total().value());
+  }
+  for (std::size_t p = 0; p < layers; ++p) {
+    const auto& lif = prepared.populations[p].lif;
+    for (std::uint32_t t = 0; lif && t < activity.timesteps; ++t) {
+      counts[(graph.depth[p] + t) * layers + p].spikes =
+          activity.layers[lif->index].steps[t].spikes;
+    }
+  }
+  for (const CountColumn& column : count_columns) {
+    std::vector<std::uint64_t> values;
+    for (const RunCounts& of : counts) values.push_back(of.*column.count);
+    append(std::string("/layers/") + column.name, column.units, ", step, layer", {steps, layers},
+           values);
+  }
+  append("/layers/energy", "pJ", ", step, layer", {steps, layers}, energy);
+  append("/steps/energy", "pJ", ", step", {steps}, totals);
+}
+
+void SeriesFile::Impl::add_cores(const SimulationResult& sample) {
+  std::vector<std::int64_t> neurons;
+  std::vector<std::int64_t> synapses;
+  for (const StepRecord& step : sample.steps) {
+    for (const CoreBusy& core : step.busy) {
+      neurons.push_back(core.neuron_unit.value());
+      synapses.push_back(core.synapse_unit.value());
+    }
+  }
+  const std::vector<std::uint64_t> shape = {sample.steps.size(), chip().cores().size()};
+  append("/cores/neuron_unit_busy", "ps", ", step, core", shape, neurons);
+  append("/cores/synapse_unit_busy", "ps", ", step, core", shape, synapses);
+}
+
+void SeriesFile::Impl::add_links(const SimulationResult& sample) {
+  std::vector<std::uint64_t> flits;
+  std::vector<std::int64_t> busy;
+  std::vector<std::uint64_t> queues;
+  for (const StepRecord& step : sample.steps) {
+    for (const LinkLoad& link : step.links) {
+      flits.push_back(link.flits);
+      busy.push_back(link.busy.value());
+      queues.push_back(link.max_queue);
+    }
+  }
+  const std::vector<std::uint64_t> shape = {sample.steps.size(), chip().topology().links().size()};
+  append("/links/flits", "1", ", step, link", shape, flits);
+  append("/links/busy", "ps", ", step, link", shape, busy);
+  append("/links/most_packets", "1", ", step, link", shape, queues);
+}
+
+void SeriesFile::Impl::add_array(const SimulationResult& sample) {
+  const std::vector<std::uint64_t> shape = {sample.array.size()};
+  std::vector<std::uint64_t> jobs;
+  for (const ArrayStep& step : sample.array) jobs.push_back(step.jobs);
+  append("/array/jobs", "1", ", row", shape, jobs);
+  for (const TimeColumn& column : time_columns) {
+    std::vector<std::int64_t> times;
+    for (const ArrayStep& step : sample.array) times.push_back((step.*column.time).value());
+    append(std::string("/array/") + column.name, "ps", ", row", shape, times);
+  }
+}
+
+SeriesFile::SeriesFile(const PreparedRun& prepared, const std::filesystem::path& file)
+    : impl_(std::make_unique<Impl>(prepared, file)) {}
+SeriesFile::~SeriesFile() = default;
+SeriesFile::SeriesFile(SeriesFile&&) noexcept = default;
+SeriesFile& SeriesFile::operator=(SeriesFile&&) noexcept = default;
+
+void SeriesFile::add(const SimulationResult& sample, const Activity& activity) {
+  Impl& to = *impl_;
+  if (to.samples == 0) to.begin(sample);
+  to.append<std::uint64_t>("/samples/image", "1", "", {},
+                           {to.prepared.dataset->image_index(to.samples)});
+  if (to.chip().spec().array) {
+    to.add_array(sample);
+  } else {
+    to.add_steps(sample);
+    to.add_layers(sample, activity);
+    to.add_cores(sample);
+    to.add_links(sample);
+  }
+  ++to.samples;
+}
+
+void SeriesFile::finish(const RunResult& result) {
+  Impl& to = *impl_;
+  if (!to.chip().spec().array) {
+    std::vector<std::int32_t> layers(to.chip().cores().size(), -1);
+    for (const LayerSlice& slice : result.chip->mapping.slices) {
+      layers[slice.core.index] = static_cast<std::int32_t>(slice.population);
+    }
+    to.file.write<std::int32_t>("/cores/layer", layers, {layers.size()});
+    to.describe("/cores/layer", "1", "core");
+  }
+  to.file.commit();
+}
+
+}  // namespace nj

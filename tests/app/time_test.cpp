@@ -1,0 +1,282 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <stdexcept>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <neurojoule/app/report.hpp>
+#include <neurojoule/app/run.hpp>
+#include <neurojoule/core/hdf5_file.hpp>
+
+#include "support/tiny_scenario.hpp"
+
+// What a run tells about when things happened: trace.json, series.h5.
+
+using namespace nj;
+using nj::testing::TinyScenario;
+
+namespace {
+
+std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
+
+/// Events of trace.json by process and thread: (start, end) in ps.
+std::map<std::pair<int, int>, std::vector<std::pair<std::int64_t, std::int64_t>>> events_of(
+    const nlohmann::json& trace) {
+  std::map<std::pair<int, int>, std::vector<std::pair<std::int64_t, std::int64_t>>> events;
+  for (const auto& event : trace["traceEvents"]) {
+    if (event["ph"] != "X") continue;
+    const std::int64_t start = std::llround(event["ts"].get<double>() * 1e6);
+    const std::int64_t duration = std::llround(event["dur"].get<double>() * 1e6);
+    events[{event["pid"], event["tid"]}].emplace_back(start, start + duration);
+  }
+  return events;
+}
+
+}  // namespace
+
+TEST_CASE("a trace: named threads whose events do not overlap and add up to busy times") {
+  for (const std::vector<std::string>& overrides :
+       {std::vector<std::string>{}, std::vector<std::string>{"chip=pe_array45"}}) {
+    const TinyScenario tiny;
+    const PreparedRun prepared =
+        prepare(read_batch(tiny.file(), overrides).points.front().scenario);
+    const RunResult result = run(prepared, {.threads = 1, .progress = {}, .trace = true});
+    write_results(prepared, result, tiny.folder() / "out");
+    const auto trace = nlohmann::json::parse(text_of(tiny.folder() / "out" / "trace.json"));
+    std::map<std::pair<int, int>, std::string> names;
+    for (const auto& event : trace["traceEvents"]) {
+      if (event["name"] == "thread_name") {
+        names[{event["pid"], event["tid"]}] = event["args"]["name"];
+      }
+    }
+    std::map<std::string, std::int64_t> sums;
+    auto events = events_of(trace);
+    CHECK(names.size() == events.size());
+    for (auto& [track, of] : events) {
+      CAPTURE(names.at(track));
+      std::sort(of.begin(), of.end());
+      for (std::size_t i = 0; i < of.size(); ++i) {
+        if (i > 0) CHECK(of[i - 1].second <= of[i].first);
+        sums[names.at(track)] += of[i].second - of[i].first;
+      }
+    }
+    const SimulationResult& sample = *result.chip->traced;
+    std::size_t units = 0;
+    for (std::uint32_t core = 0; core < sample.busy.size(); ++core) {
+      const auto [neurons, synapses] = sample.busy[core];
+      const std::string kind = prepared.chip->chip.kind_of(CoreId{core}).name;
+      const std::string name = "core " + std::to_string(core) + " (" + kind + "): ";
+      if (neurons.value() > 0) ++units;
+      CHECK(sums[name + "neuron unit"] == neurons.value());
+      CHECK(sums[name + "synapse unit"] == synapses.value());
+    }
+    if (sample.array.empty()) CHECK(units > 10);
+    Picoseconds computing;
+    Picoseconds off_chip;
+    for (const ArrayStep& step : sample.array) {
+      computing += step.computing;
+      off_chip += step.off_chip;
+    }
+    CHECK(sums["array"] == computing.value());
+    CHECK(sums["off-chip port"] == off_chip.value());
+    CHECK(sums[sample.array.empty() ? "global steps" : "turns"] ==
+          sample.timeline.latency().value());
+  }
+}
+
+TEST_CASE("a trace says what it is of, and where its units end early") {
+  const TinyScenario tiny;
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"dataset.first=4"}).points.front().scenario);
+  RunResult result = run(prepared, {.threads = 1, .progress = {}, .trace = true});
+  const auto other = [&] {
+    write_trace(prepared, result, tiny.folder() / "trace.json");
+    return nlohmann::json::parse(text_of(tiny.folder() / "trace.json"))["otherData"];
+  };
+  const auto whole = other();
+  CHECK(whole["scenario"] == "tiny");
+  CHECK(whole["image"] == 4);
+  const std::int64_t latency = result.chip->latencies.front().value();
+  CHECK(std::llround(std::stod(whole["latency_us"].get<std::string>()) * 1e6) == latency);
+  CHECK_FALSE(whole.contains("units_until_us"));
+  result.chip->traced->work_until = Picoseconds{12'000'034};
+  CHECK(other()["units_until_us"] == "12.000034");
+}
+
+namespace {
+
+/// Runs with series.h5 in the scenario's folder.
+RunResult run_with_series(const TinyScenario& tiny, const PreparedRun& prepared) {
+  SeriesFile series(prepared, tiny.folder() / "series.h5");
+  RunOptions options{.threads = 1};
+  options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
+    series.add(sample, activity);
+  };
+  RunResult result = run(prepared, options);
+  write_results(prepared, result, tiny.folder().path(), &series);
+  return result;
+}
+
+/// Sums over samples and steps of a dataset [sample, step, n], by its last dimension.
+template <class T>
+std::vector<T> sums_of(const Hdf5Reader& file, const std::string& dataset) {
+  const auto values = file.read<T>(dataset, 1 << 22);
+  std::vector<T> sums(file.shape(dataset).back());
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i % sums.size()] += values[i];
+  return sums;
+}
+
+/// The sum over a whole dataset.
+template <class T>
+T sum_of(const Hdf5Reader& file, const std::string& dataset) {
+  const auto sums = sums_of<T>(file, dataset);
+  return std::accumulate(sums.begin(), sums.end(), T{});
+}
+
+}  // namespace
+
+TEST_CASE("series.h5: what was done in steps adds up to the results, layer by layer") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare(
+      read_batch(tiny.file(), {"outputs.series=true", "dataset.first=2", "dataset.samples=5"})
+          .points.front()
+          .scenario);
+  const RunResult result = run_with_series(tiny, prepared);
+  const Hdf5Reader file(tiny.folder() / "series.h5");
+  CHECK(file.attribute_text("/", "format") == "neurojoule series");
+  CHECK(file.attribute_integer("/", "format_version") == 1);
+  CHECK(file.attribute_text("/", "scenario_hash") == prepared.hash);
+  CHECK(file.read<std::uint64_t>("/samples/image", 10) == std::vector<std::uint64_t>{2, 3, 4});
+
+  const std::vector<LayerRow> rows = layer_rows(prepared, result);
+  const std::vector<std::string> names = file.read_texts("/layers/name", 100, 10'000);
+  const std::pair<const char*, std::uint64_t RunCounts::*> columns[] = {
+      {"spikes", &RunCounts::spikes},
+      {"synaptic_events", &RunCounts::synaptic_events},
+      {"neuron_updates", &RunCounts::neuron_updates},
+      {"packets", &RunCounts::packets},
+      {"hops", &RunCounts::hops},
+      {"memory_bits_read", &RunCounts::memory_bits_read},
+      {"memory_bits_written", &RunCounts::memory_bits_written}};
+  REQUIRE(names.size() == rows.size());
+  for (const auto& [name, count] : columns) {
+    CAPTURE(name);
+    const auto sums = sums_of<std::uint64_t>(file, std::string("/layers/") + name);
+    REQUIRE(sums.size() == rows.size());
+    std::uint64_t done = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      CHECK(names[i] == rows[i].name);
+      CHECK(sums[i] == rows[i].counts.*count);
+      done += sums[i];
+    }
+    CHECK(done > 0);
+  }
+  const double total = result.chip->ledger.total().value();
+  CHECK(sum_of<double>(file, "/steps/energy") == doctest::Approx(total).epsilon(1e-12));
+  const auto energy = sums_of<double>(file, "/layers/energy");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    CHECK(energy[i] == doctest::Approx(rows[i].total_energy().value()).epsilon(1e-12));
+  }
+  CHECK(file.attribute_text("/layers/energy", "units") == "pJ");
+  CHECK(file.attribute_text("/layers/energy", "dimensions") == "sample, step, layer");
+  CHECK(sum_of<std::uint64_t>(file, "/steps/packets") == result.chip->packets);
+  CHECK(sum_of<std::uint64_t>(file, "/steps/hops") == result.chip->hops);
+  // Without the steps, the same result.
+  CHECK(result_json(prepared, run(prepared, {.threads = 1})) == result_json(prepared, result));
+}
+
+TEST_CASE("series.h5: steps follow one another, cores and links add up to their loads") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  const RunResult result = run_with_series(tiny, prepared);
+  const Hdf5Reader file(tiny.folder() / "series.h5");
+  const auto start = file.read<std::int64_t>("/steps/start", 1'000);
+  const auto end = file.read<std::int64_t>("/steps/end", 1'000);
+  const std::size_t steps = file.shape("/steps/start").back();
+  REQUIRE(start.size() == 3 * steps);
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    CHECK(start[i] == (i % steps == 0 ? 0 : end[i - 1]));
+    if ((i + 1) % steps == 0) CHECK(end[i] == result.chip->latencies[i / steps].value());
+  }
+  const auto neurons = sums_of<std::int64_t>(file, "/cores/neuron_unit_busy");
+  const auto synapses = sums_of<std::int64_t>(file, "/cores/synapse_unit_busy");
+  const auto layers = file.read<std::int32_t>("/cores/layer", 1'000);
+  REQUIRE(neurons.size() == result.chip->cores.size());
+  for (std::size_t c = 0; c < neurons.size(); ++c) {
+    CHECK(CoreBusy{Picoseconds{neurons[c]}, Picoseconds{synapses[c]}} == result.chip->cores[c]);
+    CHECK((layers[c] >= 0) == (neurons[c] > 0));
+  }
+  const auto flits = sums_of<std::uint64_t>(file, "/links/flits");
+  const auto busy = sums_of<std::int64_t>(file, "/links/busy");
+  const auto queues = file.read<std::uint64_t>("/links/most_packets", 1 << 20);
+  std::vector<std::uint64_t> most(flits.size());
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    most[i % most.size()] = std::max(most[i % most.size()], queues[i]);
+  }
+  REQUIRE(flits.size() == result.chip->links.size());
+  for (std::size_t i = 0; i < flits.size(); ++i) {
+    CHECK(LinkLoad{flits[i], Picoseconds{busy[i]}, most[i]} == result.chip->links[i]);
+  }
+  CHECK(file.read_texts("/links/to", 1'000, 100'000)[0] ==
+        prepared.chip->chip.topology().router_name(prepared.chip->chip.topology().links()[0].to));
+}
+
+TEST_CASE("series.h5 of an array has the rows of array.csv, sample by sample") {
+  const TinyScenario tiny;
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"chip=pe_array45"}).points.front().scenario);
+  const RunResult result = run_with_series(tiny, prepared);
+  const Hdf5Reader file(tiny.folder() / "series.h5");
+  const auto layers = file.read<std::uint32_t>("/array/layer", 1'000);
+  const auto steps = file.read<std::uint32_t>("/array/step", 1'000);
+  const auto jobs = sums_of<std::uint64_t>(file, "/array/jobs");
+  REQUIRE(layers.size() == result.chip->array.size());
+  const auto times = [&](const char* name) {
+    return sums_of<std::int64_t>(file, std::string("/array/") + name);
+  };
+  const auto computing = times("computing");
+  const auto loads = times("waiting_for_loads");
+  const auto stores = times("waiting_for_stores");
+  const auto off_chip = times("off_chip");
+  const auto ended = times("ended");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    CHECK(ArrayStep{layers[i], steps[i], jobs[i], Picoseconds{computing[i]}, Picoseconds{loads[i]},
+                    Picoseconds{stores[i]}, Picoseconds{off_chip[i]},
+                    Picoseconds{ended[i]}} == result.chip->array[i]);
+  }
+}
+
+TEST_CASE("a run that stops leaves no series behind") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  const std::filesystem::path folder = tiny.folder() / "out";
+  std::filesystem::create_directories(folder);
+  {
+    SeriesFile series(prepared, folder / "series.h5");
+    std::uint64_t added = 0;
+    RunOptions options{.threads = 1};
+    options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
+      series.add(sample, activity);
+      if (++added == 2) throw std::runtime_error("stopped");
+    };
+    CHECK_THROWS_AS(run(prepared, options), std::runtime_error);
+    CHECK(added == 2);
+    CHECK(std::filesystem::exists(folder / "series.h5.partial"));
+  }
+  CHECK(std::filesystem::is_empty(folder));
+  // A place that cannot be written to.
+  CHECK_THROWS_AS(SeriesFile(prepared, folder / "none" / "series.h5"), Error);
+  // One that is lost while the run goes on.
+  SeriesFile series(prepared, folder / "series.h5");
+  RunOptions options{.threads = 1};
+  options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
+    series.add(sample, activity);
+  };
+  const RunResult result = run(prepared, options);
+  std::filesystem::create_directories(folder / "series.h5" / "in the way");
+  CHECK_THROWS_AS(series.finish(result), Error);
+  CHECK_FALSE(std::filesystem::exists(folder / "series.h5.partial"));
+}
