@@ -214,9 +214,10 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
                 {.file = directory.string()});
   }
   // Files of an earlier run must not be taken for parts of this one.
-  for (const char* name : {"result.json", "ledger.csv", "predictions.csv", "spikes.h5",
-                           "attention.csv", "array.csv", "mapping.csv", "mapping.yaml",
-                           "chip.resolved.yaml", "trace.json", "heatmap.svg", "series.h5"}) {
+  for (const char* name :
+       {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
+        "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json", "heatmap.svg",
+        "critical_path.csv", "series.h5"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -233,6 +234,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
     write_file_atomically(directory / "chip.resolved.yaml", prepared.chip->chip_file);
     write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
     write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
+    write_file_atomically(directory / "critical_path.csv", critical_path_csv(prepared, result));
     if (prepared.chip->chip.spec().array) {
       write_file_atomically(directory / "array.csv", array_csv(prepared, result));
     } else {

@@ -280,6 +280,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .array = {},
                   .latencies = {},
                   .busy = std::vector<Picoseconds>(network.size()),
+                  .path = {},
                   .cores = {},
                   .links = {},
                   .packets = 0,
@@ -315,6 +316,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     chip.latencies.push_back(results[i].timeline.latency());
     add_busy(prepared, chip.mapping, results[i], chip.busy);
     add_loads(chip, results[i]);
+    add_to(chip.path, results[i].path);
+    add_to(chip.path, results[i].array, prepared.populations, chip.latencies.back());
     chip.packets += results[i].packets;
     chip.hops += results[i].hops;
     add_array_steps(chip.array, results[i].array);

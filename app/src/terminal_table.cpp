@@ -107,7 +107,7 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
               : fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
                             prepared.chip->chip.cores().size());
   text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
-  return text + energy_lines(result);
+  return text + critical_path_lines(prepared, result) + energy_lines(result);
 }
 
 }  // namespace nj

@@ -4,6 +4,8 @@
 #include <utility>
 #include <variant>
 
+#include "place.hpp"
+
 namespace nj {
 Touched::Touched(const Plan& plan) {
   for (const SlicePlan& slice : plan.slices) {
@@ -34,6 +36,7 @@ PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
       work_recorder_(work_recorder),
       recording_(records != nullptr || work_recorder.on()),
       network_(network_of(plan.chip)),
+      links_(link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
       seen_(plan.receivers.size()) {
@@ -46,20 +49,47 @@ PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
   }
 }
 
-Picoseconds PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
-                            std::span<const PacketSource> sources) {
+std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
+                                        std::span<const PacketSource> sources) {
   step_ = step;
   outbox_ = &outbox;
   const StepTraffic traffic{outbox.packets, sources,        outbox.targets,
                             stops_,         tally_.senders, arrivals_};
   std::visit([&](auto& network) { network.run(traffic); }, network_);
-  Picoseconds end = start;
+  std::optional<BusyPeriod> last;
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
-    end = std::max(end, serve(core, arrivals_[core]));
+    if (arrivals_[core].empty()) continue;
+    const BusyPeriod period = serve(core, arrivals_[core]);
+    if (!last || period.end > last->end) last = period;
     arrivals_[core].clear();
   }
   if (records_ != nullptr) append_records();
-  return end;
+  if (!last) return std::nullopt;
+  return path_to(*last, start);
+}
+
+StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
+  const Target& target = outbox_->targets[last.first.target];
+  const Packet& packet = outbox_->packets[target.packet];
+  const Receiver& receiver = plan_.receivers[target.receiver];
+  const bool from_port = last.first.source == plan_.chip.cores().size();
+  const std::uint32_t from = from_port ? io_tile : plan_.chip.core({last.first.source}).tile;
+  const Picoseconds transit = from == receiver.tile
+                                  ? plan_.chip.spec().topology.within_tile
+                                  : idle_time(plan_.chip.topology(), links_, from, receiver.tile);
+  const std::uint32_t consumer = plan_.slices[receiver.slice].place.population;
+  return {.last = WorkUnit::synapse_unit,
+          .core = receiver.core,
+          .layer = plan_.populations[consumer].lead,
+          .sender = from_port ? WorkUnit::io_port : WorkUnit::neuron_unit,
+          .sender_core = from_port ? CoreId{} : CoreId{last.first.source},
+          .sender_layer = plan_.populations[receiver.producer].lead,
+          .phase = packet.injected - start,
+          .transit = transit,
+          .link_wait = last.begin - packet.injected - transit,
+          .service = last.end - last.begin,
+          .barrier = {},
+          .tick = {}};
 }
 
 std::vector<LinkLoad> PacketFlow::take_loads() {
@@ -72,22 +102,24 @@ std::vector<LinkLoad> PacketFlow::take_loads() {
       network_);
 }
 
-/// Serves what came to a core; returns when the last is served.
-Picoseconds PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals) {
-  if (arrivals.empty()) return Picoseconds{0};
+/// Serves what came to a core; returns its last busy period.
+BusyPeriod PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals) {
   std::sort(arrivals.begin(), arrivals.end());
   const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
   Picoseconds& free = core_free_[core];
   Picoseconds& busy = busy_[core].synapse_unit;
+  BusyPeriod period;
   for (const Arrival& arrival : arrivals) {
     const Target& target = outbox_->targets[arrival.target];
     const Packet& packet = outbox_->packets[target.packet];
+    if (arrival.time >= free) period = {arrival.time, arrival.time, arrival};
     const Picoseconds begins = std::max(arrival.time, free);
     free = begins + axon_in + work(target.receiver, packet);
     busy += free - begins;
     if (recording_) record(arrival, target.receiver, packet, begins, free);
   }
-  return free;
+  period.end = free;
+  return period;
 }
 
 /// Does the synaptic work of a packet on its slice; returns the time it takes.

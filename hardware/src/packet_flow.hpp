@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <variant>
@@ -33,6 +34,13 @@ class Touched {
   std::vector<std::vector<std::uint8_t>> flags_;
 };
 
+/// A synapse unit that served packets without a pause.
+struct BusyPeriod {
+  Picoseconds begin;
+  Picoseconds end;
+  Arrival first;  ///< came at `begin`
+};
+
 /// Carries the packets of one step from axon-out over links to axon-in, and serves them there.
 ///
 /// Service does not act back on the network: axon-in queues are unbounded. So the network runs
@@ -43,14 +51,16 @@ class PacketFlow {
   PacketFlow(const Plan& plan, Touched& touched, Tally& tally, std::vector<CoreBusy>& busy,
              std::vector<PacketRecord>* records, WorkRecorder& work_recorder);
 
-  /// Returns when the last packet is served; `start` when there are none.
-  Picoseconds run(std::uint32_t step, Picoseconds start, Outbox& outbox,
-                  std::span<const PacketSource> sources);
+  /// Returns how the packet that is served last comes to be (StepPath, without barrier and tick),
+  /// on the lowest of several cores; nothing when there are no packets.
+  std::optional<StepPath> run(std::uint32_t step, Picoseconds start, Outbox& outbox,
+                              std::span<const PacketSource> sources);
   /// What the links carried since the last call.
   [[nodiscard]] std::vector<LinkLoad> take_loads();
 
  private:
-  [[nodiscard]] Picoseconds serve(std::uint32_t core, std::vector<Arrival>& arrivals);
+  [[nodiscard]] BusyPeriod serve(std::uint32_t core, std::vector<Arrival>& arrivals);
+  [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start) const;
   [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
   void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
               Picoseconds served);
@@ -64,6 +74,7 @@ class PacketFlow {
   WorkRecorder& work_recorder_;
   bool recording_;  ///< packets or work
   std::variant<OpenNetwork, BufferedNetwork> network_;
+  std::vector<LinkTiming> links_;
   std::vector<Stop> stops_;                       ///< by receiver
   std::vector<Picoseconds> core_free_;            ///< per core: synapse unit
   std::vector<std::vector<Arrival>> arrivals_;    ///< per core: of the step in work

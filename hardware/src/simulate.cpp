@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -50,12 +51,18 @@ class Simulation {
     const Picoseconds start = result_.timeline.latency();
     outbox_.clear();
     sources_.clear();
-    Picoseconds end = send_inputs(step, start);
-    end = std::max(end, run_neuron_units(step, start));
+    path_.reset();
+    send_inputs(step, start);
+    run_neuron_units(step, start);
     packets_ += outbox_.packets.size();
-    end = std::max(end, flow_.run(step, start, outbox_, sources_));
+    if (const auto served = flow_.run(step, start, outbox_, sources_)) note(*served);
+    StepPath path = path_.value_or(StepPath{});
+    const Picoseconds end = start + work_time(path);
     const ChipSpec& chip = plan_.chip.spec();
     const Picoseconds next = std::max(end + chip.barrier, start + chip.tick);
+    path.barrier = chip.barrier;
+    path.tick = next - end - chip.barrier;
+    result_.path.push_back(path);
     result_.timeline.steps.push_back({start, next});
     work_.add({.unit = WorkUnit::barrier,
                .core = {},
@@ -66,6 +73,32 @@ class Simulation {
     work_.end_step(start);
   }
 
+  /// From the start of a step to when its last unit finished.
+  static Picoseconds work_time(const StepPath& path) {
+    return path.phase + path.transit + path.link_wait + path.service;
+  }
+
+  /// Keeps the way to what finishes last, the first of several.
+  void note(const StepPath& path) {
+    if (!path_ || work_time(path) > work_time(*path_)) path_ = path;
+  }
+
+  /// The same of a unit that has worked since the start of the step.
+  void note(WorkUnit unit, CoreId core, LayerId layer, Picoseconds phase) {
+    note({.last = unit,
+          .core = core,
+          .layer = layer,
+          .sender = unit,
+          .sender_core = core,
+          .sender_layer = layer,
+          .phase = phase,
+          .transit = {},
+          .link_wait = {},
+          .service = {},
+          .barrier = {},
+          .tick = {}});
+  }
+
   /// Whether a population has a time step to handle in a global step.
   [[nodiscard]] bool at_work(std::uint32_t population, std::uint32_t step) const {
     const std::uint32_t depth = plan_.graph.depth[population];
@@ -73,7 +106,7 @@ class Simulation {
   }
 
   /// Input frames share the I/O port of tile 0, one after another.
-  Picoseconds send_inputs(std::uint32_t step, Picoseconds start) {
+  void send_inputs(std::uint32_t step, Picoseconds start) {
     Picoseconds clock = start;
     for (std::uint32_t p = 0; p < plan_.populations.size(); ++p) {
       const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
@@ -88,14 +121,13 @@ class Simulation {
                  .count = outbox_.packets.size() - before,
                  .start = begins,
                  .end = clock});
+      note(WorkUnit::io_port, {}, plan_.populations[p].lead, clock - start);
     }
     const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
     sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(outbox_.packets.size())});
-    return clock;
   }
 
-  Picoseconds run_neuron_units(std::uint32_t step, Picoseconds start) {
-    Picoseconds end = start;
+  void run_neuron_units(std::uint32_t step, Picoseconds start) {
     for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
       const LayerSlice& place = plan_.slices[s].place;
       if (!at_work(place.population, step)) continue;
@@ -112,9 +144,9 @@ class Simulation {
                  .count = outbox_.packets.size() - first,
                  .start = start,
                  .end = idle});
-      end = std::max(end, idle);
+      note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead,
+           idle - start);
     }
-    return end;
   }
 
   /// Moves what was counted since the last call to the result; returns it.
@@ -147,6 +179,7 @@ class Simulation {
   PacketFlow flow_;
   bool step_records_;
   std::uint64_t packets_ = 0;          ///< since the last `collect`
+  std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
   Outbox outbox_;                      ///< of the step in work
   std::vector<PacketSource> sources_;  ///< of the step in work
 };

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
+#include <sstream>
 #include <stdexcept>
 
 #include <doctest/doctest.h>
@@ -13,7 +15,7 @@
 
 #include "support/tiny_scenario.hpp"
 
-// What a run tells about when things happened: trace.json, series.h5.
+// What a run tells about when things happened: trace.json, series.h5, critical_path.csv.
 
 using namespace nj;
 using nj::testing::TinyScenario;
@@ -279,4 +281,50 @@ TEST_CASE("a run that stops leaves no series behind") {
   std::filesystem::create_directories(folder / "series.h5" / "in the way");
   CHECK_THROWS_AS(series.finish(result), Error);
   CHECK_FALSE(std::filesystem::exists(folder / "series.h5.partial"));
+}
+
+TEST_CASE(
+    "critical_path.csv: parts of cores, network and barriers, or of an array, are the latency") {
+  const TinyScenario tiny;
+  for (const char* chip : {"mesh45", "pe_array45"}) {
+    CAPTURE(chip);
+    const PreparedRun prepared =
+        prepare(read_batch(tiny.file(), {std::string("chip=") + chip}).points.front().scenario);
+    const RunResult result = run(prepared, {.threads = 1, .progress = {}, .trace = true});
+    Picoseconds latency;
+    for (const Picoseconds of : result.chip->latencies) latency += of;
+    std::istringstream lines(critical_path_csv(prepared, result));
+    std::string line;
+    std::getline(lines, line);
+    CHECK(line == "part,layer,core,steps,last,ps,share");
+    std::int64_t sum = 0;
+    std::int64_t before = latency.value();
+    double shares = 0;
+    std::uint64_t last = 0;
+    std::set<std::string> parts;
+    while (std::getline(lines, line)) {
+      std::vector<std::string> fields;
+      std::istringstream text(line);
+      for (std::string field; std::getline(text, field, ',');) fields.push_back(field);
+      REQUIRE(fields.size() == 7);
+      parts.insert(fields[0]);
+      CHECK(std::stoll(fields[5]) <= before);
+      before = std::stoll(fields[5]);
+      sum += before;
+      last += std::stoull(fields[4]);
+      shares += std::stod(fields[6]);
+    }
+    CHECK(sum == latency.value());
+    CHECK(shares == doctest::Approx(1.0).epsilon(1e-12));
+    const std::string table = terminal_table(prepared, result);
+    if (result.chip->array.empty()) {
+      CHECK(last == 3 * result.chip->traced->timeline.steps.size());
+      CHECK(parts.count("neuron_unit") + parts.count("synapse_unit") + parts.count("barrier") == 3);
+      CHECK(table.find("           barriers ") != std::string::npos);
+    } else {
+      CHECK(last == 3 * result.chip->array.size());
+      CHECK(parts.count("computing") + parts.count("waiting_for_loads") == 2);
+      CHECK(table.find("           computing ") != std::string::npos);
+    }
+  }
 }

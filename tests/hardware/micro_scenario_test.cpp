@@ -244,6 +244,101 @@ TEST_CASE("micro scenario: work is recorded for whole steps, and changes nothing
   CHECK(one == run_recorded(0));
 }
 
+/// A step whose last unit served a packet; times in nanoseconds.
+StepPath served(std::uint32_t core, LayerId layer, WorkUnit sender, std::uint32_t sender_core,
+                LayerId sender_layer, std::int64_t phase, std::int64_t transit,
+                std::int64_t link_wait, std::int64_t service) {
+  return {.last = WorkUnit::synapse_unit,
+          .core = CoreId{core},
+          .layer = layer,
+          .sender = sender,
+          .sender_core = CoreId{sender_core},
+          .sender_layer = sender_layer,
+          .phase = ns(phase),
+          .transit = ns(transit),
+          .link_wait = ns(link_wait),
+          .service = ns(service),
+          .barrier = ns(100),
+          .tick = ns(0)};
+}
+
+/// A step that a neuron unit ends.
+StepPath neurons(std::uint32_t core, LayerId layer, std::int64_t phase) {
+  StepPath path = served(core, layer, WorkUnit::neuron_unit, core, layer, phase, 0, 0, 0);
+  path.last = WorkUnit::neuron_unit;
+  return path;
+}
+
+TEST_CASE("micro scenario: the way to the end of each step, worked out by hand") {
+  const LayerId input{0}, a{1}, b{3};
+  const SimulationResult result = run(micro_scenario());
+  // Step 0: the packet to core 1, sent at 4, 20 over link 0-1, served for 7: 31.
+  // Step 1: the packet to core 3 is sent at 12, waits for link 0-2 until 17, takes 10 + 20 and
+  // 7: 54. Step 2: core 3 serves 27-34, 42-49 and 54-61, with pauses, so that the last packet
+  // decides: sent
+  //   at 14, at link 0-2 until 24 (10), there at 54 (10 + 20), served at 61.
+  // Step 3: cores 2 and 3 both end at 10 with b: the first. Step 4: core 3 at 9, core 2 at 8.
+  const std::vector<StepPath> expected{served(1, a, WorkUnit::io_port, 0, input, 4, 20, 0, 7),
+                                       served(3, b, WorkUnit::neuron_unit, 0, a, 12, 30, 5, 7),
+                                       served(3, b, WorkUnit::neuron_unit, 0, a, 14, 30, 10, 7),
+                                       neurons(2, b, 10), neurons(3, b, 9)};
+  REQUIRE(result.path.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(result.path[i] == expected[i]);
+  }
+}
+
+TEST_CASE("micro scenario: packets served without a pause are on the way to the end") {
+  MappedNetwork s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[0].times.axon_in = ns(23);  // 27 per packet
+  spec.tick = ns(300);
+  s.chip = Chip(spec);
+  const SimulationResult result = run(s);
+  // Step 0: 24 + 27 = 51, 100 for the barrier, then waits for the tick at 300.
+  CHECK(result.path[0].service == ns(27));
+  CHECK(result.path[0].tick == ns(300 - 151));
+  // Step 1: core 1 serves from 24 to 51, and the packet that comes at 30 until 78: both count, and
+  // the way goes on with the first, sent at 4. Core 3: 47 to 74.
+  CHECK(result.path[1] == [] {
+    StepPath path = served(1, LayerId{1}, WorkUnit::io_port, 0, LayerId{0}, 4, 20, 0, 54);
+    path.tick = ns(300 - 178);
+    return path;
+  }());
+  // A packet that comes as the unit becomes free did not wait: with 2 + 4 = 6 per packet, core 1
+  // serves 24-30 and 30-36. The second was sent at 6 and waited for its link until 10.
+  spec.core_kinds[0].times.axon_in = ns(2);
+  spec.tick = ns(0);
+  s.chip = Chip(spec);
+  s.trace[2] = testing::spikes_at(3, {4, 1, 1}, {});
+  CHECK(run(s).path[1] == served(1, LayerId{1}, WorkUnit::io_port, 0, LayerId{0}, 6, 20, 4, 6));
+}
+
+TEST_CASE("micro scenario: shares of the path add up to the latency") {
+  const SimulationResult result = run(micro_scenario());
+  CriticalPath path;
+  add_to(path, result.path);
+  const LayerId input{0}, a{1}, b{3};
+  const auto share = [&](PathKind kind, LayerId layer, CoreId core) {
+    return path.at({kind, layer, core});
+  };
+  CHECK(share(PathKind::io_port, input, no_core) == PathShare{1, 0, ns(4)});
+  CHECK(share(PathKind::transit, input, no_core) == PathShare{1, 0, ns(20)});
+  CHECK(share(PathKind::synapse_unit, a, CoreId{1}) == PathShare{1, 1, ns(7)});
+  CHECK(share(PathKind::neuron_unit, a, CoreId{0}) == PathShare{2, 0, ns(26)});
+  CHECK(share(PathKind::transit, a, CoreId{0}) == PathShare{2, 0, ns(60)});
+  CHECK(share(PathKind::link_wait, a, CoreId{0}) == PathShare{2, 0, ns(15)});
+  CHECK(share(PathKind::synapse_unit, b, CoreId{3}) == PathShare{2, 2, ns(14)});
+  CHECK(share(PathKind::neuron_unit, b, CoreId{2}) == PathShare{1, 1, ns(10)});
+  CHECK(share(PathKind::neuron_unit, b, CoreId{3}) == PathShare{1, 1, ns(9)});
+  CHECK(share(PathKind::barrier, chip_overhead, no_core) == PathShare{5, 0, ns(500)});
+  CHECK(path.size() == 10);
+  Picoseconds sum;
+  for (const auto& [part, of] : path) sum += of.time;
+  CHECK(sum == result.timeline.latency());
+}
+
 /// What the link between two tiles carried in a step.
 LinkLoad load_between(const Chip& chip, const StepRecord& step, std::uint32_t from,
                       std::uint32_t to) {

@@ -15,6 +15,18 @@ std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t pac
   return timings;
 }
 
+Picoseconds idle_time(const Topology& topology, std::span<const LinkTiming> links,
+                      std::uint32_t from, std::uint32_t to) {
+  Picoseconds time;
+  const LinkTiming* before = nullptr;
+  for (std::uint32_t router = from; router != to; router = before->to) {
+    const LinkTiming& link = links[topology.next_link(router, to)];
+    time += (before == nullptr ? Picoseconds{0} : gap(*before, link)) + link.latency;
+    before = &link;
+  }
+  return before == nullptr ? time : time + before->tail;
+}
+
 Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
              std::uint32_t first, std::uint32_t last) {
   const auto way = [&](const Target& target) {

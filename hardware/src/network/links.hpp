@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "neurojoule/hardware/simulate.hpp"
@@ -25,6 +26,10 @@ std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t pac
 inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
   return in.tail > out.tail ? in.tail - out.tail : Picoseconds{0};
 }
+
+/// From a packet's injection on one tile to its arrival on another when nothing else is on its way.
+Picoseconds idle_time(const Topology& topology, std::span<const LinkTiming> links,
+                      std::uint32_t from, std::uint32_t to);
 
 /// Targets that take the same link out of a router, or stay there; `last` is where they end.
 struct Branch {

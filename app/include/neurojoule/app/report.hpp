@@ -57,6 +57,9 @@ std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
 std::string mapping_csv(const PreparedRun& prepared, const RunResult& result);
 /// Jobs and times of every layer and time step, means over samples. Requires an array.
 std::string array_csv(const PreparedRun& prepared, const RunResult& result);
+/// What the latency of the chip samples consists of (hardware/critical_path.hpp), the largest part
+/// first. Requires result.chip.
+std::string critical_path_csv(const PreparedRun& prepared, const RunResult& result);
 /// The mapping as `mapping: {file: ..}` reads it. Requires result.chip.
 std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.
@@ -78,6 +81,8 @@ void write_trace(const PreparedRun& prepared, const RunResult& result,
 void write_results(const PreparedRun& prepared, const RunResult& result,
                    const std::filesystem::path& directory, SeriesFile* series = nullptr);
 
+/// What the latency consists of, for the terminal: a line for each kind of part, with its largest.
+std::string critical_path_lines(const PreparedRun& prepared, const RunResult& result);
 /// The table that the terminal shows: one row per population, then totals.
 std::string terminal_table(const PreparedRun& prepared, const RunResult& result);
 

@@ -16,6 +16,7 @@
 #include "neurojoule/energy/ledger.hpp"
 #include "neurojoule/energy/price_table.hpp"
 #include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/critical_path.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/mapping_report.hpp"
 #include "neurojoule/hardware/simulate.hpp"
@@ -93,6 +94,7 @@ struct ChipResult {
   /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
   /// of an array, how long it computed.
   std::vector<Picoseconds> busy;
+  CriticalPath path{};          ///< of all these samples
   std::vector<CoreBusy> cores;  ///< by core, over all these samples
   std::vector<LinkLoad> links;  ///< by link, over all these samples; `max_queue` is the most
   std::uint64_t packets = 0;

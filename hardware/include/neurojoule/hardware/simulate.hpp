@@ -10,6 +10,7 @@
 #include "neurojoule/core/network.hpp"
 #include "neurojoule/hardware/carry.hpp"
 #include "neurojoule/hardware/chip.hpp"
+#include "neurojoule/hardware/critical_path.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/streamed.hpp"
 #include "neurojoule/hardware/work_record.hpp"
@@ -151,6 +152,7 @@ struct SimulationResult {
   std::vector<CoreBusy> busy;   ///< per core
   std::vector<LinkLoad> links;  ///< per link of the topology
   std::vector<PacketRecord> records;        ///< in order of service, when asked for
+  std::vector<StepPath> path;               ///< per global step; of an array none
   std::vector<ArrayStep> array;             ///< of an array: by turn, then step
   std::vector<StepRecord> steps;            ///< when asked for; they add up to the above
   std::vector<WorkRecord> work;             ///< per unit in order of time, when asked for
