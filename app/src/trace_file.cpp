@@ -27,11 +27,22 @@ constexpr std::uint32_t steps_thread = 1;
 constexpr std::uint32_t first_unit_thread = 2;
 constexpr std::uint32_t first_core_thread = first_unit_thread + work_units;
 
+bool of_core(WorkUnit unit) {
+  return unit == WorkUnit::neuron_unit || unit == WorkUnit::synapse_unit;
+}
+
+/// After those of the tiles.
+std::uint32_t links_process(const Chip& chip) { return chip_process + 1 + chip.topology().tiles(); }
+
 Track track_of(const Chip& chip, const WorkRecord& record) {
   const auto unit = static_cast<std::uint32_t>(record.unit);
-  if (record.unit == WorkUnit::neuron_unit || record.unit == WorkUnit::synapse_unit) {
+  if (of_core(record.unit)) {
     return {chip_process + 1 + chip.core(record.core).tile,
             first_core_thread + 2 * record.core.index + unit};
+  }
+  if (record.unit == WorkUnit::link) {
+    const auto cores = static_cast<std::uint32_t>(chip.cores().size());
+    return {links_process(chip), first_core_thread + 2 * cores + record.link};
   }
   return {chip_process, first_unit_thread + unit};
 }
@@ -52,6 +63,8 @@ std::string_view unit_name(WorkUnit unit) {
       return "off-chip port";
     case WorkUnit::spike_buffer_port:
       return "spike buffer port";
+    case WorkUnit::link:
+      return "link";
   }
   return "";
 }
@@ -81,6 +94,8 @@ std::string_view activity_name(const WorkRecord& record) {
       return "barrier";
     case WorkUnit::array:
       return "compute";
+    case WorkUnit::link:
+      return "link";
     default:
       return record.stores ? "store" : "load";
   }
@@ -129,30 +144,43 @@ class EventWriter {
   bool first_ = true;
 };
 
+/// What the thread of a record is called.
+std::string thread_name(const Chip& chip, const WorkRecord& record) {
+  if (of_core(record.unit)) {
+    return fmt::format("core {} ({}): {}", record.core.index, chip.kind_of(record.core).name,
+                       unit_name(record.unit));
+  }
+  if (record.unit != WorkUnit::link) return std::string(unit_name(record.unit));
+  const Link& link = chip.topology().links()[record.link];
+  return fmt::format("link {} to {}", chip.topology().router_name(link.from),
+                     chip.topology().router_name(link.to));
+}
+
+std::string process_name(const Chip& chip, const WorkRecord& record) {
+  if (record.unit == WorkUnit::link) return "links";
+  if (!of_core(record.unit)) return chip.spec().name;
+  const std::uint32_t tile = chip.core(record.core).tile;
+  return fmt::format("tile {} {}", tile, chip.topology().router_name(tile));
+}
+
 /// Names the processes and threads that have records.
 void name_tracks(EventWriter& writer, const Chip& chip, const SimulationResult& sample) {
   writer.name({chip_process, 0}, "process_name", chip.spec().name);
   writer.name({chip_process, steps_thread}, "thread_name",
               chip.spec().array ? "turns" : "global steps");
-  std::vector<bool> named(first_core_thread + 2 * chip.cores().size());
-  std::vector<bool> named_tiles(chip.topology().tiles());
+  std::vector<bool> threads(first_core_thread + 2 * chip.cores().size() +
+                            chip.topology().links().size());
+  std::vector<bool> processes(links_process(chip) + std::size_t{1});
+  processes[chip_process] = true;
   for (const WorkRecord& record : sample.work) {
     const Track track = track_of(chip, record);
-    if (named[track.thread]) continue;
-    named[track.thread] = true;
-    if (track.process == chip_process) {
-      writer.name(track, "thread_name", std::string(unit_name(record.unit)));
-      continue;
+    if (threads[track.thread]) continue;
+    threads[track.thread] = true;
+    if (!processes[track.process]) {
+      processes[track.process] = true;
+      writer.name({track.process, 0}, "process_name", process_name(chip, record));
     }
-    const std::uint32_t tile = chip.core(record.core).tile;
-    if (!named_tiles[tile]) {
-      named_tiles[tile] = true;
-      writer.name({track.process, 0}, "process_name",
-                  fmt::format("tile {} {}", tile, chip.topology().router_name(tile)));
-    }
-    writer.name(track, "thread_name",
-                fmt::format("core {} ({}): {}", record.core.index, chip.kind_of(record.core).name,
-                            unit_name(record.unit)));
+    writer.name(track, "thread_name", thread_name(chip, record));
   }
 }
 

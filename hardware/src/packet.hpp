@@ -61,6 +61,14 @@ struct Stop {
   std::uint32_t core = 0;
 };
 
+/// A packet that enters a link.
+struct LinkPass {
+  std::uint32_t link = 0;
+  Picoseconds time;
+  std::uint32_t target = 0;  ///< one of the packet's
+  friend auto operator<=>(const LinkPass&, const LinkPass&) = default;
+};
+
 /// What the network carries in one step.
 struct StepTraffic {
   std::span<const Packet> packets;
@@ -69,6 +77,7 @@ struct StepTraffic {
   std::span<const Stop> stops;               ///< by receiver
   std::span<SenderTally> senders;            ///< by population: hops are added
   std::span<std::vector<Arrival>> arrivals;  ///< by core: appended in any order
+  std::vector<LinkPass>* passes = nullptr;   ///< appended in any order, where there is one
 
   [[nodiscard]] std::uint32_t last_target(std::uint32_t packet) const {
     return packet + 1 < packets.size() ? packets[packet + 1].first_target

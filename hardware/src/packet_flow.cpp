@@ -53,9 +53,15 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
                                         std::span<const PacketSource> sources) {
   step_ = step;
   outbox_ = &outbox;
-  const StepTraffic traffic{outbox.packets, sources,        outbox.targets,
-                            stops_,         tally_.senders, arrivals_};
+  const StepTraffic traffic{outbox.packets,
+                            sources,
+                            outbox.targets,
+                            stops_,
+                            tally_.senders,
+                            arrivals_,
+                            work_recorder_.on() ? &passes_ : nullptr};
   std::visit([&](auto& network) { network.run(traffic); }, network_);
+  record_links();
   std::optional<BusyPeriod> last;
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
     if (arrivals_[core].empty()) continue;
@@ -179,6 +185,23 @@ void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& 
       PacketRecord{step_, sender.output(), shape.address(packet.channel, packet.y, packet.x),
                    packet.value, CoreId{arrival.source}, receiver.core, packet.injected,
                    arrival.time, served});
+}
+
+/// Records how long each link was kept in this step, link by link.
+void PacketFlow::record_links() {
+  std::sort(passes_.begin(), passes_.end());
+  for (const LinkPass& pass : passes_) {
+    const Packet& packet = outbox_->packets[outbox_->targets[pass.target].packet];
+    work_recorder_.add({.unit = WorkUnit::link,
+                        .core = {},
+                        .link = pass.link,
+                        .layer = plan_.populations[packet.producer].lead,
+                        .step = step_ - plan_.graph.depth[packet.producer],
+                        .count = 1,
+                        .start = pass.time,
+                        .end = pass.time + links_[pass.link].service});
+  }
+  passes_.clear();
 }
 
 /// Orders the records of a step over all cores.

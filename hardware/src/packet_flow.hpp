@@ -65,6 +65,7 @@ class PacketFlow {
   void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
               Picoseconds served);
   void append_records();
+  void record_links();
 
   const Plan& plan_;
   Touched& touched_;
@@ -80,7 +81,8 @@ class PacketFlow {
   std::vector<std::vector<Arrival>> arrivals_;    ///< per core: of the step in work
   std::vector<std::vector<std::uint32_t>> seen_;  ///< per merging receiver: step + 1, by address
   std::vector<std::pair<Arrival, PacketRecord>> step_records_;
-  Outbox* outbox_ = nullptr;  ///< of the step in work
+  std::vector<LinkPass> passes_;  ///< of the step in work, while work is recorded
+  Outbox* outbox_ = nullptr;      ///< of the step in work
   std::uint32_t step_ = 0;
 };
 

@@ -46,8 +46,8 @@ class WorkRecorder {
 
  private:
   static bool goes_on(const WorkRecord& before, const WorkRecord& next) {
-    return before.end == next.start && before.core == next.core && before.layer == next.layer &&
-           before.step == next.step && before.stores == next.stores;
+    return before.end == next.start && before.core == next.core && before.link == next.link &&
+           before.layer == next.layer && before.step == next.step && before.stores == next.stores;
   }
 
   std::vector<WorkRecord>& records_;

@@ -76,6 +76,16 @@ TEST_CASE("a trace: named threads whose events do not overlap and add up to busy
       CHECK(sums[name + "synapse unit"] == synapses.value());
     }
     if (sample.array.empty()) CHECK(units > 10);
+    std::size_t used = 0;
+    const Topology& topology = prepared.chip->chip.topology();
+    for (std::size_t i = 0; i < sample.links.size(); ++i) {
+      const Link& link = topology.links()[i];
+      const std::string name =
+          "link " + topology.router_name(link.from) + " to " + topology.router_name(link.to);
+      if (sample.links[i].flits > 0) ++used;
+      CHECK(sums[name] == sample.links[i].busy.value());
+    }
+    if (sample.array.empty()) CHECK(used > 2);
     Picoseconds computing;
     Picoseconds off_chip;
     for (const ArrayStep& step : sample.array) {

@@ -202,19 +202,35 @@ TEST_CASE("micro scenario: what every unit did, and its sums") {
   const LayerId a{1};
   const SimulationResult result = run_recorded(1'000);
   // Steps 0 and 1 as above. Packets served without a pause are one record: on core 0 4-11 and
-  // 11-18, on core 1 24-31 and 31-38.
-  const std::vector<WorkRecord> expected{work(WorkUnit::io_port, 0, input, 0, 2, 0, 4),
-                                         work(WorkUnit::synapse_unit, 0, input, 0, 1, 4, 11),
-                                         work(WorkUnit::synapse_unit, 1, input, 0, 1, 24, 31),
-                                         work(WorkUnit::barrier, 0, chip_overhead, 0, 0, 31, 131),
-                                         work(WorkUnit::io_port, 0, input, 1, 4, 131, 137),
-                                         work(WorkUnit::neuron_unit, 0, a, 0, 2, 131, 143),
-                                         work(WorkUnit::neuron_unit, 1, a, 0, 0, 131, 141),
-                                         work(WorkUnit::synapse_unit, 0, input, 1, 2, 135, 149),
-                                         work(WorkUnit::synapse_unit, 1, input, 1, 2, 155, 169),
-                                         work(WorkUnit::synapse_unit, 2, a, 0, 1, 152, 159),
-                                         work(WorkUnit::synapse_unit, 3, a, 0, 1, 178, 185),
-                                         work(WorkUnit::barrier, 0, chip_overhead, 1, 0, 185, 285)};
+  // 11-18, on core 1 24-31 and 31-38. So are those that a link takes one right after the other: 0-2
+  // at 11 and 17, 0-1 at 4 and 10.
+  const MappedNetwork s = micro_scenario();
+  const auto over = [&](std::uint32_t from, std::uint32_t to, LayerId layer, std::uint32_t step,
+                        std::uint64_t count, std::int64_t start, std::int64_t end) {
+    WorkRecord record = work(WorkUnit::link, 0, layer, step, count, start, end);
+    const std::span<const Link> links = s.chip.topology().links();
+    const auto link = std::find_if(links.begin(), links.end(),
+                                   [&](const Link& l) { return l.from == from && l.to == to; });
+    record.link = static_cast<std::uint32_t>(link - links.begin());
+    return record;
+  };
+  std::vector<WorkRecord> expected{work(WorkUnit::io_port, 0, input, 0, 2, 0, 4),
+                                   over(0, 1, input, 0, 1, 4, 10),
+                                   work(WorkUnit::synapse_unit, 0, input, 0, 1, 4, 11),
+                                   work(WorkUnit::synapse_unit, 1, input, 0, 1, 24, 31),
+                                   work(WorkUnit::barrier, 0, chip_overhead, 0, 0, 31, 131),
+                                   work(WorkUnit::io_port, 0, input, 1, 4, 131, 137),
+                                   work(WorkUnit::neuron_unit, 0, a, 0, 2, 131, 143),
+                                   work(WorkUnit::neuron_unit, 1, a, 0, 0, 131, 141),
+                                   over(0, 2, a, 0, 2, 142, 154),
+                                   over(0, 1, input, 1, 2, 135, 147),
+                                   over(2, 3, a, 0, 1, 158, 164),
+                                   work(WorkUnit::synapse_unit, 0, input, 1, 2, 135, 149),
+                                   work(WorkUnit::synapse_unit, 1, input, 1, 2, 155, 169),
+                                   work(WorkUnit::synapse_unit, 2, a, 0, 1, 152, 159),
+                                   work(WorkUnit::synapse_unit, 3, a, 0, 1, 178, 185),
+                                   work(WorkUnit::barrier, 0, chip_overhead, 1, 0, 185, 285)};
+  if (expected[8].link > expected[9].link) std::swap(expected[8], expected[9]);
   REQUIRE(result.work.size() > expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CAPTURE(i);
@@ -228,16 +244,21 @@ TEST_CASE("micro scenario: what every unit did, and its sums") {
     if (record.unit == WorkUnit::synapse_unit) core.synapse_unit += record.end - record.start;
   }
   CHECK(sums == result.busy);
+  std::vector<Picoseconds> kept(result.links.size());
+  for (const WorkRecord& record : result.work) {
+    if (record.unit == WorkUnit::link) kept[record.link] += record.end - record.start;
+  }
+  for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i] == result.links[i].busy);
   CHECK(run(micro_scenario()).work.empty());
 }
 
 TEST_CASE("micro scenario: work is recorded for whole steps, and changes nothing else") {
-  // Step 0 has 4 records and step 1 has 8.
-  SimulationResult one = run_recorded(11);
-  CHECK(one.work.size() == 4);
+  // Step 0 has 5 records and step 1 has 11.
+  SimulationResult one = run_recorded(15);
+  CHECK(one.work.size() == 5);
   CHECK(one.work_until == ns(131));
-  const SimulationResult two = run_recorded(12);
-  CHECK(two.work.size() == 12);
+  const SimulationResult two = run_recorded(16);
+  CHECK(two.work.size() == 16);
   CHECK(two.work_until == ns(285));
   one.work.clear();
   one.work_until.reset();

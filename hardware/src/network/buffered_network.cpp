@@ -215,6 +215,7 @@ void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uin
   ++goal.places;
   goal.most = std::max(goal.most, goal.places);
   Copy& copy = copies_[ask.copy];
+  if (traffic.passes != nullptr) traffic.passes->push_back({link, now, copy.first});
   const Packet& packet = traffic.packets[traffic.targets[copy.first].packet];
   ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(timing.direction)];
   copy.head = now + timing.latency;

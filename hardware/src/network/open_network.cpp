@@ -69,6 +69,7 @@ void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picosecon
   booking.free = departs + link.service;
   booking.longest_wait = std::max(booking.longest_wait, departs - now);
   ++booking.packets;
+  if (traffic.passes != nullptr) traffic.passes->push_back({copy.link, departs, first});
   const Packet& packet = traffic.packets[traffic.targets[first].packet];
   ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(link.direction)];
   const Picoseconds head = departs + link.latency;

@@ -15,19 +15,22 @@ enum class WorkUnit : std::uint8_t {
   barrier,  ///< all cores wait: from the end of a step's work to the next step
   array,    ///< PEs and neuron lanes
   off_chip_port,
-  spike_buffer_port
+  spike_buffer_port,
+  link  ///< of the network
 };
-inline constexpr std::size_t work_units = 7;
+inline constexpr std::size_t work_units = 8;
 
 /// What one unit did without a pause for one layer in one time step.
 struct WorkRecord {
   WorkUnit unit{};
-  bool stores = false;  ///< of the ports of an array: from the chip to memory
-  CoreId core;          ///< of neuron and synapse units
-  LayerId layer;  ///< lead; of a synapse unit, that of the sender; of a barrier, chip_overhead
+  bool stores = false;     ///< of the ports of an array: from the chip to memory
+  CoreId core;             ///< of neuron and synapse units
+  std::uint32_t link = 0;  ///< its number in the topology
+  LayerId
+      layer;  ///< lead; of synapse units and links, that of the sender; of barriers, chip_overhead
   std::uint32_t step = 0;  ///< time step of that layer; of a barrier, global step
-  /// Packets that the neuron unit or I/O port sent or the synapse unit served; jobs of an array;
-  /// transfers of its ports.
+  /// Packets that the neuron unit or I/O port sent, the synapse unit served, or that kept the link;
+  /// jobs of an array; transfers of its ports.
   std::uint64_t count = 0;
   Picoseconds start;
   Picoseconds end;
