@@ -116,6 +116,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
     json["chip"] = prepared.chip->chip.spec().name;
     json["prices"] = chip.ledger.table;
     json["chip_samples"] = chip.samples;
+    json["timing"] = std::string(to_string(prepared.scenario.chip->timing));
     json["energy_pj"] = energy_json(chip.ledger.total(), energy_by_category(chip.ledger));
     json["latency_ps"] = mean_latency(chip).value();
     json["mapping"] = mapping_json(prepared, chip);

@@ -99,6 +99,12 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
                                                    run.prices_location, scenario.directory)),
       .widths = widths_of(network),
       .mapping = {}};
+  if (mapped.chip.spec().array && run.timing != TimingLevel::event) {
+    throw Error(ErrorKind::config,
+                fmt::format("a chip with an array has no network to simulate at the level '{}'",
+                            to_string(run.timing)),
+                run.timing_location);
+  }
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   return mapped;
 }
@@ -298,7 +304,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
       for (std::size_t i = done + begin; i < done + end; ++i) {
         results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
                               mapped.chip, chip.mapping,
-                              {.work_records = options.trace && i == 0 ? max_trace_records : 0,
+                              {.timing = prepared.scenario.chip->timing,
+                               .work_records = options.trace && i == 0 ? max_trace_records : 0,
                                .step_records = options.simulated != nullptr});
       }
     });

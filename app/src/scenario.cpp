@@ -42,6 +42,13 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
   if (const auto samples = simulation->find("samples")) {
     run.samples = static_cast<std::uint64_t>(samples->integer(1, 1'000'000));
   }
+  if (const auto timing = simulation->find("timing")) {
+    run.timing =
+        timing->one_of<TimingLevel>({{to_string(TimingLevel::analytic), TimingLevel::analytic},
+                                     {to_string(TimingLevel::event), TimingLevel::event},
+                                     {to_string(TimingLevel::flit), TimingLevel::flit}});
+    run.timing_location = timing->location();
+  }
   return run;
 }
 
@@ -215,9 +222,11 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
                                  scenario.name, scenario.seed, to_yaml(scenario.model, 2),
                                  to_yaml(scenario.dataset, 2), to_yaml(scenario.quantization, 2));
   if (chip != nullptr) {
-    text += fmt::format("chip: {}\nprices: {}\n{}simulation:\n  samples: {}\n  scale_prices: {}\n",
-                        chip->chip, chip->prices, to_yaml(chip->mapping), chip->samples,
-                        chip->scale_prices);
+    text += fmt::format(
+        "chip: {}\nprices: {}\n{}simulation:\n  samples: {}\n  timing: {}\n"
+        "  scale_prices: {}\n",
+        chip->chip, chip->prices, to_yaml(chip->mapping), chip->samples, to_string(chip->timing),
+        chip->scale_prices);
   }
   return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n  series: {}\n",
                             scenario.outputs.spikes, scenario.outputs.predictions,

@@ -8,8 +8,7 @@
 
 #include "neurojoule/core/error.hpp"
 
-#include "network/buffered_network.hpp"
-#include "network/open_network.hpp"
+#include "network/any_network.hpp"
 
 namespace nj {
 namespace {
@@ -78,38 +77,37 @@ class Load {
   }
 };
 
-template <class Network>
-CarriedMessages carry_over(Network network, Load load, std::span<const Message> messages) {
+}  // namespace
+
+std::string_view to_string(TimingLevel level) {
+  constexpr std::array<std::string_view, timing_levels.size()> names{"analytic", "event", "flit"};
+  return names[static_cast<std::size_t>(level)];
+}
+
+CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
+                      std::span<const Message> messages, TimingLevel level) {
+  check(topology, messages);
+  Load load(topology, spec, messages);
+  AnyNetwork network = make_network(topology, spec, level);
   std::vector<SenderTally> senders(1);
   std::vector<std::vector<Arrival>> arrivals(1);
-  network.run(
-      {load.outbox.packets, load.sources, load.outbox.targets, load.stops, senders, arrivals});
+  CarriedMessages carried;
+  carried.end = run_step(network, {load.outbox.packets, load.sources, load.outbox.targets,
+                                   load.stops, senders, arrivals});
   std::vector<Picoseconds> arrived(load.stops.size());
   for (const Arrival& arrival : arrivals.front()) {
     arrived[load.outbox.targets[arrival.target].receiver] = arrival.time;
+    carried.end = std::max(carried.end, arrival.time);
   }
-  CarriedMessages carried;
   auto next = arrived.begin();
   for (const Message& message : messages) {
     const auto end = next + static_cast<std::ptrdiff_t>(message.to.size());
     carried.arrived.emplace_back(next, end);
     next = end;
   }
-  carried.links = network.loads();
+  carried.links = take_loads(network);
   carried.hops = senders.front().hops;
   return carried;
-}
-
-}  // namespace
-
-CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
-                      std::span<const Message> messages) {
-  check(topology, messages);
-  Load load(topology, spec, messages);
-  if (spec.buffer_flits) {
-    return carry_over(BufferedNetwork(topology, spec), std::move(load), messages);
-  }
-  return carry_over(OpenNetwork(topology, spec), std::move(load), messages);
 }
 
 }  // namespace nj

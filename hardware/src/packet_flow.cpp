@@ -16,16 +16,7 @@ Touched::Touched(const Plan& plan) {
   }
 }
 
-namespace {
-
-std::variant<OpenNetwork, BufferedNetwork> network_of(const Chip& chip) {
-  if (chip.spec().topology.buffer_flits) return BufferedNetwork(chip);
-  return OpenNetwork(chip);
-}
-
-}  // namespace
-
-PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
+PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
                        std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records,
                        WorkRecorder& work_recorder)
     : plan_(plan),
@@ -35,7 +26,7 @@ PacketFlow::PacketFlow(const Plan& plan, Touched& touched, Tally& tally,
       records_(records),
       work_recorder_(work_recorder),
       recording_(records != nullptr || work_recorder.on()),
-      network_(network_of(plan.chip)),
+      network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level)),
       links_(link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
@@ -60,7 +51,7 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
                             tally_.senders,
                             arrivals_,
                             work_recorder_.on() ? &passes_ : nullptr};
-  std::visit([&](auto& network) { network.run(traffic); }, network_);
+  const Picoseconds least_end = run_step(network_, traffic);
   record_links();
   std::optional<BusyPeriod> last;
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
@@ -71,7 +62,9 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
   }
   if (records_ != nullptr) append_records();
   if (!last) return std::nullopt;
-  return path_to(*last, start);
+  StepPath path = path_to(*last, start);
+  if (least_end > last->end) path.link_wait += least_end - last->end;
+  return path;
 }
 
 StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
@@ -98,15 +91,7 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
           .tick = {}};
 }
 
-std::vector<LinkLoad> PacketFlow::take_loads() {
-  return std::visit(
-      [](auto& network) {
-        std::vector<LinkLoad> loads = network.loads();
-        network.clear_loads();
-        return loads;
-      },
-      network_);
-}
+std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_); }
 
 /// Serves what came to a core; returns its last busy period.
 BusyPeriod PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals) {

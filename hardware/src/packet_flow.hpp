@@ -4,13 +4,11 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "neurojoule/hardware/simulate.hpp"
 
-#include "network/buffered_network.hpp"
-#include "network/open_network.hpp"
+#include "network/any_network.hpp"
 #include "packet.hpp"
 #include "plan.hpp"
 #include "tally.hpp"
@@ -48,11 +46,13 @@ struct BusyPeriod {
 class PacketFlow {
  public:
   /// `records` may be null.
-  PacketFlow(const Plan& plan, Touched& touched, Tally& tally, std::vector<CoreBusy>& busy,
-             std::vector<PacketRecord>* records, WorkRecorder& work_recorder);
+  PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
+             std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records,
+             WorkRecorder& work_recorder);
 
   /// Returns how the packet that is served last comes to be (StepPath, without barrier and tick),
-  /// on the lowest of several cores; nothing when there are no packets.
+  /// on the lowest of several cores; nothing when there are no packets. At the level `analytic` the
+  /// wait for links is that of the busiest one, where cores could have ended sooner.
   std::optional<StepPath> run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                               std::span<const PacketSource> sources);
   /// What the links carried since the last call.
@@ -74,7 +74,7 @@ class PacketFlow {
   std::vector<PacketRecord>* records_;
   WorkRecorder& work_recorder_;
   bool recording_;  ///< packets or work
-  std::variant<OpenNetwork, BufferedNetwork> network_;
+  AnyNetwork network_;
   std::vector<LinkTiming> links_;
   std::vector<Stop> stops_;                       ///< by receiver
   std::vector<Picoseconds> core_free_;            ///< per core: synapse unit

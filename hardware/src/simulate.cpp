@@ -26,8 +26,8 @@ class Simulation {
         work_(result_.work, result_.work_until, options.work_records),
         neurons_(plan, trace, touched_, tally_),
         busy_(plan.chip.cores().size()),
-        flow_(plan, touched_, tally_, busy_, options.record_packets ? &result_.records : nullptr,
-              work_),
+        flow_(plan, options.timing, touched_, tally_, busy_,
+              options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records) {
     result_.busy.resize(busy_.size());
     result_.links.resize(plan.chip.topology().links().size());

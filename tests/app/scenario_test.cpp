@@ -77,9 +77,9 @@ TEST_CASE("the hash changes with whatever changes the results, and with nothing 
   };
   const std::string hash = hash_with({});
   CHECK(hash.size() == 64);
-  for (const char* change :
-       {"seed=2", "quantization.default.bits=7", "dataset.samples=11", "chip=loihi1",
-        "simulation.samples=2", "mapping.placement=annealing", "dataset.camera.threshold=0.3"}) {
+  for (const char* change : {"seed=2", "quantization.default.bits=7", "dataset.samples=11",
+                             "chip=loihi1", "simulation.samples=2", "simulation.timing=flit",
+                             "mapping.placement=annealing", "dataset.camera.threshold=0.3"}) {
     CAPTURE(change);
     std::vector<std::string> overrides = {change};
     if (overrides[0] == "chip=loihi1") overrides.emplace_back("prices=loihi1_published");
@@ -154,6 +154,14 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("prices: horowitz45", "prices: none.yaml") == "none.yaml: no such file");
   CHECK(refusal("simulation: {samples: 3}", "simulation: {samples: 0}") ==
         "scenario.yaml:18:14: simulation.samples: expected 1..1000000, got 0");
+  CHECK(
+      refusal("simulation: {samples: 3}", "simulation: {timing: flits}") ==
+      "scenario.yaml:18:14: simulation.timing: expected one of analytic, event, flit, got 'flits'");
+  CHECK(
+      refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
+              "chip: pe_array45\nprices: horowitz45\nsimulation: {timing: flit}") ==
+      "scenario.yaml:18:14: simulation.timing: a chip with an array has no network to simulate at "
+      "the level 'flit'");
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
                 "mapping: {seed: 2}") == "scenario.yaml:16:1: mapping: a mapping needs a chip");
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",

@@ -47,8 +47,9 @@ TopologySpec with_buffer(TopologySpec spec, std::uint32_t flits) {
   return spec;
 }
 
-std::vector<Picoseconds> arrivals(const TopologySpec& spec, const std::vector<Message>& messages) {
-  const CarriedMessages carried = carry(Topology(spec), spec, messages);
+std::vector<Picoseconds> arrivals(const TopologySpec& spec, const std::vector<Message>& messages,
+                                  TimingLevel level = TimingLevel::event) {
+  const CarriedMessages carried = carry(Topology(spec), spec, messages, level);
   std::vector<Picoseconds> all;
   for (const auto& arrived : carried.arrived) all.insert(all.end(), arrived.begin(), arrived.end());
   return all;
@@ -230,6 +231,161 @@ TEST_CASE("carry: links between chips are counted by themselves") {
   const CarriedMessages carried = carry(topology, spec, std::vector<Message>{{ps(0), 3, {6}}});
   CHECK(carried.arrived.front().front() == ps(30 + 500 + 350 + 10));
   CHECK(carried.hops == std::array<std::uint64_t, 4>{2, 1, 0, 1});
+}
+
+// The level `flit`. On `line` a tick is 10 ps, which a link takes per word.
+
+std::vector<Picoseconds> flit_arrivals(const TopologySpec& spec,
+                                       const std::vector<Message>& messages) {
+  return arrivals(spec, messages, TimingLevel::flit);
+}
+
+TEST_CASE("flit: packets enter at a clock edge, and latencies are whole cycles") {
+  for (const bool bounded : {false, true}) {
+    CAPTURE(bounded);
+    const auto arrival = [&](std::int64_t injected, std::int64_t latency) {
+      TopologySpec spec = line(link(10, latency));
+      if (bounded) spec.buffer_flits = 4;
+      return flit_arrivals(spec, {{ps(injected), 1, {2}}}).front();
+    };
+    CHECK(arrival(0, 100) == ps(100));
+    CHECK(arrival(9, 100) == ps(110));
+    CHECK(arrival(10, 100) == ps(110));
+    CHECK(arrival(11, 100) == ps(120));
+    CHECK(arrival(0, 91) == ps(100));
+    CHECK(arrival(0, 101) == ps(110));
+    // Far from 0, and over two links; inside the tile.
+    CHECK(flit_arrivals(line(link(10, 100)), {{ps(5'000'001), 0, {2}}}).front() == ps(5'000'210));
+    CHECK(flit_arrivals(line(link(10, 100)), {{ps(11), 0, {0}}}).front() == ps(20 + 7));
+  }
+}
+
+TEST_CASE("flit: words follow their head, and no link starts what it cannot send without a gap") {
+  for (const bool bounded : {false, true}) {
+    CAPTURE(bounded);
+    const auto sent = [&](std::uint32_t first_width, std::uint32_t second_width,
+                          std::int64_t second_cycle) {
+      EdgeListShape list{{"a", "b", "c"}, 3, {}};
+      connect(list, 0, 1, link(10, 100, first_width));
+      connect(list, 1, 2, link(second_cycle, 100, second_width));
+      TopologySpec spec;
+      spec.network = NetworkSpec{list};
+      spec.flit_bits = 8;
+      spec.packet_bits = 32;
+      if (bounded) spec.buffer_flits = 4;
+      return flit_arrivals(spec, {{ps(0), 0, {2}}}).front();
+    };
+    // Words at 0 .. 30, at b at 100 .. 130, which go on as they come.
+    CHECK(sent(8, 8, 10) == ps(230));
+    // 2 words of 16 bits: the second is there at 130, so they enter at 120 and 130.
+    CHECK(sent(8, 16, 10) == ps(230));
+    // From 100 on, a word every 30: the last at 190.
+    CHECK(sent(8, 8, 30) == ps(290));
+    // The first word of 16 bits is there at 110.
+    CHECK(sent(8, 16, 40) == ps(110 + 40 + 100));
+    // 2 words of 16 bits at b at 100 and 110; 4 of 8 bits from 100 on.
+    CHECK(sent(16, 8, 10) == ps(230));
+    // 3 words of 12 bits at b at 100, 110, 120; one of 64 bits.
+    CHECK(sent(12, 64, 10) == ps(220));
+  }
+}
+
+TEST_CASE("flit: a link takes a word per cycle as long as there are credits") {
+  // A flit that enters at t is delivered at t + 100; its credit is back at t + 200: 20 flits are on
+  // the way.
+  const auto nth = [](std::uint32_t buffer, std::size_t i) {
+    return flit_arrivals(with_buffer(line(link(10, 100)), buffer),
+                         std::vector<Message>(40, {ps(0), 0, {1}}))
+        .at(i);
+  };
+  for (const std::size_t i : {0U, 19U, 20U, 39U}) {
+    CHECK(nth(20, i) == ps(100 + 10 * static_cast<std::int64_t>(i)));
+  }
+  CHECK(nth(19, 18) == ps(100 + 180));
+  CHECK(nth(19, 19) == ps(100 + 200));  // not at 190: the first credit is back at 200
+  CHECK(nth(19, 20) == ps(100 + 210));
+  CHECK(nth(1, 39) == ps(100 + 39 * 200));
+}
+
+TEST_CASE("flit: a channel is kept to the last word, and goes to its inputs in turn") {
+  // Packets of 4 words to c, from a (at b at 100) and from b itself at 100. The first input of b is
+  // the link from a; then it is the other's turn.
+  for (const bool bounded : {false, true}) {
+    CAPTURE(bounded);
+    TopologySpec spec = line(link(10, 100));
+    spec.packet_bits = 32;
+    if (bounded) spec.buffer_flits = 40;
+    const std::vector<Message> messages{
+        {ps(0), 0, {2}}, {ps(0), 0, {2}}, {ps(100), 1, {2}}, {ps(100), 1, {2}}};
+    // a's at 100 .. 130, b's at 140, a's at 180, b's at 220.
+    CHECK(flit_arrivals(spec, messages) == Times{ps(230), ps(310), ps(270), ps(350)});
+    // A cycle earlier b's is alone: at 90 .. 120, and a's at 130.
+    CHECK(flit_arrivals(spec, {{ps(0), 0, {2}}, {ps(91), 1, {2}}}) == Times{ps(230), ps(270)});
+    CHECK(flit_arrivals(spec, {{ps(0), 0, {2}}, {ps(90), 1, {2}}}) == Times{ps(260), ps(220)});
+  }
+}
+
+TEST_CASE("flit: a full buffer holds back what is behind its first packet, unbounded ones do not") {
+  const TopologySpec slow = line(link(1000, 100));
+  // As at the level `event`. The first of a queue is routed one cycle after the one before has
+  // left: at b at 1110, a's third packet.
+  const std::vector<Message> messages{{ps(0), 0, {2}}, {ps(0), 0, {2}}, {ps(0), 0, {4}}};
+  CHECK(flit_arrivals(with_buffer(slow, 4), messages) == Times{ps(200), ps(1200), ps(1210)});
+  CHECK(flit_arrivals(slow, messages) == Times{ps(200), ps(1200), ps(220)});
+}
+
+TEST_CASE("flit: an input sends one word per cycle, to its outputs in turn") {
+  // 4 words to c, on a link that takes one in 20, then 4 to e, from a: at b at 100 .. 130 and 140
+  // .. 170. To c at 100, 120; both want 140: e's turn (the link after the one served last), c's at
+  // 150, e's at 160, both want 170: c's last, then e's at 180 and 190.
+  TopologySpec spec = line(link(20, 100));
+  spec.packet_bits = 32;
+  CHECK(flit_arrivals(spec, {{ps(0), 0, {2}}, {ps(0), 0, {4}}}) == Times{ps(270), ps(290)});
+  // Bounded: e's packet is routed when c's last word has left, at 160: from 170 on.
+  CHECK(flit_arrivals(with_buffer(spec, 40), {{ps(0), 0, {2}}, {ps(0), 0, {4}}}) ==
+        Times{ps(260), ps(300)});
+}
+
+TEST_CASE("flit: copies proceed by themselves, and their place is given back after the last") {
+  TopologySpec spec = with_buffer(line(link(1000, 100)), 1);
+  spec.multicast = true;
+  // The link from b to c is kept by b's own packet until 1050; the copy for e leaves at 100.
+  const std::vector<Message> messages{{ps(50), 1, {2}}, {ps(0), 0, {2, 4}}, {ps(10), 0, {1}}};
+  // The credit of the place is back at a at 1150.
+  CHECK(flit_arrivals(spec, messages) == Times{ps(150), ps(1150), ps(200), ps(1250)});
+  spec.buffer_flits = 2;
+  // Room for the next one at once; it is behind the first at b until 1060.
+  CHECK(flit_arrivals(spec, messages) == Times{ps(150), ps(1150), ps(200), ps(1060)});
+  // Copies at the same bit leave together.
+  spec = line(link(10, 100));
+  spec.multicast = true;
+  const CarriedMessages carried = carry(
+      Topology(spec), spec, std::vector<Message>{{ps(0), 0, {0, 1, 2, 4}}}, TimingLevel::flit);
+  CHECK(carried.arrived.front() == Times{ps(7), ps(100), ps(200), ps(200)});
+  CHECK(carried.hops[static_cast<std::size_t>(Direction::undirected)] == 3);
+}
+
+TEST_CASE("flit: routers with too many pairs of input and output are refused") {
+  TopologySpec spec;
+  spec.network = NetworkSpec{CrossbarShape{2050, link(1, 1)}};
+  const Topology topology(spec);
+  // 2050 x 2050 in the middle, and one pair at each tile.
+  CHECK(testing::message_of([&] {
+          static_cast<void>(carry(topology, spec, std::vector<Message>{}, TimingLevel::flit));
+        }) ==
+        "timing 'flit' takes networks whose routers have at most 4194304 pairs of an input and an "
+        "output, this one has 4204550");
+}
+
+TEST_CASE("analytic: packets do not wait, and all have not arrived before a link could take them") {
+  const TopologySpec slow = line(link(1000, 100));
+  const std::vector<Message> messages{{ps(0), 0, {2}}, {ps(0), 0, {2}}, {ps(5), 1, {2}}};
+  const CarriedMessages carried = carry(Topology(slow), slow, messages, TimingLevel::analytic);
+  CHECK(carried.arrived == std::vector<Times>{{ps(200)}, {ps(200)}, {ps(105)}});
+  // From b to c: three packets, the first ready at 5, 1000 each, 100 to go.
+  CHECK(carried.end == ps(5 + 2 * 1000 + 100));
+  CHECK(carry(Topology(slow), slow, messages).end == carried.end);
+  CHECK(carried.links[3] == LinkLoad{3, ps(3000), 0});
 }
 
 TEST_CASE("carry: messages that the network cannot have are refused") {

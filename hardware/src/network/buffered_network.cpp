@@ -128,13 +128,9 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::
     there = std::max(now, part.head + links_[link_of(queue)].tail);
     queues_[queue].leaves = there;
   } else {
-    const Packet& packet = traffic.packets[traffic.targets[part.first].packet];
-    traffic.senders[packet.producer].within_tile += part.last - part.first;
+    count_within_tile(traffic, part.first, part.last);
   }
-  for (std::uint32_t target = part.first; target != part.last; ++target) {
-    const Stop& stop = traffic.stops[traffic.targets[target].receiver];
-    traffic.arrivals[stop.core].push_back({there, part.core, target});
-  }
+  nj::deliver(traffic, part.core, there, part.first, part.last);
 }
 
 void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part,
@@ -216,8 +212,7 @@ void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uin
   goal.most = std::max(goal.most, goal.places);
   Copy& copy = copies_[ask.copy];
   if (traffic.passes != nullptr) traffic.passes->push_back({link, now, copy.first});
-  const Packet& packet = traffic.packets[traffic.targets[copy.first].packet];
-  ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(timing.direction)];
+  count_hop(traffic, copy.first, timing.direction);
   copy.head = now + timing.latency;
   push(copy.head, {What::arrive, ask.channel, {ask.copy, 0, 0}}, copy.core, copy.first);
   Queue& from = queues_[ask.queue];

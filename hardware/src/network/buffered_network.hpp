@@ -27,8 +27,6 @@ class BufferedNetwork {
  public:
   /// `spec` has buffers.
   BufferedNetwork(const Topology& topology, const TopologySpec& spec);
-  explicit BufferedNetwork(const Chip& chip)
-      : BufferedNetwork(chip.topology(), chip.spec().topology) {}
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.

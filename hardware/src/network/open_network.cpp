@@ -52,7 +52,7 @@ void OpenNetwork::inject(const StepTraffic& traffic, std::uint32_t source, Picos
   for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
     const Branch branch = split(topology_, from.tile, traffic, first, last);
     if (branch.link == Branch::here) {
-      traffic.senders[traffic.packets[packet].producer].within_tile += branch.last - first;
+      count_within_tile(traffic, first, branch.last);
       deliver(traffic, from.core.index, now + within_tile_, first, branch.last);
     } else {
       pass(traffic, from.core.index, now, first, {branch.last, branch.link});
@@ -70,8 +70,7 @@ void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picosecon
   booking.longest_wait = std::max(booking.longest_wait, departs - now);
   ++booking.packets;
   if (traffic.passes != nullptr) traffic.passes->push_back({copy.link, departs, first});
-  const Packet& packet = traffic.packets[traffic.targets[first].packet];
-  ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(link.direction)];
+  count_hop(traffic, first, link.direction);
   const Picoseconds head = departs + link.latency;
   while (first != copy.last) {
     const Branch branch = split(topology_, link.to, traffic, first, copy.last);
@@ -83,14 +82,6 @@ void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picosecon
                   {branch.last, branch.link});
     }
     first = branch.last;
-  }
-}
-
-void OpenNetwork::deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
-                          std::uint32_t first, std::uint32_t last) {
-  for (std::uint32_t target = first; target != last; ++target) {
-    const Stop& stop = traffic.stops[traffic.targets[target].receiver];
-    traffic.arrivals[stop.core].push_back({now, core, target});
   }
 }
 

@@ -18,7 +18,6 @@ namespace nj {
 /// sort them.
 class OpenNetwork {
  public:
-  explicit OpenNetwork(const Chip& chip) : OpenNetwork(chip.topology(), chip.spec().topology) {}
   OpenNetwork(const Topology& topology, const TopologySpec& spec);
 
   void run(const StepTraffic& traffic);
@@ -48,8 +47,6 @@ class OpenNetwork {
               std::uint32_t packet);
   void pass(const StepTraffic& traffic, std::uint32_t core, Picoseconds now, std::uint32_t first,
             Copy copy);
-  static void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
-                      std::uint32_t first, std::uint32_t last);
 
   const Topology& topology_;
   std::uint32_t packet_flits_;

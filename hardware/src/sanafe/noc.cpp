@@ -142,7 +142,7 @@ std::uint64_t Noc::run(const StepTraffic& traffic) {
     cores_[core] = {.next = traffic.first[core], .end = traffic.first[core + 1]};
     generate_next(core);
   }
-  wheel_.run([&](const Event& event) { handle(event); });
+  wheel_.run([&](const Event& event) { handle(event); }, [] {});
   assert(
       std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.reserved == 0; }));
   assert(std::all_of(cores_.begin(), cores_.end(), [](const Core& c) { return c.next == c.end; }));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include <fmt/core.h>
+
 #include "neurojoule/core/error.hpp"
 
 #include "streamed/layer_tally.hpp"
@@ -36,6 +38,12 @@ SimulationResult simulate_array(const Network& network, std::span<const Populati
                                 std::span<const LayerWidths> widths, const SpikeTrace& trace,
                                 const Chip& chip, const Mapping& mapping,
                                 const SimulationOptions& options) {
+  if (options.timing != TimingLevel::event) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("a chip with an array has no network to simulate at the level '{}', "
+                            "only 'event'",
+                            to_string(options.timing)));
+  }
   const std::uint32_t timesteps = check_trains(network, populations, trace);
   const StreamPlan plan = make_stream_plan(network, populations, widths, chip, mapping, timesteps);
   check_operands(plan, trace);

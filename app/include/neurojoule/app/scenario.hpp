@@ -10,6 +10,7 @@
 #include "neurojoule/datasets/dataset.hpp"
 #include "neurojoule/hardware/fixed_mapping.hpp"
 #include "neurojoule/hardware/placement.hpp"
+#include "neurojoule/hardware/timing_level.hpp"
 #include "neurojoule/models/model_source.hpp"
 #include "neurojoule/models/quantize.hpp"
 
@@ -32,9 +33,11 @@ struct ChipRun {
   std::string prices;          ///< shipped name or path, as written
   bool scale_prices = false;   ///< carry prices over to the chip's process
   std::uint64_t samples = 10;  ///< samples simulated on the chip, the first of the dataset
+  TimingLevel timing = TimingLevel::event;
   MappingChoice mapping{};
   Location chip_location{};
   Location prices_location{};
+  Location timing_location{};
 };
 
 /// What a run writes beside its results.

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "neurojoule/hardware/timing_level.hpp"
 #include "neurojoule/hardware/topology.hpp"
 
 // The network of a chip by itself: messages in, arrivals out.
@@ -15,8 +16,8 @@ namespace nj {
 struct LinkLoad {
   std::uint64_t flits = 0;
   Picoseconds busy;  ///< the link was kept by packets
-  /// Most packets at once: waiting to enter the link where buffers are unbounded, else in, or on
-  /// the way to, the fullest buffer at its end.
+  /// Most packets at once: waiting to enter the link where buffers are unbounded, else (and at the
+  /// level `flit`) in, or on the way to, the fullest buffer at its end; 0 at the level `analytic`.
   std::uint64_t max_queue = 0;
   /// Adds what it carried at another time.
   LinkLoad& operator+=(const LinkLoad& other) {
@@ -39,13 +40,15 @@ struct CarriedMessages {
   std::vector<std::vector<Picoseconds>> arrived;  ///< [message][destination]
   std::vector<LinkLoad> links;
   std::array<std::uint64_t, hop_actions.size()> hops{};  ///< links passed, by Direction
+  Picoseconds end;  ///< of the last arrival; at the level `analytic` no sooner, links considered
   friend bool operator==(const CarriedMessages&, const CarriedMessages&) = default;
 };
 
 /// Carries messages over the idle network that `topology` was made of. A tile sends its messages in
 /// order of injection, equal times in the given order. Throws: Error(shape) when a tile is not
-/// there or listed twice, or a time is negative.
+/// there or listed twice, or a time is negative; at the level `flit` Error(capacity) for routers
+/// with over 2^22 pairs of an input and an output.
 CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
-                      std::span<const Message> messages);
+                      std::span<const Message> messages, TimingLevel level = TimingLevel::event);
 
 }  // namespace nj

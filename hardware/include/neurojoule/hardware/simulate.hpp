@@ -13,6 +13,7 @@
 #include "neurojoule/hardware/critical_path.hpp"
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/streamed.hpp"
+#include "neurojoule/hardware/timing_level.hpp"
 #include "neurojoule/hardware/work_record.hpp"
 
 // What the simulated chip does, and how it is counted; docs/energy-model.md quotes this text. A
@@ -81,8 +82,9 @@
 
 namespace nj {
 
-/// What to keep beside the counts.
+/// How to simulate, and what to keep beside the counts.
 struct SimulationOptions {
+  TimingLevel timing = TimingLevel::event;
   bool record_packets = false;  ///< keep one PacketRecord per packet
   /// Keep at most so many work records: global steps from the first on, as long as they fit whole;
   /// on an array, all until there are too many.
@@ -164,7 +166,8 @@ struct SimulationResult {
 ///
 /// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing or
 /// do not fit the network or each other, Error(capacity) with the first violation when the mapping
-/// is not feasible (check_mapping), Error(config) for widths out of range.
+/// is not feasible (check_mapping), Error(config) for widths out of range; for the level `flit`
+/// as `carry`; Error(unsupported) for an array at another level than `event`.
 SimulationResult simulate(const Network& network, std::span<const Population> populations,
                           std::span<const LayerWidths> widths, const SpikeTrace& trace,
                           const Chip& chip, const Mapping& mapping,

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace nj::sanafe {
+namespace nj {
 
 /// Events in integer time. Those of one time come in the order in which they were added, late ones
 /// (added more than a turn of the wheel before) first.
@@ -30,9 +30,10 @@ class EventWheel {
     slots_[slot].push_back(event);
   }
 
-  /// Calls `handle` for all events in their order, until there are none. `handle` may add events.
-  template <class Handle>
-  void run(Handle&& handle) {
+  /// Calls `handle` for all events in their order, and `settle` after the last of each time, until
+  /// there are none. Both may add events.
+  template <class Handle, class Settle>
+  void run(Handle&& handle, Settle&& settle) {
     for (;;) {
       const std::uint64_t near = next_near();
       const std::uint64_t far = late_.empty() ? never : late_.top().time;
@@ -44,11 +45,13 @@ class EventWheel {
         late_.pop();
         handle(event);
       }
-      if (near != now_) continue;
-      const std::size_t slot = now_ % turn;
-      for (const Event& event : slots_[slot]) handle(event);
-      slots_[slot].clear();
-      used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+      if (near == now_) {
+        const std::size_t slot = now_ % turn;
+        for (const Event& event : slots_[slot]) handle(event);
+        slots_[slot].clear();
+        used_[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+      }
+      settle();
     }
     now_ = 0;
     late_count_ = 0;
@@ -89,4 +92,4 @@ class EventWheel {
   std::priority_queue<Late, std::vector<Late>, std::greater<>> late_;
 };
 
-}  // namespace nj::sanafe
+}  // namespace nj

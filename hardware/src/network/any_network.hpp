@@ -1,0 +1,43 @@
+#pragma once
+
+#include <variant>
+
+#include "neurojoule/hardware/timing_level.hpp"
+
+#include "buffered_network.hpp"
+#include "flit_network.hpp"
+#include "free_network.hpp"
+#include "open_network.hpp"
+
+namespace nj {
+
+using AnyNetwork = std::variant<FreeNetwork, OpenNetwork, BufferedNetwork, FlitNetwork>;
+
+/// The network of a level. Throws: as FlitNetwork.
+inline AnyNetwork make_network(const Topology& topology, const TopologySpec& spec,
+                               TimingLevel level) {
+  if (level == TimingLevel::analytic) return FreeNetwork(topology, spec);
+  if (level == TimingLevel::flit) return FlitNetwork(topology, spec);
+  if (spec.buffer_flits) return BufferedNetwork(topology, spec);
+  return OpenNetwork(topology, spec);
+}
+
+/// Carries a step's packets; returns a time before which not all of them are delivered.
+inline Picoseconds run_step(AnyNetwork& network, const StepTraffic& traffic) {
+  std::visit([&](auto& one) { one.run(traffic); }, network);
+  const auto* free = std::get_if<FreeNetwork>(&network);
+  return free != nullptr ? free->least_end() : Picoseconds{0};
+}
+
+/// What the links carried since the last call.
+inline std::vector<LinkLoad> take_loads(AnyNetwork& network) {
+  return std::visit(
+      [](auto& one) {
+        std::vector<LinkLoad> loads = one.loads();
+        one.clear_loads();
+        return loads;
+      },
+      network);
+}
+
+}  // namespace nj
