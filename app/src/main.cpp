@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/data_files.hpp"
+#include "neurojoule/app/sanafe_report.hpp"
 
 #include "commands.hpp"
 #include "progress.hpp"
@@ -119,11 +120,15 @@ Command add_sanafe(CLI::App& app) {
   sub->add_option_function<std::string>(
          "--timing",
          [command](const std::string& name) {
-           command->timing =
-               name == "event" ? nj::sanafe::Timing::event : nj::sanafe::Timing::simple;
+           using nj::sanafe::Timing;
+           for (const Timing timing : {Timing::simple, Timing::event, Timing::flit}) {
+             if (nj::to_string(timing) == name) command->timing = timing;
+           }
          },
-         "how long a step takes: simple (their formula, default) or event (simulated network)")
-      ->check(CLI::IsMember({"simple", "event"}));
+         "how long a step takes: simple (their formula, default), event (simulated network) or "
+         "flit "
+         "(routers stage by stage)")
+      ->check(CLI::IsMember({"simple", "event", "flit"}));
   return {sub, [command] { return command->execute(); }};
 }
 

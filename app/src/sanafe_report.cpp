@@ -27,7 +27,15 @@ std::string metric(double value, const char* unit) {
 }  // namespace
 
 std::string_view to_string(sanafe::Timing timing) {
-  return timing == sanafe::Timing::simple ? "simple" : "event";
+  switch (timing) {
+    case sanafe::Timing::simple:
+      return "simple";
+    case sanafe::Timing::event:
+      return "event";
+    case sanafe::Timing::flit:
+      return "flit";
+  }
+  return "";
 }
 
 std::string sanafe_summary_json(const SanafeRunInfo& info, const sanafe::SimulationResult& result) {

@@ -45,14 +45,14 @@ Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
 void Noc::check_size() const {
   for (std::uint32_t r = 0; r < routers(); ++r) {
     if (own(r) > max_tile_cores) {
-      throw Error(ErrorKind::unsupported, "timing 'event' has routers for at most " +
+      throw Error(ErrorKind::unsupported, "a simulated network has routers for at most " +
                                               std::to_string(max_tile_cores) + " cores; tile " +
                                               std::to_string(r) + " has " + std::to_string(own(r)));
     }
   }
   if (std::uint64_t{routers()} * shape_.tile_of.size() > max_routes) {
     throw Error(ErrorKind::capacity,
-                "timing 'event' takes chips of at most 2^28 tiles x cores, this one has " +
+                "a simulated network takes chips of at most 2^28 tiles x cores, this one has " +
                     std::to_string(routers()) + " x " + std::to_string(shape_.tile_of.size()));
   }
 }
@@ -142,7 +142,7 @@ std::uint64_t Noc::run(const StepTraffic& traffic) {
     cores_[core] = {.next = traffic.first[core], .end = traffic.first[core + 1]};
     generate_next(core);
   }
-  wheel_.run([&](const Event& event) { handle(event); }, [] {});
+  wheel_.run([&](const Event& event) { handle(event); }, [&] { allocate(); });
   assert(
       std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.reserved == 0; }));
   assert(std::all_of(cores_.begin(), cores_.end(), [](const Core& c) { return c.next == c.end; }));
@@ -165,6 +165,21 @@ void Noc::handle(const Event& event) {
     case Event::Kind::core_idle:
       cores_[event.at].busy = false;
       return process(event.at);
+    case Event::Kind::channel_held:
+      outputs_[event.at].wants_switch = true;
+      return serve(event.at);
+    case Event::Kind::left: {
+      const Queue& queue = queues_[event.at];
+      const Flit flit = slots_[queue.first_slot + queue.head];
+      const std::uint32_t output = queue.first_output + routes_[queue.routes + flit.to];
+      outputs_[output].held = false;
+      serve(output);
+      leave(event.at);
+      return;
+    }
+    case Event::Kind::credit:
+      --queues_[event.at].reserved;
+      return refill(queues_[event.at]);
   }
 }
 
@@ -210,6 +225,11 @@ void Noc::want(const Queue& queue) {
 
 void Noc::serve(std::uint32_t id) {
   Output& output = outputs_[id];
+  if (shape_.stages) {
+    if (!output.asked) asked_.push_back(id);
+    output.asked = true;
+    return;
+  }
   if (output.wakes) return;
   Queue& end = queues_[output.queue];
   if (end.reserved == end.capacity) return;
@@ -219,31 +239,74 @@ void Noc::serve(std::uint32_t id) {
     return;
   }
   ++end.reserved;
+  take_turn(output);
+  output.free_at = wheel_.now() + shape_.allocation;
+  const Flit flit = leave(output.first_input + output.last);
+  wheel_.add(shape_.passage, {.kind = Event::Kind::arrived, .at = output.queue, .flit = flit});
+  if (output.wanting != 0) serve(id);
+}
+
+/// The next of the inputs that want the output no longer wants it, but has it.
+void Noc::take_turn(Output& output) {
   const std::uint64_t after = output.wanting & (~std::uint64_t{1} << output.last);
   const auto input =
       static_cast<std::uint32_t>(std::countr_zero(after != 0 ? after : output.wanting));
   output.last = input;
   output.wanting &= ~(std::uint64_t{1} << input);
-  output.free_at = wheel_.now() + shape_.allocation;
-  const Flit flit = leave(output.first_input + input);
-  wheel_.add(shape_.passage, {.kind = Event::Kind::arrived, .at = output.queue, .flit = flit});
-  if (output.wanting != 0) serve(id);
 }
 
-/// Takes the first flit out of a queue; who waits for its place may go on.
+/// The end of a cycle, when all that happens in it is known.
+void Noc::allocate() {
+  for (const std::uint32_t id : asked_) advance(id);
+  asked_.clear();
+}
+
+void Noc::advance(std::uint32_t id) {
+  Output& output = outputs_[id];
+  output.asked = false;
+  const RouterStages& stages = *shape_.stages;
+  if (!output.held && output.wanting != 0) {
+    take_turn(output);
+    output.held = true;
+    wheel_.add(stages.channel, {.kind = Event::Kind::channel_held, .at = id});
+  }
+  Queue& end = queues_[output.queue];
+  if (!output.wants_switch || end.reserved == end.capacity) return;
+  output.wants_switch = false;
+  ++end.reserved;
+  const std::uint32_t from = output.first_input + output.last;
+  const Queue& queue = queues_[from];
+  wheel_.add(stages.crossbar, {.kind = Event::Kind::left, .at = from});
+  wheel_.add(stages.crossbar + stages.traversal, {.kind = Event::Kind::arrived,
+                                                  .at = output.queue,
+                                                  .flit = slots_[queue.first_slot + queue.head]});
+}
+
+/// Takes the first flit out of a queue; who waits for its place may go on, or later by a credit.
 Noc::Flit Noc::leave(std::uint32_t id) {
   Queue& queue = queues_[id];
   const Flit flit = slots_[queue.first_slot + queue.head];
   if (++queue.head == queue.capacity) queue.head = 0;
   --queue.present;
-  --queue.reserved;
+  const bool at_once = !shape_.stages || id >= eject_;
+  if (at_once) --queue.reserved;
   if (id < eject_ && queue.present != 0) want(queue);
+  if (at_once) {
+    refill(queue);
+  } else {
+    wheel_.add(shape_.stages->credit, {.kind = Event::Kind::credit, .at = id});
+  }
+  return flit;
+}
+
+/// There is a place.
+void Noc::refill(const Queue& queue) {
   if (queue.feeder != none) {
-    if (outputs_[queue.feeder].wanting != 0) serve(queue.feeder);
+    const Output& feeder = outputs_[queue.feeder];
+    if (feeder.wanting != 0 || feeder.wants_switch) serve(queue.feeder);
   } else if (cores_[queue.core].blocked) {
     inject(queue.core);
   }
-  return flit;
 }
 
 /// An idle core takes what has come.

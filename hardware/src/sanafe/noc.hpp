@@ -14,6 +14,11 @@
 // * Flits go along x, then along y, then to their core. An output takes the first flits of the
 //   inputs that want it in turn (round robin), one in `allocation` cycles, and only when there is
 //   room at its end. `passage` later the flit is there.
+// With `stages` a flit passes a router stage by stage. At the end of each cycle, a channel that no
+// flit holds goes to one of the inputs whose first flit wants it, in turn; then the flit that holds
+// it waits for a credit, and is given the switch; then it leaves its buffer, the channel is free,
+// and the next flit is the buffer's first. The credit of its place is back some cycles later; that
+// of a place at a core at once.
 // Senders. A core waits the generation time of a message, then for room in its router's input, and
 // goes on to the next when the message is in.
 // Receivers. A core that is idle takes the first flit of each subnet and processes them one after
@@ -42,7 +47,15 @@ class Noc {
     std::uint32_t processing = 0;
   };
   struct Event {
-    enum class Kind : std::uint32_t { generated, arrived, output_free, core_idle };
+    enum class Kind : std::uint32_t {
+      generated,
+      arrived,
+      output_free,
+      core_idle,
+      channel_held,  ///< these with stages
+      left,
+      credit
+    };
     Kind kind{};
     std::uint32_t at = 0;  ///< core, queue or output
     Flit flit{};           ///< of `arrived`
@@ -67,6 +80,9 @@ class Noc {
     std::uint32_t first_input = 0;  ///< queue of the router's input 0
     std::uint32_t last = 0;         ///< input served last
     bool wakes = false;
+    bool asked = false;         ///< is in asked_
+    bool held = false;          ///< its channel, by input `last`
+    bool wants_switch = false;  ///< for that input
   };
   struct Core {
     std::uint32_t next = 0;  ///< message
@@ -90,7 +106,11 @@ class Noc {
   void arrive(std::uint32_t queue, Flit flit);
   void want(const Queue& queue);
   void serve(std::uint32_t output);
+  void take_turn(Output& output);
+  void allocate();
+  void advance(std::uint32_t output);
   Flit leave(std::uint32_t queue);
+  void refill(const Queue& queue);
   void process(std::uint32_t core);
 
   NocShape shape_;
@@ -101,6 +121,7 @@ class Noc {
   std::vector<Flit> slots_;
   std::uint32_t eject_ = 0;  ///< queues from here on are at cores
   std::vector<Output> outputs_;
+  std::vector<std::uint32_t> asked_;  ///< outputs to look at when this cycle ends
   std::vector<Core> cores_;
   EventWheel<Event> wheel_;
   const StepTraffic* traffic_ = nullptr;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <optional>
 #include <vector>
 
 namespace nj::sanafe {
@@ -20,7 +20,15 @@ struct StepTraffic {
   std::vector<std::uint64_t> rest;   ///< [cores]: of the neurons after the last message
 };
 
-/// Where the routers are and how long their stages take, in cycles.
+/// Stages of a router and its credits, in cycles.
+struct RouterStages {
+  std::uint32_t channel = 1;    ///< allocation of the output's channel
+  std::uint32_t crossbar = 1;   ///< allocation of the switch; then the flit leaves its buffer
+  std::uint32_t traversal = 2;  ///< of the switch, one, and of the link, one
+  std::uint32_t credit = 2;     ///< from leaving a buffer to the sender's use of the place
+};
+
+/// Where the routers are and how long they take, in cycles.
 struct NocShape {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
@@ -31,6 +39,7 @@ struct NocShape {
   std::uint8_t ejected = 4;      ///< flits that a core takes before it has processed them
   std::uint32_t allocation = 2;  ///< cycles in which an output allocates its channel and its switch
   std::uint32_t passage = 4;     ///< from being first in one router to being in the next
+  std::optional<RouterStages> stages{};  ///< in place of the last two: stage by stage
 };
 
 }  // namespace nj::sanafe

@@ -41,15 +41,18 @@ class Machine {
     }
     sync_s_ = chip.sync(tiles_in_use_);
     if (options.timing == Timing::simple) return;
-    event_times_.emplace(Traffic(chip, network, actions_, layout_, axons_, noc_cycle_s),
-                         NocShape{.width = chip.width,
-                                  .height = chip.height,
-                                  .first_core = chip.first_core,
-                                  .tile_of = chip.tile_of},
-                         options.threads);
+    event_times_.emplace(
+        Traffic(chip, network, actions_, layout_, axons_, noc_cycle_s),
+        NocShape{.width = chip.width,
+                 .height = chip.height,
+                 .first_core = chip.first_core,
+                 .tile_of = chip.tile_of,
+                 .stages =
+                     options.timing == Timing::flit ? std::optional(RouterStages{}) : std::nullopt},
+        options.threads);
   }
 
-  /// Of the result only the time of `Timing::event` is missing.
+  /// Of the result only the time of a simulated network is missing.
   StepResult step(std::uint64_t number) {
     StepResult result;
     std::fill(action_counts_.begin(), action_counts_.end(), 0);

@@ -78,7 +78,7 @@ std::uint32_t Traffic::cycles(double seconds) const {
   const double cycles = seconds / cycle_s_;
   if (cycles > std::numeric_limits<std::uint32_t>::max()) {
     throw Error(ErrorKind::numeric,
-                "timing 'event': a core takes " + std::to_string(seconds) +
+                "a simulated network: a core takes " + std::to_string(seconds) +
                     " s from one message to the next; at most 2^32 - 1 cycles of 1 ns are counted");
   }
   return static_cast<std::uint32_t>(std::llround(cycles));

@@ -31,10 +31,13 @@ enum class Timing : std::uint8_t {
   simple,
   /// Simulated: cores make their messages one by one, these queue in the buffers of the routers
   /// and at the cores that process them, and a core waits when there is no room.
-  event
+  event,
+  /// The same with routers stage by stage: allocation of a channel and of the switch, traversal,
+  /// and credits that come back.
+  flit
 };
 
-/// The network of `event`: as SANA-FE configures its cycle-accurate one, for every chip.
+/// The network of `event` and `flit`: as SANA-FE configures its cycle-accurate one, for every chip.
 inline constexpr double noc_cycle_s = 1e-9;
 
 struct StepCounts {
@@ -62,7 +65,7 @@ struct StepResult {
 struct SimulationOptions {
   std::uint64_t steps = 1;
   Timing timing = Timing::simple;
-  unsigned threads = 0;  ///< of `Timing::event`; 0: as many as the machine has
+  unsigned threads = 0;  ///< of simulated networks; 0: as many as the machine has
   /// Called after each step with the number of steps done.
   std::function<void(std::uint64_t)> progress;
 };
@@ -76,8 +79,9 @@ struct SimulationResult {
 
 /// Runs the network from silence. Same files, same result, on any machine: randomness is that of
 /// the models (see sanafe_network.hpp). Throws: what `progress` throws;
-/// for `Timing::event` Error(unsupported) for over 60 cores on a tile, Error(capacity) for over
-/// 2^28 tiles x cores, Error(numeric) for a core that takes over 4.29 s between two messages.
+/// for `Timing::event` and `flit` Error(unsupported) for over 60 cores on a tile, Error(capacity)
+/// for over 2^28 tiles x cores, Error(numeric) for a core that takes over 4.29 s between two
+/// messages.
 SimulationResult simulate(const Architecture& chip, const Network& network,
                           const SimulationOptions& options);
 
