@@ -43,6 +43,9 @@ for file in "$source_dir"/hardware/chips/*.yaml "$source_dir"/energy/tables/*.ya
   expect 0 "valid" check "$file"
   expect 0 "$(basename "$file" .yaml)" info "$file"
 done
+for file in "$source_dir"/examples/chips_large/*.yaml; do
+  expect 0 "valid chip" check "$file"
+done
 expect 0 "core: uniform weights to 2 bit, fan-in to 128, axons to 128, spikes to 1 bit" info "$source_dir/hardware/chips/truenorth.yaml"
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml
 expect 2 "huge.yaml:" check huge.yaml
