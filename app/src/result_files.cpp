@@ -37,6 +37,16 @@ Json energy_json(Picojoules total, const std::map<Category, Picojoules>& by_cate
   return json;
 }
 
+Json conventions_json(const std::vector<LayerWork>& layers) {
+  Json json;
+  for (const Convention convention : all_conventions) {
+    const ConventionCost costs = cost(convention, layers);
+    json[std::string(to_string(convention))] = {
+        {"macs", costs.macs}, {"acs", costs.acs}, {"energy_pj", costs.energy().value()}};
+  }
+  return json;
+}
+
 Json layer_json(const LayerRow& row, bool priced) {
   Json json = {{"name", row.name}, {"kind", row.kind}};
   if (row.weights != 0) {
@@ -111,6 +121,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
     json["correct"] = result.correct;
     json["accuracy"] = result.accuracy();
   }
+  json["conventions"] = conventions_json(layer_work(prepared, result));
   if (result.chip) {
     const ChipResult& chip = *result.chip;
     json["chip"] = prepared.chip->chip.spec().name;
@@ -224,6 +235,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
   write_file_atomically(directory / "layers.csv", layers_csv(prepared, result));
   write_file_atomically(directory / "activity.csv", activity_csv(prepared, result));
+  write_file_atomically(directory / "conventions.csv", conventions_csv(prepared, result));
   const auto layers = prepared.network.network().layers();
   const bool attends = std::any_of(layers.begin(), layers.end(), [](const LayerSpec& layer) {
     return std::holds_alternative<SpikingSelfAttention>(layer.op);

@@ -99,7 +99,10 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
   text += fmt::format("weights    {} in {:.3f} effective bits each\n",
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
-  if (!result.chip) return text + "energy     none: the scenario names no chip\n";
+  if (!result.chip) {
+    return text + "energy     none: the scenario names no chip\n" +
+           convention_lines(prepared, result);
+  }
   text += fmt::format("chip       {}, prices {}\n", prepared.chip->chip.spec().name,
                       result.chip->ledger.table);
   text += prepared.chip->chip.spec().array
@@ -107,7 +110,8 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
               : fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
                             prepared.chip->chip.cores().size());
   text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
-  return text + critical_path_lines(prepared, result) + energy_lines(result);
+  return text + critical_path_lines(prepared, result) + energy_lines(result) +
+         convention_lines(prepared, result);
 }
 
 }  // namespace nj

@@ -8,6 +8,7 @@
 
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/app/series_file.hpp"
+#include "neurojoule/energy/conventions.hpp"
 
 namespace nj {
 
@@ -64,6 +65,13 @@ std::string critical_path_csv(const PreparedRun& prepared, const RunResult& resu
 std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result);
 /// AttentionOperations of each attention, over all samples.
 std::string attention_csv(const PreparedRun& prepared, const RunResult& result);
+
+/// What every layer did, as published conventions count it: per inference, over all samples.
+std::vector<LayerWork> layer_work(const PreparedRun& prepared, const RunResult& result);
+/// Operations and energy of every layer under every convention, per inference.
+std::string conventions_csv(const PreparedRun& prepared, const RunResult& result);
+/// Their energies, for the terminal.
+std::string convention_lines(const PreparedRun& prepared, const RunResult& result);
 
 /// Whether there is a picture of the chip: its tiles form a mesh or torus.
 bool has_heatmap(const Chip& chip);

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include "neurojoule/app/report.hpp"
+
+#include "csv_field.hpp"
+
+namespace nj {
+namespace {
+
+/// Makes LayerWork of one layer, per inference.
+class WorkOfLayers {
+ public:
+  WorkOfLayers(const PreparedRun& prepared, const RunResult& result)
+      : prepared_(prepared),
+        network_(prepared.network.network()),
+        activity_(result.activity),
+        samples_(static_cast<double>(result.samples)),
+        steps_(result.activity.timesteps) {}
+
+  /// Nothing for layers that no convention counts.
+  std::optional<LayerWork> operator()(LayerId id) const {
+    const LayerSpec& layer = network_.layer(id);
+    if (has_weights(layer.op)) return LayerWork{layer.name, weighted(id)};
+    if (const auto* attention = std::get_if<SpikingSelfAttention>(&layer.op)) {
+      return LayerWork{layer.name, attend(id, *attention)};
+    }
+    if (std::holds_alternative<Lif>(layer.op)) {
+      const auto updates = static_cast<double>(total(id).neuron_updates);
+      return LayerWork{layer.name, NeuronWork{updates / samples_}};
+    }
+    if (std::holds_alternative<MaxPool2d>(layer.op) ||
+        std::holds_alternative<AveragePool2d>(layer.op)) {
+      const LayerId from = source(id);
+      return LayerWork{layer.name, PoolingWork{neurons(from) * steps_, rate(from), binary(from)}};
+    }
+    return std::nullopt;
+  }
+
+ private:
+  [[nodiscard]] StepCounts total(LayerId id) const { return activity_.layers[id.index].total(); }
+  [[nodiscard]] LayerId source(LayerId id, std::size_t operand = 0) const {
+    return network_.operands(id)[operand].source;
+  }
+  [[nodiscard]] double neurons(LayerId id) const {
+    return static_cast<double>(network_.output_shape(id).neurons());
+  }
+  [[nodiscard]] bool binary(LayerId id) const {
+    return network_.max_output(id).has_value() && network_.is_binary(id);
+  }
+  /// Outputs that are not zero; 1 for what is no spikes.
+  [[nodiscard]] double rate(LayerId id) const {
+    if (!network_.max_output(id)) return 1.0;
+    return static_cast<double>(total(id).spikes) / (neurons(id) * steps_ * samples_);
+  }
+  [[nodiscard]] WeightedWork weighted(LayerId id) const {
+    const LayerId from = source(id);
+    const auto dense = static_cast<double>(dense_operations(network_, id));
+    const double bits = prepared_.network.weight_format(id).bits;
+    const bool reads_input = std::holds_alternative<Input>(network_.layer(from).op);
+    // A head works once, on means over time.
+    if (std::holds_alternative<ClassifierHead>(network_.layer(id).op)) {
+      return {dense, 1.0, false, reads_input, bits};
+    }
+    return {dense * steps_, rate(from), binary(from), reads_input, bits};
+  }
+  [[nodiscard]] AttentionWork attend(LayerId id, const SpikingSelfAttention& attention) const {
+    const FeatureShape& shape = network_.output_shape(id);
+    return {.timesteps = steps_,
+            .tokens = static_cast<double>(shape.positions()),
+            .channels = static_cast<double>(shape.channels),
+            .heads = static_cast<double>(attention.heads),
+            .query_rate = rate(source(id, 0)),
+            .key_rate = rate(source(id, 1)),
+            .value_rate = rate(source(id, 2))};
+  }
+
+  const PreparedRun& prepared_;
+  const Network& network_;
+  const Activity& activity_;
+  double samples_;
+  double steps_;
+};
+
+}  // namespace
+
+std::vector<LayerWork> layer_work(const PreparedRun& prepared, const RunResult& result) {
+  const WorkOfLayers work_of(prepared, result);
+  std::vector<LayerWork> layers;
+  for (std::uint32_t i = 0; i < prepared.network.network().size(); ++i) {
+    if (auto work = work_of({i})) layers.push_back(std::move(*work));
+  }
+  return layers;
+}
+
+std::string conventions_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::string text = "layer,convention,macs,acs,energy_pj\n";
+  for (const LayerWork& layer : layer_work(prepared, result)) {
+    for (const Convention convention : all_conventions) {
+      const ConventionCost costs = cost(convention, layer);
+      text += fmt::format("{},{},{},{},{}\n", csv_field(layer.name), to_string(convention),
+                          costs.macs, costs.acs, costs.energy().value());
+    }
+  }
+  return text;
+}
+
+std::string convention_lines(const PreparedRun& prepared, const RunResult& result) {
+  std::string text =
+      "published  what papers would report, without chip and memory (energy-model.md, 9)\n";
+  const std::vector<LayerWork> layers = layer_work(prepared, result);
+  for (const Convention convention : all_conventions) {
+    text += fmt::format("           {:<14} {:>8}  {}\n", to_string(convention),
+                        to_string(cost(convention, layers).energy()), describe(convention));
+  }
+  return text;
+}
+
+}  // namespace nj

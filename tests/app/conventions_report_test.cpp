@@ -1,0 +1,85 @@
+// Question: are a run's published energies made of what its network did?
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <neurojoule/app/report.hpp>
+#include <neurojoule/app/run.hpp>
+
+#include "support/tiny_scenario.hpp"
+
+using namespace nj;
+using nj::testing::TinyScenario;
+
+TEST_CASE("conventions: rate x dense is what token-wise layers really did") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  const RunResult result = run(prepared, {.threads = 1});
+  const Network& network = prepared.network.network();
+  std::map<std::string, LayerId> ids;
+  for (std::uint32_t i = 0; i < network.size(); ++i) ids[network.layer({i}).name] = {i};
+  const auto samples = static_cast<double>(result.samples);
+  std::size_t binary = 0;
+  std::size_t graded = 0;
+  for (const LayerWork& layer : layer_work(prepared, result)) {
+    CAPTURE(layer.name);
+    const LayerId id = ids.at(layer.name);
+    const StepCounts did = result.activity.layers[id.index].total();
+    const auto close = [&](double per_inference, std::uint64_t counted) {
+      const auto exact = static_cast<double>(counted);
+      return std::abs(per_inference * samples - exact) <= 1e-9 * std::max(exact, 1.0);
+    };
+    if (const auto* conv = std::get_if<Conv2d>(&network.layer(id).op)) {
+      if (conv->kernel.y != 1 || conv->kernel.x != 1) continue;  // borders are not dense
+      const std::uint64_t events = did.binary_accumulates + did.graded_multiplies;
+      CHECK(close(cost(Convention::spikformer, layer).acs, events));
+      CHECK(close(cost(Convention::linear_bits, layer).acs * 4, events));  // 8 of 32 bits
+      const ConventionCost by_input = cost(Convention::spikingformer, layer);
+      const double dense = static_cast<double>(dense_operations(network, id)) * 4;  // T
+      if (did.graded_multiplies == 0) {
+        ++binary;
+        CHECK(close(by_input.acs, events));
+        CHECK(by_input.macs == 0);
+      } else {
+        ++graded;
+        CHECK(by_input.acs == 0);
+        CHECK(by_input.macs == dense);
+      }
+    } else if (std::holds_alternative<Lif>(network.layer(id).op)) {
+      CHECK(close(cost(Convention::syops, layer).acs, did.neuron_updates));
+    } else if (std::holds_alternative<ClassifierHead>(network.layer(id).op)) {
+      CHECK(cost(Convention::spikingformer, layer).macs ==
+            static_cast<double>(dense_operations(network, id)));
+    }
+  }
+  CHECK(binary == 2);  // proj_conv, fc2_conv
+  CHECK(graded == 4);  // q, k, v, fc1
+}
+
+TEST_CASE("conventions: one table tells them all, with and without a chip") {
+  const TinyScenario tiny;
+  for (const bool with_chip : {true, false}) {
+    const std::string text = TinyScenario::text();
+    if (!with_chip) tiny.write(text.substr(0, text.find("chip:")));
+    const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+    const RunResult result = run(prepared, {.threads = 1});
+    const auto json = nlohmann::json::parse(result_json(prepared, result))["conventions"];
+    const std::string table = terminal_table(prepared, result);
+    const std::string csv = conventions_csv(prepared, result);
+    for (const Convention convention : all_conventions) {
+      const std::string name(to_string(convention));
+      CAPTURE(name);
+      const double energy = json[name]["energy_pj"];
+      CHECK(energy > 0);
+      CHECK(energy == doctest::Approx(4.6 * json[name]["macs"].get<double>() +
+                                      0.9 * json[name]["acs"].get<double>())
+                          .epsilon(1e-12));
+      CHECK(table.find(name) != std::string::npos);
+      CHECK(std::count(csv.begin(), csv.end(), '\n') ==
+            static_cast<std::ptrdiff_t>(1 + 4 * layer_work(prepared, result).size()));
+    }
+  }
+}
