@@ -190,6 +190,7 @@ void SeriesFile::Impl::add_layers(const SimulationResult& sample, const Activity
   }
   for (const CountColumn& column : count_columns) {
     std::vector<std::uint64_t> values;
+    values.reserve(counts.size());
     for (const RunCounts& of : counts) values.push_back(of.*column.count);
     append(std::string("/layers/") + column.name, column.units, ", step, layer", {steps, layers},
            values);
