@@ -260,6 +260,22 @@ TEST_CASE("timing: a skip connection waits in a slot until its consumer's time s
   CHECK(result.actions.at({"neuron.neuron_unit", Action::neuron_update_active, 10, head}) == 2);
 }
 
+/// Whether the paths of all steps are made of times that add up to the steps.
+bool paths_are_steps(const SimulationResult& result) {
+  for (std::size_t i = 0; i < result.path.size(); ++i) {
+    const StepPath& path = result.path[i];
+    Picoseconds sum;
+    for (const Picoseconds part :
+         {path.phase, path.transit, path.link_wait, path.service, path.barrier, path.tick}) {
+      if (part < Picoseconds{0}) return false;
+      sum += part;
+    }
+    const StepInterval& step = result.timeline.steps[i];
+    if (sum != step.end - step.start) return false;
+  }
+  return result.path.size() == result.timeline.steps.size();
+}
+
 SimulationResult run_at(const MappedNetwork& s, TimingLevel level) {
   return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
                   {.timing = level});
@@ -321,6 +337,7 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
         if (packets != 0) spec.topology.buffer_flits = packets;
         s.chip = Chip(spec);
         const SimulationResult bound = run_at(s, TimingLevel::analytic);
+        CHECK(paths_are_steps(bound));
         for (const TimingLevel level : {TimingLevel::event, TimingLevel::flit}) {
           const SimulationResult result = run_at(s, level);
           CHECK(without_leakage(result.actions) == without_leakage(bound.actions));
@@ -328,6 +345,7 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
           CHECK(result.merged == bound.merged);
           CHECK(result.hops == bound.hops);
           CHECK(result.busy == bound.busy);
+          CHECK(paths_are_steps(result));
           for (std::size_t i = 0; i < bound.links.size(); ++i) {
             CHECK(result.links[i].flits == bound.links[i].flits);
             CHECK(result.links[i].busy == bound.links[i].busy);

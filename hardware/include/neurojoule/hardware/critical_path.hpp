@@ -29,7 +29,8 @@ namespace nj {
 /// * A synapse unit has served packets without a pause since one came that did not wait: `service`.
 ///   (A packet that comes as the unit becomes free does not wait.)
 /// * That packet came over the network: `transit` is what its way takes where nothing else is on it
-///   (topology_spec.hpp), `link_wait` the rest: waiting for links, and for room in buffers.
+///   (topology_spec.hpp), `link_wait` the rest: waiting for links, and for room in buffers. At the
+///   analytic level it is what the bound of the busiest link adds, at flit level also clock edges.
 /// * Its sender, an I/O port or a neuron unit, worked from the start of the step until it sent it:
 ///   `phase`.
 struct StepPath {
