@@ -101,7 +101,7 @@ class Checker {
     core_used_[slice.core.index] = true;
     const SliceNeeds& needs = needs_[slice.population];
     const CoreKindSpec& kind = chip_.kind_of(slice.core);
-    if (!kind.has(role_of(*needs.op))) {
+    if (!kind.has(role_of(needs, chip_))) {
       add(slice.population, "role", 1, 0, "is placed on a core without its role");
     }
     if (has_weights(*needs.op) && !kind.weight_formats.supports(needs.lead.weights)) {

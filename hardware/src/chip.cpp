@@ -49,7 +49,7 @@ void check_kind(const CoreKindSpec& kind) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
     if (const auto& memory = kind.memory(unit)) {
       check_memory(memory_key, *memory);
-    } else if (unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron)) {
+    } else if (unit != MemoryUnit::synapse_memory || kind.holds_weights()) {
       refuse(memory_key, "this role needs it");
     }
   }
@@ -129,7 +129,8 @@ ChipSpec validated(ChipSpec spec) {
 }  // namespace
 
 std::string_view to_string(CoreRole role) {
-  return role == CoreRole::neuron ? "neuron" : "attention";
+  constexpr std::array<std::string_view, 3> names{"neuron", "attention", "encoder"};
+  return names[static_cast<std::size_t>(role)];
 }
 
 std::string_view to_string(MemoryUnit unit) {
@@ -186,6 +187,12 @@ void Chip::add_cores(const TileGroup& group) {
 std::uint64_t Chip::cores_of_kind(std::uint32_t kind) const {
   return static_cast<std::uint64_t>(std::count_if(
       cores_.begin(), cores_.end(), [&](const Core& core) { return core.kind == kind; }));
+}
+
+bool Chip::has_encoders() const {
+  return std::any_of(cores_.begin(), cores_.end(), [&](const Core& core) {
+    return spec_.core_kinds[core.kind].has(CoreRole::encoder);
+  });
 }
 
 }  // namespace nj

@@ -58,12 +58,13 @@ std::vector<CoreRole> read_roles(const YamlNode& node) {
   if (node.is_scalar() && node.text() == "array") {
     throw node.error("an array needs `schedule: streamed` in the chip file");
   }
-  const std::vector<std::pair<std::string_view, CoreRole>> words{
-      {"neuron", CoreRole::neuron}, {"attention", CoreRole::attention}};
+  const std::vector<std::pair<std::string_view, CoreRole>> words{{"neuron", CoreRole::neuron},
+                                                                 {"attention", CoreRole::attention},
+                                                                 {"encoder", CoreRole::encoder}};
   if (!node.is_sequence()) return {node.one_of(words)};
   std::vector<CoreRole> roles;
   for (const YamlNode& element : node.elements()) roles.push_back(element.one_of(words));
-  if (roles.empty()) throw node.error("a core kind needs a role: neuron, attention");
+  if (roles.empty()) throw node.error("a core kind needs a role: neuron, attention, encoder");
   return roles;
 }
 
@@ -75,9 +76,8 @@ CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
   times.accumulator_word = read_time(node, "accumulator_word", false);
   times.membrane_word = read_time(node, "membrane_word", false);
   times.synaptic_operation = read_time(node, "synaptic_operation", false);
-  if (kind.has(CoreRole::neuron) && !node.find("synapse_word") &&
-      !node.find("synaptic_operation")) {
-    throw node.error("a neuron core needs a synapse_word or a synaptic_operation time");
+  if (kind.holds_weights() && !node.find("synapse_word") && !node.find("synaptic_operation")) {
+    throw node.error("a core with weights needs a synapse_word or a synaptic_operation time");
   }
   times.neuron_update_active = read_time(node, "neuron_update_active", true);
   times.neuron_update_inactive = read_time(node, "neuron_update_inactive", true);
@@ -99,13 +99,12 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
   if (const auto most = node.find("max_spike_bits")) kind.max_spike_bits = read_width(*most, 8);
   for (const MemoryUnit unit : memory_units) {
-    const bool needed = unit != MemoryUnit::synapse_memory || kind.has(CoreRole::neuron);
+    const bool needed = unit != MemoryUnit::synapse_memory || kind.holds_weights();
     const auto memory =
         needed ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
     if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_core_memory(*memory);
   }
-  if (kind.has(CoreRole::neuron))
-    kind.weight_formats = read_weight_formats(node.at("weight_formats"));
+  if (kind.holds_weights()) kind.weight_formats = read_weight_formats(node.at("weight_formats"));
   kind.times = read_core_times(node.at("times"), kind);
   return kind;
 }

@@ -126,6 +126,8 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
   if (!operands.empty()) needs.input = network.output_shape(operands[0].source);
   for (const Operand& operand : operands) {
     needs.spike_bits = std::max(needs.spike_bits, widths[operand.source.index].output_bits);
+    needs.sees_input =
+        needs.sees_input || std::holds_alternative<Input>(network.layer(operand.source).op);
   }
   needs.slots = slots;
   if (const auto* attention = std::get_if<SpikingSelfAttention>(needs.op)) {
@@ -160,8 +162,10 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
   return use;
 }
 
-CoreRole role_of(const Operator& op) {
-  return std::holds_alternative<SpikingSelfAttention>(op) ? CoreRole::attention : CoreRole::neuron;
+CoreRole role_of(const SliceNeeds& needs, const Chip& chip) {
+  if (std::holds_alternative<SpikingSelfAttention>(*needs.op)) return CoreRole::attention;
+  const bool encodes = needs.sees_input && has_weights(*needs.op) && chip.has_encoders();
+  return encodes ? CoreRole::encoder : CoreRole::neuron;
 }
 
 bool fits(const Footprint& use, const CoreKindSpec& kind) {

@@ -16,6 +16,7 @@ struct SliceNeeds {
   FeatureShape input;            ///< of the first operand
   std::uint32_t operands = 0;
   std::uint32_t spike_bits = 1;  ///< of the widest operand
+  bool sees_input = false;       ///< an operand is an input
   LayerWidths lead;
   std::uint32_t membrane_bits = 0;  ///< 0 without a Lif
   std::uint32_t slots = 1;
@@ -38,8 +39,8 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
 /// What `channels` x `rows` of the population occupy; saturates instead of overflowing.
 Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows);
 
-/// The role that a core must have for a lead layer.
-CoreRole role_of(const Operator& op);
+/// The role that a core of the chip must have for a population.
+CoreRole role_of(const SliceNeeds& needs, const Chip& chip);
 
 /// Whether a footprint exceeds no limit of `kind`.
 bool fits(const Footprint& use, const CoreKindSpec& kind);

@@ -117,7 +117,7 @@ class Mapper {
 
   /// Kinds of the right role and weight format; reports what is missing when there are none.
   std::vector<std::uint32_t> usable_kinds(std::uint32_t p, const SliceNeeds& needs) {
-    const CoreRole role = role_of(*needs.op);
+    const CoreRole role = role_of(needs, chip_);
     const NumberFormat& format = needs.lead.weights;
     std::vector<std::uint32_t> usable;
     bool role_found = false;

@@ -104,6 +104,12 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .starts_with("chip.yaml:14:19: synchronisation.barrier: expected"));
   CHECK(refusal("role: neuron", "role: nueron")
             .starts_with("chip.yaml:18:5: core_kinds.neuron.role: "));
+  CHECK(refusal("role: [attention]", "role: encoder") ==
+        "chip.yaml:26:3: core_kinds.attention: lacks the key 'synapse_memory'");
+  CHECK(refusal("role: neuron", "role: [encoder, nueron]").find("neuron, attention, encoder") !=
+        std::string::npos);
+  CHECK(refusal("role: [attention]", "role: []")
+            .find("a core kind needs a role: neuron, attention, encoder") != std::string::npos);
   CHECK(refusal("max_neurons: 1024", "max_neurons: 0") ==
         "chip.yaml:19:5: core_kinds.neuron.max_neurons: expected 1..2147483647, got 0");
   CHECK(refusal("max_neurons: 1024", "max_neurons: 1024\n    max_fan_in: 0") ==
@@ -132,7 +138,7 @@ TEST_CASE("chip file: each mistake is refused at its place") {
         "chip.yaml:24:22: core_kinds.neuron.weight_formats.uniform: expected 1 bit to 16 bit, got "
         "17 bit");
   CHECK(refusal("synapse_word: 2 ns, ", "")
-            .find("a neuron core needs a synapse_word or a synaptic_operation time") !=
+            .find("a core with weights needs a synapse_word or a synaptic_operation time") !=
         std::string::npos);
   CHECK(refusal("kind: mesh", "kind: sphere").starts_with("chip.yaml:5:3: topology.kind: "));
   CHECK(refusal("  neuron:\n    role", "  network:\n    role")

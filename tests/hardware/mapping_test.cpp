@@ -111,6 +111,81 @@ TEST_CASE("mapping: cores that take binary spikes refuse wider values") {
   CHECK(map_network(s.network, s.populations, widths, Chip(spec)).feasible());
 }
 
+/// The micro chip with an encoder core in each tile behind the neuron core: cores 1, 3, 5 and 7.
+ChipSpec with_encoders(const ChipSpec& micro) {
+  ChipSpec spec = micro;
+  spec.core_kinds.push_back(spec.core_kinds[0]);
+  spec.core_kinds[1].name = "encoder";
+  spec.core_kinds[1].roles = {CoreRole::encoder};
+  spec.core_kinds[0].max_spike_bits = 1;
+  spec.topology.tile = {"neuron", "encoder"};
+  return spec;
+}
+
+TEST_CASE("mapping: layers that see frames go to encoder cores, and no others do") {
+  const MappedNetwork s = micro_scenario();
+  ChipSpec spec = with_encoders(s.chip.spec());
+  std::vector<LayerWidths> widths = s.widths;
+  widths[0].output_bits = 4;  // frames; neuron cores take one bit
+  const Chip chip(spec);
+  const Mapping mapping = map_network(s.network, s.populations, widths, chip).mapping;
+  REQUIRE(mapping.slices.size() == 4);
+  for (const LayerSlice& slice : mapping.slices) {
+    CHECK(chip.kind_of(slice.core).name == (slice.population == 1 ? "encoder" : "neuron"));
+  }
+  CHECK(check_mapping(s.network, s.populations, widths, chip, mapping).empty());
+  for (const std::size_t moved : {0U, 3U}) {  // a to a neuron core, b to an encoder
+    Mapping wrong = mapping;
+    wrong.slices[moved].core = CoreId{moved == 0 ? 6U : 7U};
+    const auto violations = check_mapping(s.network, s.populations, widths, chip, wrong);
+    const bool role = std::any_of(violations.begin(), violations.end(),
+                                  [](const Violation& v) { return v.resource == "role"; });
+    CHECK(role);
+  }
+  // Wider frames than the encoder takes; and a chip of encoders alone.
+  spec.core_kinds[1].max_spike_bits = 3;
+  CHECK(only(map_network(s.network, s.populations, widths, Chip(spec))).message ==
+        "layer \"a\" needs 4 bit of spike_bits on a \"encoder\" core, which has 3 bit");
+  spec.core_kinds[1].max_spike_bits = 4;
+  spec.topology.tile = {"encoder"};
+  CHECK(only(map_network(s.network, s.populations, widths, Chip(spec))).message ==
+        "layer \"b\" needs a core with role neuron, the chip has none");
+}
+
+TEST_CASE("encoder cores: the same counts as neuron cores, under their own name") {
+  MappedNetwork s = micro_scenario();
+  const Network network = Network::build({{"input", Input{{2, 1, 1}, 15}, {}},
+                                          {"a", Conv2d{2, 4, 1, 1, 0}, {{"input"}}},
+                                          {"a.lif", Lif{}, {{"a"}}},
+                                          {"b", Conv2d{4, 4, 1, 1, 0}, {{"a.lif"}}},
+                                          {"b.lif", Lif{}, {{"b"}}}});
+  s.widths[0].output_bits = 4;
+  GradedTensor frames(3, {2, 1, 1});
+  frames.step(0)[0] = 9;
+  frames.step(1)[0] = 1;
+  frames.step(1)[1] = 15;
+  s.trace[0] = frames;
+  const auto pops = populations(network);
+  ChipSpec spec = with_encoders(s.chip.spec());
+  spec.core_kinds[1].times.synaptic_operation = Picoseconds{50'000};
+  const Chip chip(spec);
+  const Mapping mapping = map_network(network, pops, s.widths, chip).mapping;
+  const SimulationResult result =
+      simulate(network, pops, s.widths, s.trace, chip, mapping, {.record_packets = true});
+  // Three values to two slices of two neurons each: 3 x 2 x 2 products of 5 bits. b has none.
+  const LayerId a{1}, b{3};
+  CHECK(result.actions.at({"encoder.synapse_unit", Action::multiply, 5, a}) == 12);
+  CHECK(result.actions.at({"encoder.synapse_unit", Action::synaptic_operation, 5, a}) == 12);
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 5, b}) == 16);
+  CHECK(result.actions.total(Action::multiply) == 12);
+  // A value is served in 3 + 2 words x 2 + 2 operations x 50 = 107.
+  for (const PacketRecord& record : result.records) {
+    if (record.layer != LayerId{0} || record.step != 0) continue;
+    CHECK(record.value == 9);
+    CHECK(record.served - record.arrived == Picoseconds{107'000});
+  }
+}
+
 TEST_CASE("mapping: a core with few axons gets fewer rows") {
   const MappedNetwork s = micro_scenario();
   const Network network = Network::build({{"input", Input{{1, 4, 3}, 1}, {}},

@@ -21,8 +21,11 @@ namespace nj {
 
 /// What a core can be used for.
 enum class CoreRole : std::uint8_t {
-  neuron,    ///< weights, accumulators, neurons
-  attention  ///< spike-spike products (Q K^T) V, accumulators, neurons
+  neuron,     ///< weights, accumulators, neurons
+  attention,  ///< spike-spike products (Q K^T) V, accumulators, neurons
+  /// As `neuron`, of weighted layers that see input frames. Where a chip has cores of this role,
+  /// such layers go on them only; they take no others.
+  encoder
 };
 std::string_view to_string(CoreRole role);
 
@@ -81,6 +84,9 @@ struct CoreKindSpec {
   CoreTimes times;
 
   [[nodiscard]] bool has(CoreRole role) const;
+  [[nodiscard]] bool holds_weights() const {
+    return has(CoreRole::neuron) || has(CoreRole::encoder);
+  }
   [[nodiscard]] const std::optional<MemorySpec>& memory(MemoryUnit unit) const {
     return memories[static_cast<std::size_t>(unit)];
   }
@@ -135,6 +141,7 @@ class Chip {
   }
   /// Number of cores of the kind at a position in `ChipSpec::core_kinds`.
   [[nodiscard]] std::uint64_t cores_of_kind(std::uint32_t kind) const;
+  [[nodiscard]] bool has_encoders() const;
 
  private:
   void add_cores(const TileGroup& group);
