@@ -67,6 +67,21 @@ struct FramesCommand {
   int execute() const;
 };
 
+/// `neurojoule price`: what a finished run costs at other prices.
+struct PriceCommand {
+  std::filesystem::path run;
+  std::vector<std::string> tables;  ///< shipped names or paths
+  bool scale = false;
+  std::filesystem::path out;  ///< ledger of the last table, as CSV; empty: none
+  int execute() const;
+};
+
+/// `neurojoule compare`: finished runs side by side.
+struct CompareCommand {
+  std::vector<std::filesystem::path> runs;
+  int execute() const;
+};
+
 /// `neurojoule sanafe`: runs a chip and a network file of SANA-FE.
 struct SanafeCommand {
   std::filesystem::path architecture;

@@ -108,6 +108,27 @@ Command add_frames(CLI::App& app) {
   return {sub, [frames] { return frames->execute(); }};
 }
 
+Command add_price(CLI::App& app) {
+  auto command = std::make_shared<nj::PriceCommand>();
+  CLI::App* sub = app.add_subcommand("price", "price a finished run again, without running it");
+  sub->add_option("RUN", command->run, "folder of a run on a chip")->required();
+  sub->add_option("--prices", command->tables, "price table: a shipped name or a file; several")
+      ->required();
+  sub->add_flag("--scale", command->scale, "carry prices over to the chip's process");
+  sub->add_option("--out", command->out, "ledger at the last of these prices to write (.csv)");
+  return {sub, [command] { return command->execute(); }};
+}
+
+Command add_compare(CLI::App& app) {
+  auto command = std::make_shared<nj::CompareCommand>();
+  CLI::App* sub =
+      app.add_subcommand("compare", "finished runs side by side, by category and layer");
+  sub->add_option("RUN", command->runs, "folders of runs on chips, two or more")
+      ->required()
+      ->expected(2, 16);
+  return {sub, [command] { return command->execute(); }};
+}
+
 Command add_sanafe(CLI::App& app) {
   auto command = std::make_shared<nj::SanafeCommand>();
   CLI::App* sub = app.add_subcommand("sanafe", "run a chip and a network file of SANA-FE");
@@ -140,8 +161,9 @@ int run_command_line(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n"
       "docs/scenario.md describes the files.");
-  const Command commands[] = {add_run(app),    add_check(app),  add_info(app),  add_import(app),
-                              add_export(app), add_frames(app), add_sanafe(app)};
+  const Command commands[] = {add_run(app),    add_check(app),   add_info(app),
+                              add_import(app), add_export(app),  add_frames(app),
+                              add_price(app),  add_compare(app), add_sanafe(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

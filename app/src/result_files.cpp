@@ -5,6 +5,7 @@
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/report.hpp"
+#include "neurojoule/app/stored_run.hpp"
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
@@ -204,17 +205,22 @@ std::string attention_csv(const PreparedRun& prepared, const RunResult& result) 
   return text;
 }
 
-std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
+std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers) {
   std::string text =
       "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,source\n";
-  for (const LedgerRow& row : result.chip->ledger.rows) {
-    const std::string layer =
-        row.layer == chip_overhead ? "" : prepared.network.network().layer(row.layer).name;
+  for (const LedgerRow& row : ledger.rows) {
+    const std::string layer = row.layer == chip_overhead ? "" : layers[row.layer.index];
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", row.component, to_string(row.action),
                         row.width_bits, csv_field(layer), row.count, row.unit_price_pj,
                         row.energy_pj, to_string(row.category), csv_field(row.source));
   }
   return text;
+}
+
+std::string ledger_csv(const PreparedRun& prepared, const RunResult& result) {
+  std::vector<std::string> layers;
+  for (const LayerSpec& layer : prepared.network.network().layers()) layers.push_back(layer.name);
+  return ledger_csv(result.chip->ledger, layers);
 }
 
 void write_results(const PreparedRun& prepared, const RunResult& result,

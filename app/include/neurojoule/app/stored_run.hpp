@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/quantity.hpp"
+#include "neurojoule/energy/ledger.hpp"
+#include "neurojoule/energy/machine_description.hpp"
+
+// Finished runs, read back from their folders: what the chip did, priced again or compared.
+namespace nj {
+
+/// What a run left in its folder: result.json, activity.csv, ledger.csv and chip.resolved.yaml.
+struct StoredRun {
+  std::filesystem::path folder;
+  std::string name;
+  std::string scenario_hash;
+  std::string chip;
+  std::uint64_t samples = 0;       ///< simulated on the chip
+  Picoseconds latency;             ///< mean of one inference
+  std::optional<double> accuracy;  ///< 0..1
+  double effective_bits = 0;
+  std::vector<std::string> layers;  ///< by LayerId
+  ActionCounts actions;             ///< of all samples
+  Ledger ledger;                    ///< as priced by the run
+  MachineDescription machine;
+};
+
+/// Reads the folder of a finished run on a chip.
+/// Throws: Error(io) when a file is missing (a run that did not finish has no result.json),
+/// Error(format) with file and line, or byte, when one is not what a run writes or has lost a part:
+/// each row is count x unit price, and their sum is the total of result.json. Error(config) when
+/// the run had no chip.
+StoredRun load_run(const std::filesystem::path& folder);
+
+/// What the run's counts cost at other prices. Throws: as price.
+Ledger reprice(const StoredRun& run, const PriceTable& table, ProcessMismatch mismatch);
+
+/// A ledger as ledger.csv; `layers` by LayerId.
+std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers);
+
+/// One run under several price tables: energy per inference by category, and in all against the
+/// first. All ledgers are of the run's counts.
+std::string price_comparison(const StoredRun& run, std::span<const Ledger> ledgers);
+
+/// Several runs side by side, energies per inference: totals, categories, and layers of the same
+/// name, each with its ratio to the first run.
+std::string run_comparison(std::span<const StoredRun> runs);
+
+}  // namespace nj
