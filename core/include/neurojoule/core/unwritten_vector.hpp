@@ -11,7 +11,7 @@ namespace nj {
 template <class T>
 struct UnwrittenAllocator : std::allocator<T> {
   template <class U>
-  struct rebind {
+  struct rebind {  // NOLINT(readability-identifier-naming): the standard's names
     using other = UnwrittenAllocator<U>;
   };
   template <class U>
