@@ -48,10 +48,10 @@ class PhaseWords {
         accumulator_bits);
     add(slice, MemoryUnit::membrane_memory, slice.kind->times.membrane_word, membrane_bits);
   }
-  /// The time that the next neuron adds.
-  Picoseconds next() {
+  /// The time that the next neurons add.
+  Picoseconds next(std::uint64_t neurons = 1) {
     if (count_ == 0) return Picoseconds{0};
-    ++neurons_;
+    neurons_ += neurons;
     Picoseconds added{0};
     for (std::size_t i = 0; i < count_; ++i) {
       Memory& memory = memories_[i];
@@ -136,29 +136,45 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
   }
   PhaseWords words(plan, plan_.width(population.lead).accumulator_bits,
                    plan_.width(*population.lif).membrane_bits);
+  const auto pass = [&](std::uint64_t neurons, bool active) {
+    (active ? tally.active : tally.inactive) += neurons;
+    unit.clock += words.next(neurons);
+    unit.clock += times(active ? core.neuron_update_active : core.neuron_update_inactive, neurons);
+  };
+  const auto fire = [&](const Place& place) {
+    pass(1, true);
+    if (population.pool) {
+      pool(unit, slice, place);
+    } else {
+      send(unit, place, 1);
+    }
+  };
   std::size_t position = 0;
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
     for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position) {
+      const std::uint64_t origin = plan.shape.address(0, y, x);
+      std::uint32_t next = plan.place.channel_begin;  // channel
       if (attention) {
         const auto work = attention->token(std::uint64_t{y} * plan.shape.width + x);
         unit.clock += count(work, plan, tally);
       }
-      for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
-        const std::uint64_t address = plan.shape.address(c, y, x);
-        const bool fires = spikes.test(t, address);
-        const bool got_input =
-            attention ? attention->reached(c - plan.place.channel_begin) : touched[position] != 0;
-        const bool active = fires || got_input;
-        ++(active ? tally.active : tally.inactive);
-        unit.clock += words.next();
-        unit.clock += active ? core.neuron_update_active : core.neuron_update_inactive;
-        if (!fires) continue;
-        if (population.pool) {
-          pool(unit, slice, {y, x, c});
+      const auto rest_until = [&](std::uint32_t channel) {
+        if (!attention) {
+          pass(channel - next, touched[position] != 0);
         } else {
-          send(unit, {y, x, c}, 1);
+          for (std::uint32_t c = next; c < channel; ++c) {
+            pass(1, attention->reached(c - plan.place.channel_begin));
+          }
         }
-      }
+        next = channel + 1;
+      };
+      spikes.for_each_in(t, origin + next, origin + plan.place.channel_end,
+                         [&](std::uint64_t address) {
+                           const auto channel = static_cast<std::uint32_t>(address - origin);
+                           rest_until(channel);
+                           fire({y, x, channel});
+                         });
+      rest_until(plan.place.channel_end);
     }
   }
   std::fill(touched.begin(), touched.end(), std::uint8_t{0});

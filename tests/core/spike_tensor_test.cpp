@@ -57,3 +57,22 @@ TEST_CASE("activities add up layer by layer and step by step") {
   CHECK(a.total().synaptic_events() == 16);  // 7 + 7 + 2
   CHECK(nj::testing::thrown([&] { a += Activity(1, 3); })->kind() == ErrorKind::shape);
 }
+
+TEST_CASE("spikes of a range of addresses are those between its ends, in their order") {
+  const FeatureShape shape{3, 10, 10};
+  SpikeTensor train(2, shape);
+  for (const std::uint64_t address : {0U, 1U, 63U, 64U, 100U, 127U, 128U, 255U, 256U, 299U}) {
+    train.set(1, address);
+  }
+  for (std::uint64_t first = 0; first <= 300; ++first) {
+    for (std::uint64_t last = first; last <= 300; last += 1 + last % 7) {
+      std::vector<std::uint64_t> expected;
+      for (std::uint64_t a = first; a < last; ++a) {
+        if (train.test(1, a)) expected.push_back(a);
+      }
+      std::vector<std::uint64_t> visited;
+      train.for_each_in(1, first, last, [&](std::uint64_t a) { visited.push_back(a); });
+      REQUIRE(visited == expected);
+    }
+  }
+}

@@ -57,6 +57,20 @@ class SpikeTensor {
     }
   }
 
+  /// Calls `visit(address)` for every spike of a step at addresses [first, last), in their order.
+  template <class Visit>
+  void for_each_in(std::uint32_t t, std::uint64_t first, std::uint64_t last, Visit&& visit) const {
+    const auto words = step(t);
+    for (std::uint64_t w = first / 64; w * 64 < last; ++w) {
+      std::uint64_t rest = words[w];
+      if (w * 64 < first) rest &= ~std::uint64_t{0} << (first % 64);
+      if (last - w * 64 < 64) rest &= (std::uint64_t{1} << (last % 64)) - 1;
+      for (; rest != 0; rest &= rest - 1) {
+        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)));
+      }
+    }
+  }
+
   friend bool operator==(const SpikeTensor&, const SpikeTensor&) = default;
 
  private:
