@@ -27,15 +27,11 @@ Picoseconds idle_time(const Topology& topology, std::span<const LinkTiming> link
   return before == nullptr ? time : time + before->tail;
 }
 
-Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
-             std::uint32_t first, std::uint32_t last) {
-  const auto way = [&](const Target& target) {
-    const std::uint32_t tile = traffic.stops[target.receiver].tile;
-    return tile == router ? Branch::here : topology.next_link(router, tile);
-  };
-  Branch branch{way(traffic.targets[first]), first + 1};
+Branch split_many(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
+                  std::uint32_t first, std::uint32_t last) {
+  Branch branch{way_of(topology, router, traffic, first), first + 1};
   for (std::uint32_t i = first + 1; i < last; ++i) {
-    if (way(traffic.targets[i]) != branch.link) continue;
+    if (way_of(topology, router, traffic, i) != branch.link) continue;
     const auto begin = traffic.targets.begin();
     std::rotate(begin + branch.last, begin + i, begin + i + 1);
     ++branch.last;

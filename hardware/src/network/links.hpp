@@ -37,10 +37,22 @@ struct Branch {
   std::uint32_t link = here;
   std::uint32_t last = 0;
 };
+/// The link that a target takes out of `router`, or `here`.
+inline std::uint32_t way_of(const Topology& topology, std::uint32_t router,
+                            const StepTraffic& traffic, std::uint32_t target) {
+  const std::uint32_t tile = traffic.stops[traffic.targets[target].receiver].tile;
+  return tile == router ? Branch::here : topology.next_link(router, tile);
+}
+
 /// Brings the targets that take the same channel out of `router` as the first one, or stay there as
-/// it does, to the front of [first, last); the order within both parts stays.
-Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
-             std::uint32_t first, std::uint32_t last);
+/// it does, to the front of [first, last), which is not empty; the order within both parts stays.
+Branch split_many(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
+                  std::uint32_t first, std::uint32_t last);
+inline Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
+                    std::uint32_t first, std::uint32_t last) {
+  if (last - first == 1) return {way_of(topology, router, traffic, first), last};
+  return split_many(topology, router, traffic, first, last);
+}
 
 /// Targets [first, last) of a packet that `core` sent have it.
 inline void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,

@@ -1,6 +1,7 @@
 #include "open_network.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace nj {
 namespace {
@@ -19,19 +20,42 @@ OpenNetwork::OpenNetwork(const Topology& topology, const TopologySpec& spec)
       links_(link_timings(topology, spec.packet_bits)),
       bookings_(links_.size()) {}
 
-void OpenNetwork::push_next(const StepTraffic& traffic, std::uint32_t packet,
-                            std::uint32_t source) {
-  const PacketSource& from = traffic.sources[source];
-  if (packet == from.last) return;
-  queue_.push(
-      {traffic.packets[packet].injected, std::uint64_t{from.core.index} << source_shift | packet},
-      {0, source});
-}
-
-void OpenNetwork::run(const StepTraffic& traffic) {
+/// The first injection of each source.
+void OpenNetwork::start(const StepTraffic& traffic) {
+  Picoseconds first{std::numeric_limits<std::int64_t>::max()};
+  Picoseconds last{0};
+  for (const PacketSource& source : traffic.sources) {
+    if (source.first == source.last) continue;
+    first = std::min(first, traffic.packets[source.first].injected);
+    last = std::max(last, traffic.packets[source.last - 1].injected);
+  }
+  const auto packets = static_cast<std::int64_t>(traffic.packets.size());
+  if (packets == 0) return;
+  queue_.start(first, Picoseconds{(last - first).value() / packets});
   for (std::uint32_t s = 0; s < traffic.sources.size(); ++s) {
     push_next(traffic, traffic.sources[s].first, s);
   }
+}
+
+/// A packet that stays in its tile meets no other, so it needs no turn.
+void OpenNetwork::push_next(const StepTraffic& traffic, std::uint32_t packet,
+                            std::uint32_t source) {
+  const PacketSource& from = traffic.sources[source];
+  for (; packet != from.last; ++packet) {
+    const Picoseconds time = traffic.packets[packet].injected;
+    const std::uint32_t first = traffic.packets[packet].first_target;
+    const std::uint32_t last = traffic.last_target(packet);
+    if (last - first != 1 || way_of(topology_, from.tile, traffic, first) != Branch::here) {
+      return queue_.push({time, std::uint64_t{from.core.index} << source_shift | packet},
+                         {0, source});
+    }
+    count_within_tile(traffic, first, last);
+    deliver(traffic, from.core.index, time + within_tile_, first, last);
+  }
+}
+
+void OpenNetwork::run(const StepTraffic& traffic) {
+  start(traffic);
   while (!queue_.empty()) {
     const auto [key, copy] = queue_.pop();
     const auto sequence = static_cast<std::uint32_t>(key.order);

@@ -3,8 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "neurojoule/core/event_queue.hpp"
-
+#include "bucket_queue.hpp"
 #include "links.hpp"
 
 namespace nj {
@@ -15,7 +14,7 @@ namespace nj {
 /// Invariant: every event's key is greater than the key of the event that made it, so a link is
 /// booked in the full order of the keys. A source holds one event until its last packet is
 /// injected. Nothing follows from a delivery in the network, so deliveries are no events: the cores
-/// sort them.
+/// sort them. Nor do packets that stay in their tile, which use no link.
 class OpenNetwork {
  public:
   OpenNetwork(const Topology& topology, const TopologySpec& spec);
@@ -30,7 +29,9 @@ class OpenNetwork {
   struct Key {
     Picoseconds time;
     std::uint64_t order = 0;  ///< phase, source, sequence (first target)
-    friend auto operator<=>(const Key&, const Key&) = default;
+    friend bool operator<(const Key& a, const Key& b) {
+      return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));  // without branches
+    }
   };
   /// Targets [sequence, last) at a router, about to take a link.
   struct Copy {
@@ -42,6 +43,7 @@ class OpenNetwork {
     Picoseconds longest_wait;
     std::uint64_t packets = 0;
   };
+  void start(const StepTraffic& traffic);
   void push_next(const StepTraffic& traffic, std::uint32_t packet, std::uint32_t source);
   void inject(const StepTraffic& traffic, std::uint32_t source, Picoseconds now,
               std::uint32_t packet);
@@ -53,7 +55,7 @@ class OpenNetwork {
   Picoseconds within_tile_;
   std::vector<LinkTiming> links_;
   std::vector<Booking> bookings_;  ///< by link
-  EventQueue<Copy, Key> queue_;
+  BucketQueue<Copy, Key> queue_;
 };
 
 }  // namespace nj

@@ -20,7 +20,8 @@ struct EventKey {
 };
 
 /// A priority queue of events in integer time; equal keys must not occur, so the order of pops does
-/// not depend on the order of pushes. `Key` holds the same order in fewer bytes where speed counts.
+/// not depend on the order of pushes. `Key` (with `<`) holds the same order in fewer bytes where
+/// speed counts.
 template <class Payload, class Key = EventKey>
 class EventQueue {
  public:
@@ -38,37 +39,49 @@ class EventQueue {
 
  private:
   static constexpr std::size_t arity = 4;
+  void sink(Event event);
   std::vector<Event> heap_;  ///< 4-ary min-heap: heap_[i] <= heap_[4i+1 .. 4i+4]
 };
 
 template <class Payload, class Key>
 void EventQueue<Payload, Key>::push(Key key, Payload payload) {
-  heap_.push_back({key, std::move(payload)});
-  std::size_t i = heap_.size() - 1;
+  Event event{key, std::move(payload)};
+  std::size_t i = heap_.size();
+  heap_.emplace_back();
   while (i > 0) {
     const std::size_t parent = (i - 1) / arity;
-    if (heap_[parent].key <= heap_[i].key) break;
-    std::swap(heap_[parent], heap_[i]);
+    if (!(event.key < heap_[parent].key)) break;
+    heap_[i] = std::move(heap_[parent]);
     i = parent;
   }
+  heap_[i] = std::move(event);
 }
 
 template <class Payload, class Key>
 auto EventQueue<Payload, Key>::pop() -> Event {
   Event first = std::move(heap_.front());
-  heap_.front() = std::move(heap_.back());
+  Event last = std::move(heap_.back());
   heap_.pop_back();
+  if (!heap_.empty()) sink(std::move(last));
+  return first;
+}
+
+/// Puts an event in place of the top, and then as far down as it belongs.
+template <class Payload, class Key>
+void EventQueue<Payload, Key>::sink(Event event) {
+  const std::size_t size = heap_.size();
   std::size_t i = 0;
-  while (true) {
-    std::size_t least = i;
-    const std::size_t end = std::min(arity * i + arity + 1, heap_.size());
-    for (std::size_t child = arity * i + 1; child < end; ++child) {
+  for (std::size_t first = 1; first < size; first = arity * i + 1) {
+    std::size_t least = first;
+    const std::size_t end = std::min(first + arity, size);
+    for (std::size_t child = first + 1; child < end; ++child) {
       if (heap_[child].key < heap_[least].key) least = child;
     }
-    if (least == i) return first;
-    std::swap(heap_[i], heap_[least]);
+    if (!(heap_[least].key < event.key)) break;
+    heap_[i] = std::move(heap_[least]);
     i = least;
   }
+  heap_[i] = std::move(event);
 }
 
 }  // namespace nj
