@@ -122,6 +122,27 @@ TEST_CASE("carry: who comes first to a link passes first, new packets before pas
   }
 }
 
+TEST_CASE("carry: packets that were held up for long still come first to a link") {
+  // From a and e, the second packets are at b at 10,000,100, far behind what is simulated when they
+  // are sent (the many packets inside d make that span short); b's own one is later.
+  EdgeListShape list{{"a", "b", "c", "d", "e"}, 5, {}};
+  connect(list, 0, 1, link(10'000'000, 100));
+  connect(list, 1, 2, link(100, 100));
+  connect(list, 0, 3, link(10, 100));
+  connect(list, 1, 4, link(10'000'000, 100));
+  TopologySpec spec;
+  spec.network = NetworkSpec{list};
+  spec.flit_bits = 8;
+  spec.packet_bits = 8;
+  std::vector<Message> messages{{ps(0), 0, {2}}, {ps(0), 0, {2}},         {ps(0), 4, {2}},
+                                {ps(0), 4, {2}}, {ps(9'000'000), 1, {2}}, {ps(10'000'150), 1, {2}}};
+  messages.resize(1000, {ps(0), 3, {3}});
+  Times times = arrivals(spec, messages);
+  times.resize(6);
+  CHECK(times ==
+        Times{ps(200), ps(10'000'200), ps(300), ps(10'000'300), ps(9'000'100), ps(10'000'400)});
+}
+
 TEST_CASE("carry: a packet waits until there is room at the end of its link") {
   // The link to c takes one packet per 1000 ps, so b's buffer of one packet is full from 10 (on its
   // way) until its packet leaves at 100, then until 1100.
