@@ -21,10 +21,18 @@ namespace {
 
 }  // namespace
 
+void require_replaceable(const std::filesystem::path& file) {
+  std::error_code code;
+  const auto status = std::filesystem::status(file, code);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    throw Error(ErrorKind::io, "cannot be replaced: not a regular file", {.file = file.string()});
+  }
+}
+
 AtomicFile::AtomicFile(std::filesystem::path file)
-    : file_(std::move(file)),
-      aside_(file_.string() + ".partial"),
-      descriptor_(::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+    : file_(std::move(file)), aside_(file_.string() + ".partial") {
+  require_replaceable(file_);
+  descriptor_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) fail(file_, "cannot be created", errno);
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
 
 #include "hdf5_handle.hpp"
@@ -141,6 +142,7 @@ struct Hdf5Writer::Impl {
 Hdf5Writer::Hdf5Writer(const std::filesystem::path& file) : impl_(std::make_unique<Impl>()) {
   silence_hdf5();
   impl_->target = file;
+  require_replaceable(file);
   impl_->aside = file.string() + ".partial";
   const Hdf5Handle creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
   set_header_properties(creation);

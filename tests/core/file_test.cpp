@@ -116,6 +116,15 @@ TEST_CASE("text files are replaced whole or not at all") {
         (folder / "a.txt").string() + ": has 3 bytes, at most 2 are read");
   CHECK(message_of([&] { read_file(folder.path(), 2); }) ==
         folder.path().string() + ": not a regular file");
+  std::filesystem::create_directory(folder / "device");
+  std::filesystem::create_symlink("/dev/null", folder / "null");
+  for (const char* name : {"device", "null"}) {
+    const std::string refused =
+        (folder / name).string() + ": cannot be replaced: not a regular file";
+    CHECK(message_of([&] { write_file_atomically(folder / name, "x"); }) == refused);
+    CHECK(message_of([&] { const Hdf5Writer writer(folder / name); }) == refused);
+    CHECK_FALSE(std::filesystem::is_regular_file(folder / name));
+  }
   if (std::filesystem::exists("/dev/full")) {
     std::filesystem::create_symlink("/dev/full", folder / "full.partial");
     CHECK(message_of([&] { write_file_atomically(folder / "full", "x"); }) ==

@@ -7,6 +7,10 @@
 
 namespace nj {
 
+/// Renaming would replace a device or the like by a file.
+/// Throws: Error(io) when `file` exists and is no regular file.
+void require_replaceable(const std::filesystem::path& file);
+
 /// A file that is written aside, piece by piece, and appears whole with `commit`; without that,
 /// nothing is left of it.
 class AtomicFile {
