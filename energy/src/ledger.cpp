@@ -38,6 +38,12 @@ Quote quote(const ActionKey& key, const MachineDescription& machine, const Price
     result.source = fmt::format("included in {}: {}", fmt::join(names, ", "), entry.source);
     return result;
   }
+  if (const auto* sram = std::get_if<SramPrice>(&entry.price)) {
+    const MemoryGeometry& memory = machine.memories.at(key.component);
+    const bool listed = sram->points.count({memory.capacity, memory.word}) > 0;
+    result.source += fmt::format("; {} for {}", listed ? "listed" : "by the formula",
+                                 to_string(memory.capacity));
+  }
   const bool scales =
       entry.category != Category::static_power && entry.category != Category::off_chip;
   if (factor != 1.0 && scales) {

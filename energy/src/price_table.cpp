@@ -97,6 +97,40 @@ std::pair<Bits, Bits> read_range(const YamlNode& node) {
   return range;
 }
 
+/// A capacity or word as a key of a map.
+Bits read_size(const std::string& key, const YamlNode& value) {
+  try {
+    const Bits size = parse_quantity<Bits>(key);
+    if (size == Bits{}) throw Error(ErrorKind::config, "expected more than 0 bits");
+    return size;
+  } catch (const Error& failure) {
+    throw value.error(fmt::format("the key '{}': {}", key, failure.message()));
+  }
+}
+
+/// `points: {1 KiB: {8: 0.55 pJ, 16: ...}, 2 KiB: ...}`: energies by capacity and word.
+void read_sram_points(const YamlNode& node, SramPrice& price) {
+  for (const auto& [capacity, words] : node.entries()) {
+    const Bits size = read_size(capacity, words);
+    for (const auto& [word, energy] : words.entries()) {
+      const std::pair of{size, Bits{read_width(word, energy)}};
+      if (!price.points.emplace(of, energy.quantity<Picojoules>()).second) {
+        throw energy.error(fmt::format("a second energy for {} in words of {} bits",
+                                       to_string(of.first), of.second.value()));
+      }
+    }
+  }
+}
+
+/// Rising with the rows is optional.
+void read_sram_rows(const YamlNode& node, SramPrice& price) {
+  const auto row = node.find("row_pj");
+  if (!row) return;
+  price.row_pj = row->real(0, max_coefficient_pj);
+  price.max_rows = static_cast<std::uint64_t>(node.at("max_rows").integer(1, max_width));
+  price.narrow_word = node.at("narrow_word").quantity<Bits>();
+}
+
 SramPrice read_sram_price(const YamlNode& node) {
   SramPrice price;
   const double limit = max_coefficient_pj;
@@ -111,13 +145,15 @@ SramPrice read_sram_price(const YamlNode& node) {
   std::tie(price.min_capacity, price.max_capacity) = read_range(node.at("capacity"));
   std::tie(price.min_word, price.max_word) = read_range(node.at("word"));
   if (const auto rule = node.find("extrapolate")) price.extrapolate = rule->boolean();
-  // Both terms grow with capacity, so the smallest memory decides.
+  // All terms grow with capacity, so the smallest memory decides; rows never fall.
   const Picojoules smallest = access_energy(price, price.min_capacity, price.min_word);
   const Picojoules wider =
       access_energy(price, price.min_capacity, Bits{price.min_word.value() + 1});
   if (smallest <= Picojoules{} || wider < smallest) {
     throw node.error("the formula is not positive and rising at the smallest capacity and word");
   }
+  read_sram_rows(node, price);
+  if (const auto points = node.find("points")) read_sram_points(*points, price);
   return price;
 }
 

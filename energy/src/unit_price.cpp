@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include <fmt/format.h>
@@ -105,6 +107,8 @@ Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const Acti
   if (word.value() != key.width_bits) {
     refuse(entry, key, fmt::format("{} has words of {} bits there", machine.name, word.value()));
   }
+  const auto point = price.points.find({capacity, word});
+  if (point != price.points.end()) return point->second;
   const bool inside = capacity >= price.min_capacity && capacity <= price.max_capacity &&
                       word >= price.min_word && word <= price.max_word;
   if (!inside && !price.extrapolate) {
@@ -130,12 +134,22 @@ Picojoules of_leakage(const LeakagePrice& price, const PriceEntry& entry, const 
 
 }  // namespace
 
+double array_rows(const SramPrice& price, Bits capacity, Bits word) {
+  const std::uint64_t cells = word <= price.narrow_word ? capacity.value() / 2 : capacity.value();
+  const int log2 = static_cast<int>(std::bit_width(cells)) - 1;
+  const double square = log2 < 0 ? 0 : std::ldexp(4.0, log2 / 2);
+  const double tallest = static_cast<double>(capacity.value()) / static_cast<double>(word.value());
+  return std::min({square, tallest, static_cast<double>(price.max_rows)});
+}
+
 Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word) {
   const double c =
       static_cast<double>(capacity.value()) / static_cast<double>(price.reference.value());
   const auto w = static_cast<double>(word.value());
+  double per_bit = price.bit_pj * std::pow(c, price.bit_exponent) + price.bit_offset_pj;
+  if (price.row_pj > 0) per_bit += price.row_pj * array_rows(price, capacity, word);
   return Picojoules{price.base_pj * std::pow(c, price.base_exponent) + price.base_offset_pj +
-                    w * (price.bit_pj * std::pow(c, price.bit_exponent) + price.bit_offset_pj)};
+                    w * per_bit};
 }
 
 const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key) {

@@ -116,6 +116,28 @@ TEST_CASE("bad price tables: a kind of price on the wrong action") {
         "capacity and word");
 }
 
+TEST_CASE("bad price tables: points of a memory") {
+  const auto sram = [](const std::string& more) {
+    return error_in(
+        "  - action: read_word\n    category: weight_memory\n    source: s\n"
+        "    sram:\n      {reference: 8 KiB, base_pj: 1, base_exponent: 0.5, "
+        "base_offset_pj: 0, bit_pj: 0.1, bit_exponent: 0.5, bit_offset_pj: 0, "
+        "capacity: [1 KiB, 2 KiB], word: [8 bit, 64 bit],\n       " +
+        more + "}\n");
+  };
+  CHECK(sram("points: {1 KiB: {8: -1 pJ}}") ==
+        "t.yaml:9:25: entries[0].sram.points.1 KiB.8: expected no negative value, got '-1 pJ'");
+  CHECK(sram("points: {1 KB: {8: 1 pJ}}")
+            .rfind("t.yaml:9:17: entries[0].sram.points.1 KB: the key '1 KB': ", 0) == 0);
+  CHECK(sram("points: {0 KiB: {8: 1 pJ}}") ==
+        "t.yaml:9:17: entries[0].sram.points.0 KiB: the key '0 KiB': expected more than 0 bits");
+  CHECK(sram("points: {1 KiB: {8 bit: 1 pJ}}").rfind("t.yaml:9:25: ", 0) == 0);
+  CHECK(sram("points: {1 KiB: {8: 1 pJ}, 1024 B: {8: 1 pJ}}") ==
+        "t.yaml:9:44: entries[0].sram.points.1024 B.8: a second energy for 1 KiB in words of 8 "
+        "bits");
+  CHECK(sram("row_pj: 0.1").find("entries[0].sram: lacks the key 'max_rows'") != std::string::npos);
+}
+
 TEST_CASE("bad price tables: two prices for one thing, and parts of nothing") {
   CHECK(error_in("  - {action: compare, category: compute, price: 1 pJ, source: s}\n"
                  "  - {action: compare, category: compute, price: 2 pJ, source: s}\n") ==

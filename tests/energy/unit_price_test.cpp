@@ -121,6 +121,29 @@ TEST_CASE("sram: the formula by hand, and refusals outside its range") {
   CHECK(pj(table(", extrapolate: true"), read, machine) == doctest::Approx(26.38).epsilon(1e-12));
 }
 
+TEST_CASE("sram: rows by hand, and points before the formula") {
+  const PriceTable table = table_of(
+      "  - action: write_word\n    category: weight_memory\n    source: s\n"
+      "    sram: {reference: 8 KiB, base_pj: 1, base_exponent: 0.5, base_offset_pj: 0, bit_pj: "
+      "0.01, "
+      "bit_exponent: 0.5, bit_offset_pj: 0, row_pj: 0.001, max_rows: 4096, narrow_word: 16 bit,\n"
+      "      capacity: [8 KiB, 128 KiB], word: [8 bit, 64 bit],\n"
+      "      points: {8 KiB: {64: 5 pJ}, 4 KiB: {64: 3 pJ, 32: 2 pJ}}}\n");
+  MachineDescription machine = machine45();
+  const auto of = [&](std::uint64_t kib, std::uint32_t word) {
+    machine.memories["neuron.synapse_memory"] = {Bits{kib * 8192}, Bits{word}};
+    return pj(table, key("neuron.synapse_memory", Action::write_word, word), machine);
+  };
+  CHECK(of(8, 64) == 5);
+  CHECK(of(4, 64) == 3);  // smaller than the formula covers, but listed
+  // 8 KiB, c = 1, 2^16 bits, 4 x 2^8 = 1024 rows: 1 + 32 x (0.01 + 1.024) = 34.088
+  CHECK(of(8, 32) == doctest::Approx(34.088).epsilon(1e-12));
+  // Narrow: half of 2^16, 4 x 2^7 = 512 rows: 1 + 16 x (0.01 + 0.512) = 9.352
+  CHECK(of(8, 16) == doctest::Approx(9.352).epsilon(1e-12));
+  // 32 KiB, c = 4, sqrt 2, 2^18 bits, 2048 rows: 2 + 64 x (0.02 + 2.048) = 134.352
+  CHECK(of(32, 64) == doctest::Approx(134.352).epsilon(1e-12));
+}
+
 TEST_CASE("find_entry: a name wins over a pattern, a pattern over any component") {
   const PriceTable table = table_of(
       "  - {action: compare, category: compute, price: 1 pJ, source: s}\n"

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,20 +58,25 @@ struct WidthPrice {
   std::optional<WidthRule> extrapolate;
 };
 
-/// Energy of one access to a memory of capacity C with words of w bits, with c = C / reference:
+/// Energy of one access to a memory of capacity C with words of w bits: the point of that capacity
+/// and word where there is one, else the formula, with c = C / reference:
 ///
 ///     E = base_pj c^base_exponent + base_offset_pj
-///         + w (bit_pj c^bit_exponent + bit_offset_pj)
+///         + w (bit_pj c^bit_exponent + bit_offset_pj + row_pj array_rows)
 ///
-/// affine in the word width, a power law in the capacity. Refused outside the fitted ranges, unless
-/// `extrapolate`.
+/// affine in the word width, a power law in the capacity, and steps where the array gets more rows.
+/// Refused outside the fitted ranges, unless `extrapolate`.
 struct SramPrice {
   Bits reference;
   double base_pj = 0, base_exponent = 0, base_offset_pj = 0;
   double bit_pj = 0, bit_exponent = 0, bit_offset_pj = 0;
+  double row_pj = 0;           ///< 0 where rows do not matter
+  std::uint64_t max_rows = 0;  ///< rows of the largest array
+  Bits narrow_word;            ///< words up to this come from arrays with fewer rows
   Bits min_capacity, max_capacity;
   Bits min_word, max_word;
   bool extrapolate = false;
+  std::map<std::pair<Bits, Bits>, Picojoules> points;  ///< by (capacity, word)
 };
 
 /// Energy proportional to the operand width.
@@ -130,7 +136,11 @@ const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key);
 Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
                       const MachineDescription& machine);
 
-/// Energy of one access by the formula of SramPrice, without range checks.
+/// Energy of one access by the formula of SramPrice, without range checks and points.
 Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word);
+
+/// Rows of the array that such a memory has: about twice the side of a square, a power of two,
+/// 4 x 2^floor(log2(C) / 2), or of C / 2 for words up to narrow_word; at most C / w and max_rows.
+double array_rows(const SramPrice& price, Bits capacity, Bits word);
 
 }  // namespace nj
