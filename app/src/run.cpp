@@ -293,6 +293,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .hops = 0,
                   .traces = {}};
   place_slices(prepared, activity, chip);
+  const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
+                            chip.mapping);
   std::vector<SimulationResult> results(samples);
   std::size_t done = 0;
   // In rounds of a fixed size, so that the progress callback is called by this thread only.
@@ -302,11 +304,10 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     const std::size_t count = std::min(round, samples - done);
     parallel_for(count, 1, options.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = done + begin; i < done + end; ++i) {
-        results[i] = simulate(network, prepared.populations, mapped.widths, execution.traces[i],
-                              mapped.chip, chip.mapping,
-                              {.timing = prepared.scenario.chip->timing,
-                               .work_records = options.trace && i == 0 ? max_trace_records : 0,
-                               .step_records = options.simulated != nullptr});
+        results[i] = simulator.run(execution.traces[i],
+                                   {.timing = prepared.scenario.chip->timing,
+                                    .work_records = options.trace && i == 0 ? max_trace_records : 0,
+                                    .step_records = options.simulated != nullptr});
       }
     });
     for (std::size_t i = done; options.simulated && i < done + count; ++i) {

@@ -38,7 +38,7 @@ class Load {
     std::vector<std::uint32_t> first_stop;
     for (const Message& message : messages) {
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
-      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0});
+      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0});
     }
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0);

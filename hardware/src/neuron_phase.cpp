@@ -15,12 +15,6 @@
 namespace nj {
 namespace {
 
-std::int16_t value_at(const SpikeTrain& train, std::uint32_t t, std::uint64_t address) {
-  if (const auto* spikes = std::get_if<SpikeTensor>(&train))
-    return spikes->test(t, address) ? 1 : 0;
-  return std::get<GradedTensor>(train).step(t)[address];
-}
-
 Picoseconds times(Picoseconds time, std::uint64_t count) {
   return time * static_cast<std::int64_t>(count);
 }
@@ -169,7 +163,7 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
         next = channel + 1;
       };
       spikes.for_each_in(t, origin + next, origin + plan.place.channel_end,
-                         [&](std::uint64_t address) {
+                         [&](std::uint64_t address, std::int16_t) {
                            const auto channel = static_cast<std::uint32_t>(address - origin);
                            rest_until(channel);
                            fire({y, x, channel});
@@ -183,22 +177,32 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit&
 
 Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit) {
   const SlicePlan& plan = plan_.slices[slice];
-  const SpikeTrain& sums = *trace_[plan_.populations[unit.population].lead.index];
+  const CoreTimes& core = plan.kind->times;
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
   PhaseWords words(plan, plan_.width(plan_.populations[unit.population].lead).accumulator_bits, 0);
-  for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
-    for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
-      for (std::uint32_t c = plan.place.channel_begin; c < plan.place.channel_end; ++c) {
-        const std::int16_t value = value_at(sums, t, plan.shape.address(c, y, x));
-        ++(value != 0 ? tally.active : tally.inactive);
-        unit.clock += words.next();
-        unit.clock += value != 0 ? plan.kind->times.neuron_update_active
-                                 : plan.kind->times.neuron_update_inactive;
-        if (value != 0) send(unit, {y, x, c}, value);
+  const auto rest = [&](std::uint64_t neurons) {
+    tally.inactive += neurons;
+    unit.clock += words.next(neurons) + times(core.neuron_update_inactive, neurons);
+  };
+  const auto send_sums = [&](const auto& sums) {
+    for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
+      for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
+        const std::uint64_t origin = plan.shape.address(0, y, x);
+        std::uint64_t next = origin + plan.place.channel_begin;
+        const std::uint64_t end = origin + plan.place.channel_end;
+        sums.for_each_in(t, next, end, [&](std::uint64_t address, std::int16_t value) {
+          rest(address - next);
+          ++tally.active;
+          unit.clock += words.next() + core.neuron_update_active;
+          send(unit, {y, x, static_cast<std::uint32_t>(address - origin)}, value);
+          next = address + 1;
+        });
+        rest(end - next);
       }
     }
-  }
+  };
+  std::visit(send_sums, *trace_[plan_.populations[unit.population].lead.index]);
   return unit.clock;
 }
 
@@ -252,8 +256,8 @@ void NeuronPhase::send(Unit& unit, Place place, std::int16_t value) const {
     if (!accepted) continue;
     if (!sent || !multicast_) {
       unit.clock += unit.axon_out;
-      packets.push_back({unit.clock, static_cast<std::uint32_t>(targets.size()), unit.population,
-                         place.channel, place.y, place.x, value});
+      packets.push_back({unit.clock, static_cast<std::uint32_t>(targets.size()), place.channel,
+                         place.y, place.x, value});
       ++unit.sent;
       sent = true;
     }

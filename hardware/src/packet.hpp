@@ -15,7 +15,6 @@ namespace nj {
 struct Packet {
   Picoseconds injected;
   std::uint32_t first_target = 0;  ///< its targets end where the next packet's begin
-  std::uint32_t producer = 0;      ///< population
   std::uint32_t channel = 0;
   std::uint32_t y = 0;
   std::uint32_t x = 0;
@@ -26,6 +25,13 @@ struct Packet {
 struct Target {
   std::uint32_t receiver = 0;
   std::uint32_t packet = 0;
+};
+
+/// What a network asks about a receiver.
+struct Stop {
+  std::uint32_t tile = 0;
+  std::uint32_t core = 0;      ///< which list of arrivals is its
+  std::uint32_t producer = 0;  ///< population that it receives from
 };
 
 /// All packets of one step, source by source.
@@ -52,13 +58,12 @@ struct Arrival {
   Picoseconds time;
   std::uint32_t source = 0;  ///< core that sent it
   std::uint32_t target = 0;  ///< position in the step's targets; grows with a source's packets
-  friend auto operator<=>(const Arrival&, const Arrival&) = default;
-};
+  friend bool operator<(const Arrival& a, const Arrival& b) {  // without branches
+    return (a.time < b.time) | ((a.time == b.time) & (a.order() < b.order()));
+  }
 
-/// Where a receiver is: its tile, and which list of arrivals is its core's.
-struct Stop {
-  std::uint32_t tile = 0;
-  std::uint32_t core = 0;
+ private:
+  [[nodiscard]] std::uint64_t order() const { return std::uint64_t{source} << 32 | target; }
 };
 
 /// A packet that enters a link.
@@ -79,6 +84,9 @@ struct StepTraffic {
   std::span<std::vector<Arrival>> arrivals;  ///< by core: appended in any order
   std::vector<LinkPass>* passes = nullptr;   ///< appended in any order, where there is one
 
+  [[nodiscard]] const Stop& stop(std::uint32_t target) const {
+    return stops[targets[target].receiver];
+  }
   [[nodiscard]] std::uint32_t last_target(std::uint32_t packet) const {
     return packet + 1 < packets.size() ? packets[packet + 1].first_target
                                        : static_cast<std::uint32_t>(targets.size());

@@ -32,7 +32,7 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Ta
       arrivals_(plan.chip.cores().size()),
       seen_(plan.receivers.size()) {
   for (const Receiver& receiver : plan.receivers) {
-    stops_.push_back({receiver.tile, receiver.core.index});
+    stops_.push_back({receiver.tile, receiver.core.index, receiver.producer});
   }
   for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
     const Receiver& receiver = plan.receivers[r];
@@ -52,7 +52,7 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
                             arrivals_,
                             work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
-  record_links();
+  record_links(traffic);
   std::optional<BusyPeriod> last;
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
     if (arrivals_[core].empty()) continue;
@@ -173,15 +173,15 @@ void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& 
 }
 
 /// Records how long each link was kept in this step, link by link.
-void PacketFlow::record_links() {
+void PacketFlow::record_links(const StepTraffic& traffic) {
   std::sort(passes_.begin(), passes_.end());
   for (const LinkPass& pass : passes_) {
-    const Packet& packet = outbox_->packets[outbox_->targets[pass.target].packet];
+    const std::uint32_t producer = traffic.stop(pass.target).producer;
     work_recorder_.add({.unit = WorkUnit::link,
                         .core = {},
                         .link = pass.link,
-                        .layer = plan_.populations[packet.producer].lead,
-                        .step = step_ - plan_.graph.depth[packet.producer],
+                        .layer = plan_.populations[producer].lead,
+                        .step = step_ - plan_.graph.depth[producer],
                         .count = 1,
                         .start = pass.time,
                         .end = pass.time + links_[pass.link].service});

@@ -65,7 +65,7 @@ class PacketFlow {
   void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
               Picoseconds served);
   void append_records();
-  void record_links();
+  void record_links(const StepTraffic& traffic);
 
   const Plan& plan_;
   Touched& touched_;

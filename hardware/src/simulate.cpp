@@ -186,15 +186,30 @@ class Simulation {
 
 }  // namespace
 
+Simulator::Simulator(const Network& network, std::span<const Population> populations,
+                     std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping)
+    : network_(network),
+      populations_(populations),
+      widths_(widths),
+      chip_(chip),
+      mapping_(mapping),
+      plan_(chip.spec().array ? nullptr
+                              : std::make_unique<const Plan>(
+                                    make_plan(network, populations, widths, chip, mapping))) {}
+
+Simulator::Simulator(Simulator&&) noexcept = default;
+Simulator::~Simulator() = default;
+
+SimulationResult Simulator::run(const SpikeTrace& trace, const SimulationOptions& options) const {
+  if (plan_) return Simulation(*plan_, trace, options).run();
+  return simulate_array(network_, populations_, widths_, trace, chip_, mapping_, options);
+}
+
 SimulationResult simulate(const Network& network, std::span<const Population> populations,
                           std::span<const LayerWidths> widths, const SpikeTrace& trace,
                           const Chip& chip, const Mapping& mapping,
                           const SimulationOptions& options) {
-  if (chip.spec().array) {
-    return simulate_array(network, populations, widths, trace, chip, mapping, options);
-  }
-  const Plan plan = make_plan(network, populations, widths, chip, mapping);
-  return Simulation(plan, trace, options).run();
+  return Simulator(network, populations, widths, chip, mapping).run(trace, options);
 }
 
 }  // namespace nj

@@ -40,7 +40,7 @@ struct Branch {
 /// The link that a target takes out of `router`, or `here`.
 inline std::uint32_t way_of(const Topology& topology, std::uint32_t router,
                             const StepTraffic& traffic, std::uint32_t target) {
-  const std::uint32_t tile = traffic.stops[traffic.targets[target].receiver].tile;
+  const std::uint32_t tile = traffic.stop(target).tile;
   return tile == router ? Branch::here : topology.next_link(router, tile);
 }
 
@@ -58,21 +58,19 @@ inline Branch split(const Topology& topology, std::uint32_t router, const StepTr
 inline void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
                     std::uint32_t first, std::uint32_t last) {
   for (std::uint32_t target = first; target != last; ++target) {
-    const Stop& stop = traffic.stops[traffic.targets[target].receiver];
-    traffic.arrivals[stop.core].push_back({now, core, target});
+    traffic.arrivals[traffic.stop(target).core].push_back({now, core, target});
   }
 }
 
 /// Counts a packet, one of whose targets is `target`, on a link of that direction.
 inline void count_hop(const StepTraffic& traffic, std::uint32_t target, Direction direction) {
-  const Packet& packet = traffic.packets[traffic.targets[target].packet];
-  ++traffic.senders[packet.producer].hops[static_cast<std::size_t>(direction)];
+  const std::uint32_t producer = traffic.stop(target).producer;
+  ++traffic.senders[producer].hops[static_cast<std::size_t>(direction)];
 }
 
 /// Counts targets that have their packet without a link.
 inline void count_within_tile(const StepTraffic& traffic, std::uint32_t first, std::uint32_t last) {
-  const Packet& packet = traffic.packets[traffic.targets[first].packet];
-  traffic.senders[packet.producer].within_tile += last - first;
+  traffic.senders[traffic.stop(first).producer].within_tile += last - first;
 }
 
 }  // namespace nj

@@ -57,7 +57,8 @@ class SpikeTensor {
     }
   }
 
-  /// Calls `visit(address)` for every spike of a step at addresses [first, last), in their order.
+  /// Calls `visit(address, value)` for every spike of a step at addresses [first, last), in their
+  /// order; value is 1.
   template <class Visit>
   void for_each_in(std::uint32_t t, std::uint64_t first, std::uint64_t last, Visit&& visit) const {
     const auto words = step(t);
@@ -66,7 +67,7 @@ class SpikeTensor {
       if (w * 64 < first) rest &= ~std::uint64_t{0} << (first % 64);
       if (last - w * 64 < 64) rest &= (std::uint64_t{1} << (last % 64)) - 1;
       for (; rest != 0; rest &= rest - 1) {
-        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)));
+        visit(w * 64 + static_cast<std::uint64_t>(std::countr_zero(rest)), std::int16_t{1});
       }
     }
   }
@@ -110,9 +111,15 @@ class GradedTensor {
   /// Calls `visit(address, value)` for every non-zero value of a step in address order.
   template <class Visit>
   void for_each(std::uint32_t t, Visit&& visit) const {
+    for_each_in(t, 0, shape_.neurons(), visit);
+  }
+
+  /// The same at addresses [first, last).
+  template <class Visit>
+  void for_each_in(std::uint32_t t, std::uint64_t first, std::uint64_t last, Visit&& visit) const {
     const auto values = step(t);
-    for (std::size_t a = 0; a < values.size(); ++a) {
-      if (values[a] != 0) visit(std::uint64_t{a}, values[a]);
+    for (std::uint64_t a = first; a < last; ++a) {
+      if (values[a] != 0) visit(a, values[a]);
     }
   }
 

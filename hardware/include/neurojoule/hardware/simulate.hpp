@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -162,12 +163,38 @@ struct SimulationResult {
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
 };
 
-/// Runs the spike trains of one sample through a mapped chip, event by event in integer time.
-///
-/// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing or
-/// do not fit the network or each other, Error(capacity) with the first violation when the mapping
-/// is not feasible (check_mapping), Error(config) for widths out of range; for the level `flit`
-/// as `carry`; Error(unsupported) for an array at another level than `event`.
+struct Plan;
+
+/// A mapped chip that runs samples, event by event in integer time. It refers to what it was made
+/// of, which must live as long.
+class Simulator {
+ public:
+  /// Throws: Error(capacity) with the first violation when the mapping is not feasible
+  /// (check_mapping), Error(config) for widths out of range.
+  Simulator(const Network& network, std::span<const Population> populations,
+            std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping);
+  Simulator(Simulator&&) noexcept;
+  Simulator& operator=(Simulator&&) = delete;
+  ~Simulator();
+
+  /// Runs the spike trains of one sample.
+  ///
+  /// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing
+  /// or do not fit the network or each other; for the level `flit` as `carry`; Error(unsupported)
+  /// for an array at another level than `event`.
+  [[nodiscard]] SimulationResult run(const SpikeTrace& trace,
+                                     const SimulationOptions& options = {}) const;
+
+ private:
+  const Network& network_;
+  std::span<const Population> populations_;
+  std::span<const LayerWidths> widths_;
+  const Chip& chip_;
+  const Mapping& mapping_;
+  std::unique_ptr<const Plan> plan_;  ///< null for an array
+};
+
+/// A Simulator's run of one sample.
 SimulationResult simulate(const Network& network, std::span<const Population> populations,
                           std::span<const LayerWidths> widths, const SpikeTrace& trace,
                           const Chip& chip, const Mapping& mapping,
