@@ -76,6 +76,13 @@ struct PriceCommand {
   int execute() const;
 };
 
+/// `neurojoule explain`: how each number of a finished run's energy comes about.
+struct ExplainCommand {
+  std::filesystem::path run;
+  std::string layer;  ///< empty: all
+  int execute() const;
+};
+
 /// `neurojoule compare`: finished runs side by side.
 struct CompareCommand {
   std::vector<std::filesystem::path> runs;

@@ -58,6 +58,10 @@ std::vector<LayerRow> layer_rows(const PreparedRun& prepared, const RunResult& r
     const LayerSpec& lead = network.layer(population.lead);
     LayerRow row;
     row.name = lead.name;
+    row.parts.push_back(lead.name);
+    for (const auto& more : {population.lif, population.pool}) {
+      if (more) row.parts.push_back(network.layer(*more).name);
+    }
     row.kind = kind_name(lead.op);
     if (const auto shape = weight_shape(lead.op)) {
       const NumberFormat& format = prepared.network.weight_format(population.lead);

@@ -119,6 +119,18 @@ Command add_price(CLI::App& app) {
   return {sub, [command] { return command->execute(); }};
 }
 
+Command add_explain(CLI::App& app) {
+  auto command = std::make_shared<nj::ExplainCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "explain",
+      "each number of a finished run's energy: count, price, how both come about, source");
+  sub->add_option("RUN", command->run, "folder of a run on a chip")->required();
+  sub->add_option("LAYER", command->layer,
+                  "a layer, the start of several (block.0), or chip for barriers and leakage "
+                  "(default: all, added up)");
+  return {sub, [command] { return command->execute(); }};
+}
+
 Command add_compare(CLI::App& app) {
   auto command = std::make_shared<nj::CompareCommand>();
   CLI::App* sub =
@@ -161,9 +173,9 @@ int run_command_line(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n"
       "docs/scenario.md describes the files.");
-  const Command commands[] = {add_run(app),    add_check(app),   add_info(app),
-                              add_import(app), add_export(app),  add_frames(app),
-                              add_price(app),  add_compare(app), add_sanafe(app)};
+  const Command commands[] = {add_run(app),     add_check(app),  add_info(app),  add_import(app),
+                              add_export(app),  add_frames(app), add_price(app), add_explain(app),
+                              add_compare(app), add_sanafe(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

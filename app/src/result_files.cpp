@@ -49,7 +49,7 @@ Json conventions_json(const std::vector<LayerWork>& layers) {
 }
 
 Json layer_json(const LayerRow& row, bool priced) {
-  Json json = {{"name", row.name}, {"kind", row.kind}};
+  Json json = {{"name", row.name}, {"parts", row.parts}, {"kind", row.kind}};
   if (row.weights != 0) {
     json["weight_format"] = row.weight_format;
     json["weights"] = row.weights;

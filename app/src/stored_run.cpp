@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "neurojoule/app/scenario.hpp"
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/hardware/chip.hpp"
@@ -170,6 +171,10 @@ double read_result(StoredRun& run, const fs::path& file) {
     run.ledger.table = json.at("prices").get<std::string>();
     run.samples = json.at("chip_samples").get<std::uint64_t>();
     run.latency = Picoseconds{json.at("latency_ps").get<std::int64_t>()};
+    for (const nlohmann::json& layer : json.at("layers")) {
+      run.parts[layer.at("name").get<std::string>()] =
+          layer.at("parts").get<std::vector<std::string>>();
+    }
     if (run.samples == 0) fail("chip_samples", "expected at least one sample");
     return json.at("energy_pj").at("total").get<double>();
   } catch (const nlohmann::json::exception& error) {
@@ -193,7 +198,11 @@ StoredRun load_run(const fs::path& folder) {
                             run.ledger.total().value(), total),
                 {.file = (folder / "ledger.csv").string()});
   }
-  run.machine = machine_description(load_chip(folder / "chip.resolved.yaml"));
+  const Chip chip = load_chip(folder / "chip.resolved.yaml");
+  run.chip_spec = chip.spec();
+  run.machine = machine_description(chip);
+  const auto scenario = read_batch(folder / "scenario.resolved.yaml", {}).points.front().scenario;
+  if (scenario.chip) run.prices = scenario.chip->prices;
   return run;
 }
 

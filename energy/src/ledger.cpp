@@ -8,11 +8,13 @@
 namespace nj {
 namespace {
 
-/// The factor on prices for the machine's process; 1 when the processes agree.
-double process_factor(const MachineDescription& machine, const PriceTable& table,
-                      ProcessMismatch mismatch) {
-  if (same_process(table.process, machine.process)) return 1.0;
-  if (mismatch == ProcessMismatch::scale) return energy_scale(table.process, machine.process);
+void check_process(const MachineDescription& machine, const PriceTable& table,
+                   ProcessMismatch mismatch) {
+  if (same_process(table.process, machine.process)) return;
+  if (mismatch == ProcessMismatch::scale) {
+    (void)energy_scale(table.process, machine.process);  // refuses nodes without a curve
+    return;
+  }
   throw Error(
       ErrorKind::config,
       fmt::format("price table '{}' is for {}, but {} is made in {}: choose a table of that "
@@ -28,8 +30,7 @@ struct Quote {
   std::string source;
 };
 
-Quote quote(const ActionKey& key, const MachineDescription& machine, const PriceTable& table,
-            double factor) {
+Quote quote(const ActionKey& key, const MachineDescription& machine, const PriceTable& table) {
   const PriceEntry& entry = find_entry(table, key);
   Quote result{unit_price(entry, key, machine).value(), entry.category, entry.source};
   if (const auto* included = std::get_if<IncludedIn>(&entry.price)) {
@@ -44,9 +45,8 @@ Quote quote(const ActionKey& key, const MachineDescription& machine, const Price
     result.source += fmt::format("; {} for {}", listed ? "listed" : "by the formula",
                                  to_string(memory.capacity));
   }
-  const bool scales =
-      entry.category != Category::static_power && entry.category != Category::off_chip;
-  if (factor != 1.0 && scales) {
+  const double factor = scale_factor(entry, machine, table);
+  if (factor != 1.0) {
     result.unit_price_pj *= factor;
     result.source += fmt::format("; scaled from {} to {} by {:.4g} (Stillmaker and Baas 2017)",
                                  to_string(table.process), to_string(machine.process), factor);
@@ -60,6 +60,13 @@ bool same_price(const ActionKey& a, const ActionKey& b) {
 
 }  // namespace
 
+double scale_factor(const PriceEntry& entry, const MachineDescription& machine,
+                    const PriceTable& table) {
+  if (entry.category == Category::static_power || entry.category == Category::off_chip) return 1.0;
+  if (same_process(table.process, machine.process)) return 1.0;
+  return energy_scale(table.process, machine.process);
+}
+
 Picojoules Ledger::total() const {
   double sum = 0;
   for (const LedgerRow& row : rows) sum += row.energy_pj;
@@ -68,7 +75,7 @@ Picojoules Ledger::total() const {
 
 Ledger price(const ActionCounts& counts, const MachineDescription& machine, const PriceTable& table,
              ProcessMismatch mismatch) {
-  const double factor = process_factor(machine, table, mismatch);
+  check_process(machine, table, mismatch);
   Ledger ledger{table.name, {}};
   ledger.rows.reserve(counts.entries().size());
   // Keys are ordered by component, action, width, layer: all layers of one price are neighbours.
@@ -77,7 +84,7 @@ Ledger price(const ActionCounts& counts, const MachineDescription& machine, cons
   for (const auto& [key, count] : counts.entries()) {
     if (count == 0) continue;
     if (!quoted || !same_price(*quoted, key)) {
-      current = quote(key, machine, table, factor);
+      current = quote(key, machine, table);
       quoted = &key;
     }
     const double energy_pj = static_cast<double>(count) * current.unit_price_pj;

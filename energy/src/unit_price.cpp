@@ -6,6 +6,8 @@
 
 #include "neurojoule/energy/price_table.hpp"
 
+#include "width_segment.hpp"
+
 namespace nj {
 namespace {
 
@@ -58,43 +60,24 @@ std::string describe(const ActionKey& key) {
               entry.location);
 }
 
-using Point = std::pair<std::uint32_t, Picojoules>;
-
-/// The line (or power law) through two points, at any width.
-Picojoules through(const Point& a, const Point& b, WidthRule rule, double width) {
-  const double wa = a.first;
-  const double wb = b.first;
-  const double ea = a.second.value();
-  const double eb = b.second.value();
-  if (rule == WidthRule::linear) return Picojoules{ea + (eb - ea) * (width - wa) / (wb - wa)};
-  return Picojoules{ea * std::pow(width / wa, std::log(eb / ea) / std::log(wb / wa))};
-}
-
 Picojoules at_width(const WidthPrice& price, const PriceEntry& entry, const ActionKey& key) {
-  const auto& points = price.points;
   const std::uint32_t width = key.width_bits;
   if (width == 0) refuse(entry, key, "the action has no width, and by_width needs one");
-  for (const auto& [listed, energy] : points) {
-    if (listed == width) return energy;
+  const auto segment = find_segment(price, width);
+  if (!segment) {
+    refuse(entry, key,
+           fmt::format("the widest price is for {} bits; say extrapolate: linear or power_law to "
+                       "go beyond",
+                       price.points.back().first));
   }
-  if (width < points.front().first) {
-    if (price.interpolate == WidthRule::power_law) {
-      return through(points[0], points[1], WidthRule::power_law, width);
-    }
-    return points.front().second * (width / static_cast<double>(points.front().first));
+  const auto [from, energy] = segment->from;
+  if (from == segment->to.first) return energy;
+  if (segment->rule == WidthRule::power_law) {
+    return energy * std::pow(width / static_cast<double>(from), segment->exponent());
   }
-  if (width > points.back().first) {
-    if (!price.extrapolate) {
-      refuse(entry, key,
-             fmt::format("the widest price is for {} bits; say extrapolate: linear or power_law to "
-                         "go beyond",
-                         points.back().first));
-    }
-    return through(points[points.size() - 2], points.back(), *price.extrapolate, width);
-  }
-  std::size_t upper = 1;
-  while (points[upper].first < width) ++upper;
-  return through(points[upper - 1], points[upper], price.interpolate, width);
+  const double rise = segment->to.second.value() - energy.value();
+  return Picojoules{energy.value() +
+                    rise * (static_cast<double>(width) - from) / (segment->to.first - from)};
 }
 
 Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const ActionKey& key,

@@ -7,6 +7,7 @@
 
 #include <neurojoule/app/report.hpp>
 #include <neurojoule/app/run.hpp>
+#include <neurojoule/hardware/count_definition.hpp>
 
 using namespace nj;
 
@@ -68,9 +69,16 @@ TEST_CASE("the network on every chip: the table of docs/chips.md") {
       CHECK_THROWS_AS(prepare(scenario), MisfitError);
       continue;
     }
-    const RunResult result = run(prepare(scenario), {});
+    const PreparedRun prepared = prepare(scenario);
+    const RunResult result = run(prepared, {});
     CHECK(energy_per_inference(*result.chip).value() ==
           doctest::Approx(expected[i].energy_pj).epsilon(1e-12));
     CHECK(mean_latency(*result.chip).value() == expected[i].latency_ps);
+    // Whatever the chip counts can be explained.
+    const Chip& chip = prepared.chip->chip;
+    for (const auto& [key, count] : result.chip->actions.entries()) {
+      CHECK(count_definition(chip.spec(), key.component, key.action) != "");
+      CHECK(price_formula(prepared.chip->prices, key, machine_description(chip)) != "");
+    }
   }
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <neurojoule/app/report.hpp>
 #include <neurojoule/app/run.hpp>
@@ -89,6 +90,47 @@ TEST_CASE("pricing again: the same table gives the same ledger, twice the price 
   const std::string text = price_comparison(stored, std::vector<Ledger>{stored.ledger, twice});
   CHECK(text.find("(2.00x)") != std::string::npos);
   CHECK(text.find("state_memory") != std::string::npos);
+}
+
+TEST_CASE("an explanation has every row with its count, price and source") {
+  const TinyRun tiny;
+  const StoredRun stored = load_run(tiny.folder);
+  const PriceTable& table = tiny.prepared.chip->prices;
+  CHECK(stored.prices == "horowitz45");
+  const std::string layer = "block.0.mlp.fc1_conv";
+  REQUIRE(stored.parts.at(layer) == std::vector<std::string>{layer, "block.0.mlp.fc1_lif"});
+  // The layer and its neurons are explained together, as layers.csv adds them up.
+  const std::string text = explanation(stored, table, layer);
+  std::size_t rows = 0;
+  Picojoules sum;
+  for (const LedgerRow& row : stored.ledger.rows) {
+    if (row.layer == chip_overhead) continue;
+    const std::string& of = stored.layers[row.layer.index];
+    if (of != layer && of != "block.0.mlp.fc1_lif") continue;
+    ++rows;
+    sum += Picojoules{row.energy_pj};
+  }
+  std::size_t sources = 0;
+  for (auto at = text.find("    source  "); at != std::string::npos;
+       at = text.find("    source  ", at + 1)) {
+    ++sources;
+  }
+  CHECK(rows > 10);
+  // Sums of weights and of neurons are words of the same memory: two rows read, two write.
+  CHECK(sources == rows - 2);
+  CHECK(text.find(fmt::format("energy     {:.7g} pJ / 3 = ", sum.value())) != std::string::npos);
+  CHECK(text.find("P x ceil(n x weight bits / word)") != std::string::npos);
+  CHECK(text.find("listed for 128 KiB with words of 128 bits") != std::string::npos);
+  CHECK(text.find("the table has changed") == std::string::npos);
+
+  CHECK(explanation(stored, table, "chip").find("chip.synchronisation barrier") !=
+        std::string::npos);
+  CHECK(explanation(stored, table, "block").size() > text.size());
+  CHECK(message_of([&] {
+          (void)explanation(stored, table, "block.0.mlp.fc1_con");
+        }).find("did you mean 'block.0.mlp.fc1_conv'?") != std::string::npos);
+  CHECK(explanation(stored, times(table, 2), "chip").find("the table has changed since") !=
+        std::string::npos);
 }
 
 TEST_CASE("runs side by side: ratios to the first") {

@@ -168,4 +168,30 @@ TEST_CASE("find_entry: no price is an error that names the action, never a silen
         "t.yaml: entries: price table 't' has no price for neuron.synapse_unit multiply at 6 bits");
 }
 
+TEST_CASE("how a price comes about, with its numbers") {
+  const MachineDescription machine = machine45();
+  const auto formula = [&](const std::string& entry, const ActionKey& of) {
+    return price_formula(table_of(entry), of, machine);
+  };
+  const auto added = [&](const std::string& extra, std::uint32_t width) {
+    return formula(adder + extra, key("neuron.synapse_unit", Action::accumulate, width));
+  };
+  CHECK(added("", 16) == "listed for 16 bits");
+  CHECK(added("", 12) ==
+        "0.03 pJ + 0.0025 pJ x (12 - 8), the line through 0.03 pJ at 8 and 0.05 pJ at 16 bits");
+  CHECK(added("", 4) == "0.03 pJ x 4 / 8 bits, proportional below the smallest width");
+  CHECK(added("    extrapolate: power_law\n", 64) ==
+        "0.05 pJ x (64 / 16)^1, the power law of 0.05 pJ at 16 and 0.1 pJ at 32 bits");
+  CHECK_THROWS_AS((void)added("", 33), Error);
+  const std::string head = "  - action: hop\n    category: interconnect\n    source: s\n    ";
+  CHECK(formula(head + "per_bit: 0.957 pJ\n", key("network.router", Action::hop, 32)) ==
+        "32 bits x 0.957 pJ");
+  CHECK(formula(head + "price: 3 pJ\n", key("network.router", Action::hop, 32)) ==
+        "3 pJ at any width");
+  CHECK(formula("  - action: leak_cycle\n    category: static\n    source: s\n"
+                "    leakage: {per_kib: 0.02 uW, per_unit: 1 uW}\n",
+                key("m", Action::leak_cycle, 65536)) ==
+        "(0.02 uW per KiB x 8 KiB + 1 uW) x 1 ps; 1 uW x 1 ps = 1e-6 pJ");
+}
+
 }  // namespace nj

@@ -27,6 +27,7 @@ struct RunCounts {
 /// One row of the layer tables: a population, named after its lead layer.
 struct LayerRow {
   std::string name;
+  std::vector<std::string> parts;  ///< its layers: lead, neurons, pooling
   std::string kind;
   std::string weight_format;    ///< empty when it owns no weights
   double effective_bits = 0.0;  ///< storage bits per weight, scales included; 0 without weights

@@ -48,6 +48,17 @@ enum class ProcessMismatch : std::uint8_t {
 Ledger price(const ActionCounts& counts, const MachineDescription& machine, const PriceTable& table,
              ProcessMismatch mismatch = ProcessMismatch::refuse);
 
+/// The factor that `ProcessMismatch::scale` puts on an entry's price; 1 when the processes agree.
+/// Throws: as energy_scale.
+double scale_factor(const PriceEntry& entry, const MachineDescription& machine,
+                    const PriceTable& table);
+
+/// How the unit price of an action comes about, with the numbers that it takes to redo it:
+/// `32 bits x 0.957 pJ`. Scaled to the machine's process where the table is of another.
+/// Throws: as find_entry and unit_price.
+std::string price_formula(const PriceTable& table, const ActionKey& key,
+                          const MachineDescription& machine);
+
 /// Energy per category; all categories are present. A partition: the values sum to the total up to
 /// rounding.
 std::map<Category, Picojoules> energy_by_category(const Ledger& ledger);
