@@ -16,10 +16,10 @@ enum class FileKind { scenario, layers, chip, price_table };
 FileKind kind_of(const std::filesystem::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
+  if (root.find("entries")) return FileKind::price_table;
   if (root.find("topology") || root.find("schedule") || root.find("base")) return FileKind::chip;
   if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
   if (root.find("layers")) return FileKind::layers;
-  if (root.find("entries")) return FileKind::price_table;
   throw root.error(
       "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
       "(topology, schedule or base), nor a price table (entries)");
@@ -56,7 +56,7 @@ std::string check(const std::filesystem::path& file) {
     case FileKind::chip:
       return fmt::format("chip '{}'", load_chip(file, find_chip).spec().name);
     case FileKind::price_table:
-      return fmt::format("price table '{}'", load_price_table(file).name);
+      return fmt::format("price table '{}'", full_name(load_price_table(file, find_price_table)));
   }
   return "";
 }

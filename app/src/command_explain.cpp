@@ -11,7 +11,7 @@ int ExplainCommand::execute() const {
   const std::string text = checked_input([&] {
     const StoredRun stored = load_run(run);
     const PriceTable table =
-        load_price_table(find_data_file(DataKind::price_table, stored.prices, run));
+        load_price_table(find_price_table(stored.prices, run), find_price_table);
     return explanation(stored, table, layer);
   });
   fmt::print("{}", text);

@@ -226,13 +226,13 @@ std::string describe_lone_model(const LoneModel& model, const fs::path& director
 std::string describe_yaml(const fs::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
+  if (root.find("entries")) {
+    const PriceTable table = load_price_table(file, find_price_table);
+    return fmt::format("{}: {} entries for {}\n", full_name(table), table.entries.size(),
+                       to_string(table.process));
+  }
   if (root.find("topology") || root.find("schedule") || root.find("base")) {
     return describe_chip(load_chip(file, find_chip));
-  }
-  if (document.root().find("entries")) {
-    const PriceTable table = load_price_table(file);
-    return fmt::format("{}: {} entries for {}\n", table.name, table.entries.size(),
-                       to_string(table.process));
   }
   if (document.root().find("layers")) return describe_model(file.stem(), read_model_yaml(file));
   if (const auto model = read_lone_model(file)) {

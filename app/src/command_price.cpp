@@ -15,9 +15,8 @@ int PriceCommand::execute() const {
     StoredRun read = load_run(run);
     ledgers.push_back(read.ledger);
     for (const std::string& name : tables) {
-      const auto file =
-          find_data_file(DataKind::price_table, name, std::filesystem::current_path());
-      ledgers.push_back(reprice(read, load_price_table(file), rule));
+      const auto file = find_price_table(name, std::filesystem::current_path());
+      ledgers.push_back(reprice(read, load_price_table(file, find_price_table), rule));
     }
     return read;
   });

@@ -51,6 +51,10 @@ fs::path find_chip(const std::string& name, const fs::path& directory) {
   return find_data_file(DataKind::chip, name, directory);
 }
 
+fs::path find_price_table(const std::string& name, const fs::path& directory) {
+  return find_data_file(DataKind::price_table, name, directory);
+}
+
 fs::path find_data_file(DataKind kind, std::string_view name, const fs::path& directory) {
   if (name.find('/') != std::string_view::npos || name.ends_with(".yaml")) {
     return directory / fs::path(name);

@@ -96,7 +96,8 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
       .chip = load_chip(file, find_chip),
       .chip_file = chip_text(load_chip_document(file, find_chip)),
       .prices = load_price_table(located_data_file(DataKind::price_table, run.prices,
-                                                   run.prices_location, scenario.directory)),
+                                                   run.prices_location, scenario.directory),
+                                 find_price_table),
       .widths = widths_of(network),
       .mapping = {}};
   if (mapped.chip.spec().array && run.timing != TimingLevel::event) {

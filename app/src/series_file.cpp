@@ -101,7 +101,7 @@ void SeriesFile::Impl::begin(const SimulationResult& sample) {
   file.attribute("/", "scenario", prepared.scenario.name);
   file.attribute("/", "scenario_hash", prepared.hash);
   file.attribute("/", "chip", chip().spec().name);
-  file.attribute("/", "prices", prepared.chip->prices.name);
+  file.attribute("/", "prices", full_name(prepared.chip->prices));
   std::vector<std::string> names;
   for (const Population& population : prepared.populations) {
     names.push_back(prepared.network.network().layer(population.lead).name);

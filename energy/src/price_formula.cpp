@@ -62,6 +62,11 @@ std::string formula(const BitPrice& price, std::uint32_t width) {
   return fmt::format("{} bits x {}", width, pj(price.energy));
 }
 
+std::string formula(const LinkPrice& price, std::uint32_t width) {
+  return fmt::format("{} bits x ({} + {} mm x {} per mm)", width, pj(price.per_bit),
+                     number(price.length.value() / 1e6), pj(price.per_bit_mm));
+}
+
 std::string formula(const LeakagePrice& price, std::uint32_t capacity) {
   std::vector<std::string> parts;
   if (price.per_kib) {

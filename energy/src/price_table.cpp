@@ -14,7 +14,10 @@
 namespace nj {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr std::size_t max_entries = 10'000;
+constexpr std::size_t max_bases = 64;
 constexpr std::uint32_t max_width = 1U << 30;
 constexpr double max_coefficient_pj = 1e12;
 
@@ -165,6 +168,14 @@ LeakagePrice read_leakage_price(const YamlNode& node) {
   return price;
 }
 
+LinkPrice read_link_price(const YamlNode& node) {
+  LinkPrice price;
+  if (const auto router = node.find("per_bit")) price.per_bit = router->quantity<Picojoules>();
+  price.per_bit_mm = node.at("per_bit_per_mm").quantity<Picojoules>();
+  price.length = node.at("length").quantity<Nanometres>();
+  return price;
+}
+
 IncludedIn read_included_in(const YamlNode& node) {
   IncludedIn price;
   for (const YamlNode& action : one_or_list(node)) price.actions.push_back(read_action(action));
@@ -174,12 +185,13 @@ IncludedIn read_included_in(const YamlNode& node) {
 Price read_price(const YamlNode& entry) {
   std::vector<std::pair<std::string_view, YamlNode>> kinds;
   for (const std::string_view kind :
-       {"price", "by_width", "sram", "per_bit", "leakage", "included_in"}) {
+       {"price", "by_width", "sram", "per_bit", "link", "leakage", "included_in"}) {
     if (const auto node = entry.find(kind)) kinds.emplace_back(kind, *node);
   }
   if (kinds.size() != 1) {
     throw entry.error(fmt::format(
-        "expected exactly one of price, by_width, sram, per_bit, leakage, included_in, got {}",
+        "expected exactly one of price, by_width, sram, per_bit, link, leakage, included_in, got "
+        "{}",
         kinds.empty() ? "none" : fmt::format("{} and {}", kinds[0].first, kinds[1].first)));
   }
   const auto& [kind, node] = kinds.front();
@@ -187,12 +199,22 @@ Price read_price(const YamlNode& entry) {
   if (kind == "by_width") return read_width_price(entry, node);
   if (kind == "sram") return read_sram_price(node);
   if (kind == "per_bit") return BitPrice{node.quantity<Picojoules>()};
+  if (kind == "link") return read_link_price(node);
   if (kind == "leakage") return read_leakage_price(node);
   return read_included_in(node);
 }
 
-/// Memory formulas price words, leakage prices time, and nothing else.
+/// Whether a packet passes a link in this action.
+bool uses_link(Action action) {
+  return action == Action::spike_within_tile || action == Action::hop_east_west ||
+         action == Action::hop_north_south || action == Action::hop || action == Action::hop_chip;
+}
+
+/// Memory formulas price words, links hops, leakage time, and nothing else.
 void check_fit(const YamlNode& entry, Action action, const Price& price) {
+  if (std::holds_alternative<LinkPrice>(price) && !uses_link(action)) {
+    throw entry.error(fmt::format("link prices hops, not {}", to_string(action)));
+  }
   const bool is_word = action == Action::read_word || action == Action::write_word;
   if (std::holds_alternative<SramPrice>(price) && !is_word) {
     throw entry.error(
@@ -286,16 +308,77 @@ void check_included(const std::vector<PriceEntry>& entries) {
   }
 }
 
-PriceTable read_table(const YamlDocument& document, std::string file) {
+Process read_process(const YamlNode& technology) {
+  const Process process{technology.at("node").quantity<Nanometres>(),
+                        technology.at("voltage").quantity<Volts>()};
+  if (process.node <= Nanometres{} || process.voltage <= Volts{}) {
+    throw technology.error("expected a node and a voltage above zero");
+  }
+  return process;
+}
+
+/// The same for all ways to name a file; the path itself where there is no such file.
+fs::path identity(const fs::path& path) {
+  std::error_code code;
+  fs::path canonical = fs::weakly_canonical(path, code);
+  return code ? path : canonical;
+}
+
+class TableReader {
+ public:
+  explicit TableReader(const TableFinder& find) : find_(find) {}
+
+  PriceTable read(const YamlDocument& document, const fs::path& file);
+
+ private:
+  PriceTable read_base(const YamlNode& base, const fs::path& directory);
+
+  const TableFinder& find_;
+  std::vector<fs::path> open_;  ///< tables whose bases are being read
+};
+
+PriceTable TableReader::read_base(const YamlNode& base, const fs::path& directory) {
+  const std::string name = base.text();
+  const auto load = [&]() -> std::pair<fs::path, YamlDocument> {
+    try {
+      const fs::path path = find_(name, directory);
+      return {path, YamlDocument::load(path)};
+    } catch (const Error& error) {
+      if (error.location().line) throw;
+      throw base.error(error.kind() == ErrorKind::io ? std::string(error.what()) : error.message(),
+                       error.kind());
+    }
+  };
+  const auto [path, document] = load();
+  const auto first = std::find(open_.begin(), open_.end(), identity(path));
+  if (first != open_.end() || open_.size() > max_bases) {
+    std::string text;
+    for (auto file = first; file != open_.end(); ++file) text += file->filename().string() + " -> ";
+    throw base.error("price tables that build on themselves: " + text + path.filename().string());
+  }
+  return read(document, path);
+}
+
+PriceTable TableReader::read(const YamlDocument& document, const fs::path& file) {
   const YamlNode root = document.root();
   PriceTable table;
-  table.file = std::move(file);
+  table.file = file.string();
   table.name = root.at("name").text();
-  const YamlNode technology = root.at("technology");
-  table.process.node = technology.at("node").quantity<Nanometres>();
-  table.process.voltage = technology.at("voltage").quantity<Volts>();
-  if (table.process.node <= Nanometres{} || table.process.voltage <= Volts{}) {
-    throw technology.error("expected a node and a voltage above zero");
+  std::optional<PriceTable> below;
+  if (const auto base = root.find("base")) {
+    open_.push_back(identity(file));
+    below = read_base(*base, file.parent_path());
+    open_.pop_back();
+    table.process = below->process;
+  }
+  if (const auto technology = root.find("technology"); technology || !below) {
+    table.process = read_process(root.at("technology"));
+    if (below && !same_process(table.process, below->process)) {
+      throw technology->error(
+          fmt::format("'{}', the base, is for {}: prices of two processes do "
+                      "not mix",
+                      below->name, to_string(below->process)));
+    }
   }
   const YamlNode list = root.at("entries");
   for (const YamlNode& node : list.elements()) {
@@ -307,6 +390,14 @@ PriceTable read_table(const YamlDocument& document, std::string file) {
   }
   document.finish();
   check_unique(table.entries);
+  if (below) {
+    table.bases = std::move(below->bases);
+    table.bases.insert(table.bases.begin(), below->name);
+    for (PriceEntry& entry : below->entries) {
+      ++entry.level;
+      table.entries.push_back(std::move(entry));
+    }
+  }
   check_included(table.entries);
   return table;
 }
@@ -335,12 +426,22 @@ std::string_view to_string(Category category) {
   return "unknown";
 }
 
-PriceTable load_price_table(const std::filesystem::path& file) {
-  return read_table(YamlDocument::load(file), file.string());
+std::string full_name(const PriceTable& table) {
+  if (table.bases.empty()) return table.name;
+  return fmt::format("{}, on {}", table.name, fmt::join(table.bases, ", on "));
 }
 
-PriceTable parse_price_table(std::string_view text, std::string_view name) {
-  return read_table(YamlDocument::parse(text, name), std::string(name));
+fs::path table_beside(const std::string& name, const fs::path& directory) {
+  return directory / (name.ends_with(".yaml") ? name : name + ".yaml");
+}
+
+PriceTable load_price_table(const fs::path& file, const TableFinder& find) {
+  return TableReader(find).read(YamlDocument::load(file), file);
+}
+
+PriceTable parse_price_table(std::string_view text, std::string_view name,
+                             const TableFinder& find) {
+  return TableReader(find).read(YamlDocument::parse(text, name), fs::path(name));
 }
 
 }  // namespace nj

@@ -12,6 +12,7 @@ namespace nj {
 namespace {
 
 constexpr double bits_per_kib = 8192.0;
+constexpr double nm_per_mm = 1e6;
 constexpr double pj_per_uw_ps = 1e-6;  // 1 uW x 1 ps = 1e-6 J/s x 1e-12 s = 1e-18 J = 1e-6 pJ
 
 template <class... Visitors>
@@ -142,7 +143,8 @@ const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key) {
   for (const PriceEntry& entry : table.entries) {
     if (entry.action != key.action) continue;
     const int rank = specificity(entry, key.component);
-    if (rank == 0 || rank < best_rank) continue;
+    if (rank == 0) continue;
+    if (best && (entry.level > best->level || rank < best_rank)) continue;
     rival = rank == best_rank ? best : nullptr;
     best = &entry;
     best_rank = rank;
@@ -170,6 +172,12 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
                  [&](const BitPrice& price) {
                    if (key.width_bits == 0) refuse(entry, key, "per_bit needs a width");
                    return price.energy * static_cast<double>(key.width_bits);
+                 },
+                 [&](const LinkPrice& price) {
+                   if (key.width_bits == 0) refuse(entry, key, "a link price needs a width");
+                   const double mm = price.length.value() / nm_per_mm;
+                   return (price.per_bit + price.per_bit_mm * mm) *
+                          static_cast<double>(key.width_bits);
                  },
                  [&](const LeakagePrice& price) { return of_leakage(price, entry, key); },
                  [](const IncludedIn&) { return Picojoules{}; }},

@@ -136,4 +136,13 @@ TEST_CASE("micro-scenario at Loihi's published prices") {
   CHECK(ledger.total().value() == doctest::Approx(2'458.9).epsilon(1e-12));
 }
 
+TEST_CASE("micro-scenario at the prices fitted to Loihi's silicon") {
+  const MappedNetwork scenario = micro_scenario();
+  const PriceTable table = shipped("loihi1_fitted");
+  const Ledger ledger = price(run(scenario).actions, machine_for(scenario, table), table);
+  // 28 x 35.5 = 994;  17 x (51.2 + 21.6) = 1237.6;  7 x 51.2 = 358.4;  14 packets x (111 + 69.3) =
+  // 2524.2;  within a tile nothing;  8 x 3 = 24;  7 x 4.2 = 29.4
+  CHECK(ledger.total().value() == doctest::Approx(5'167.6).epsilon(1e-12));
+}
+
 }  // namespace nj

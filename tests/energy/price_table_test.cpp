@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "neurojoule/core/atomic_file.hpp"
+
 #include "pricing_support.hpp"
 
 namespace nj {
@@ -46,11 +48,13 @@ TEST_CASE("bad price tables: prices and units") {
   CHECK(error_in("  - action: compare\n    category: compute\n    price: 1\n    source: s\n")
             .rfind("t.yaml:6:5: entries[0].price: ", 0) == 0);
   CHECK(error_in("  - {action: compare, category: compute, source: s}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, leakage, "
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, link, "
+        "leakage, "
         "included_in, got none");
   CHECK(error_in(
             "  - {action: compare, category: compute, source: s, price: 1 pJ, per_bit: 1 pJ}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, leakage, "
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, link, "
+        "leakage, "
         "included_in, got price and per_bit");
 }
 
@@ -159,6 +163,61 @@ TEST_CASE("bad price tables: lists that multiply to absurd sizes") {
   CHECK(error_in("  - {category: compute, price: 1 pJ, source: s, action: [" + actions +
                  "], component: [" + components + "]}\n") ==
         "t.yaml:4:5: entries[0]: stands for more than 10000 entries");
+}
+
+TEST_CASE("a table on another: its own entries win, whatever they name") {
+  testing::TemporaryFolder folder;
+  write_file_atomically(folder / "low.yaml",
+                        table_text("  - {action: compare, component: a.unit, category: compute, "
+                                   "price: 1 pJ, source: low}\n"
+                                   "  - {action: shift, category: compute, price: 2 pJ, source: "
+                                   "low}\n"
+                                   "  - {action: multiply, category: compute, price: 3 pJ, source: "
+                                   "low}\n"));
+  write_file_atomically(folder / "mid.yaml",
+                        "name: mid\nbase: low\nentries:\n"
+                        "  - {action: shift, category: compute, price: 5 pJ, source: mid}\n");
+  const auto top = [&](const std::string& text) {
+    write_file_atomically(folder / "top.yaml", text);
+    return load_price_table(folder / "top.yaml");
+  };
+  const PriceTable table =
+      top("name: top\nbase: mid.yaml\ntechnology: {node: 45 nm, voltage: 0.9 V}\nentries:\n"
+          "  - {action: compare, category: compute, price: 4 pJ, source: top}\n"
+          "  - {action: accumulate, category: compute, included_in: multiply, source: top}\n");
+  CHECK(table.bases == std::vector<std::string>{"mid", "t"});
+  CHECK(full_name(table) == "top, on mid, on t");
+  CHECK(same_process(table.process, {Nanometres{45}, Volts{0.9}}));
+  CHECK(testing::pj(table, testing::key("a.unit", Action::compare, 8)) == 4);
+  CHECK(testing::pj(table, testing::key("a.unit", Action::shift, 8)) == 5);
+  CHECK(testing::pj(table, testing::key("a.unit", Action::multiply, 8)) == 3);
+  CHECK(find_entry(table, testing::key("a.unit", Action::multiply, 8)).location.file ==
+        (folder / "low.yaml").string());
+
+  const auto refusal = [&](const std::string& text) {
+    const std::string message = message_of([&] { top(text); });
+    return message.substr(folder.path().string().size() + 1);
+  };
+  CHECK(refusal("name: top\nbase: low\ntechnology: {node: 7 nm, voltage: 0.9 V}\nentries: []\n") ==
+        "top.yaml:3:1: technology: 't', the base, is for 45 nm at 0.9 V: prices of two processes "
+        "do not mix");
+  CHECK(refusal("name: top\nbase: top\nentries: []\n") ==
+        "top.yaml:2:1: base: price tables that build on themselves: top.yaml -> top.yaml");
+  CHECK(refusal("name: top\nbase: none\nentries: []\n").rfind("top.yaml:2:1: base: ", 0) == 0);
+  write_file_atomically(folder / "mid.yaml", "name: mid\nbase: low\nentries: 3\n");
+  CHECK(refusal("name: top\nbase: mid\nentries: []\n") == "mid.yaml:3:1: entries: expected a list");
+}
+
+TEST_CASE("bad price tables: links") {
+  CHECK(error_in("  - {action: hop, category: interconnect, source: s, link: {per_bit_per_mm: "
+                 "1 pJ}}\n")
+            .find("entries[0].link: lacks the key 'length'") != std::string::npos);
+  CHECK(error_in("  - {action: compare, category: compute, source: s,\n"
+                 "     link: {per_bit_per_mm: 1 pJ, length: 1 mm}}\n") ==
+        "t.yaml:4:5: entries[0]: link prices hops, not compare");
+  CHECK(error_in("  - {action: hop, category: interconnect, source: s,\n"
+                 "     link: {per_bit_per_mm: -1 pJ, length: 1 mm}}\n")
+            .find("link.per_bit_per_mm: expected no negative value") != std::string::npos);
 }
 
 TEST_CASE("bad price tables: the head of the file") {

@@ -66,15 +66,17 @@ std::vector<ActionKey> everything_of_an_array() {
 }  // namespace
 
 TEST_CASE("the shipped tables price everything that the chip simulator counts") {
-  for (const ActionKey& of : everything("neuron")) {
-    CAPTURE(of.component);
-    CAPTURE(to_string(of.action));
-    CHECK(pj(shipped("horowitz45"), of) >= 0);
-  }
-  for (const ActionKey& of : everything_of_an_array()) {
-    CAPTURE(of.component);
-    CAPTURE(to_string(of.action));
-    CHECK(pj(shipped("horowitz45"), of) >= 0);
+  for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "jouppi7_hbm2", "seneca",
+                           "horowitz45_ddr", "horowitz45_lpddr4", "horowitz45_hbm2"}) {
+    const PriceTable table = shipped(name);
+    CAPTURE(name);
+    for (const auto& keys : {everything("neuron"), everything_of_an_array()}) {
+      for (const ActionKey& of : keys) {
+        CAPTURE(of.component);
+        CAPTURE(to_string(of.action));
+        CHECK(pj(table, of) >= 0);
+      }
+    }
   }
   for (const char* name :
        {"loihi1_published", "loihi1_fitted", "truenorth_published", "spinnaker2", "speck"}) {
@@ -112,6 +114,73 @@ TEST_CASE("horowitz45: published points, and compositions of them") {
   CHECK(of(Action::multiply, 4) == doctest::Approx(0.0508001).epsilon(1e-6));
   // a 48-bit add goes on along the last line: 0.1 + 16 x 0.05 / 16 = 0.15
   CHECK(of(Action::accumulate, 48) == doctest::Approx(0.15).epsilon(1e-12));
+}
+
+TEST_CASE("aladdin40: 32-bit units, in proportion below, and the rest of horowitz45") {
+  const PriceTable table = shipped("aladdin40");
+  const auto of = [&](Action action, std::uint32_t width) {
+    return pj(table, key("neuron.synapse_unit", action, width));
+  };
+  CHECK(of(Action::accumulate, 32) == doctest::Approx(0.2104).epsilon(1e-12));
+  CHECK(of(Action::accumulate, 8) == doctest::Approx(0.0526).epsilon(1e-12));
+  CHECK(of(Action::multiply, 32) == 12.68);
+  CHECK(of(Action::multiply, 8) == doctest::Approx(12.68 / 16).epsilon(1e-12));  // width^2
+  CHECK(of(Action::shift, 32) == doctest::Approx(0.417).epsilon(1e-12));
+  CHECK(of(Action::compare, 32) == doctest::Approx(0.02947).epsilon(1e-12));
+  CHECK(of(Action::and_bit, 32) == doctest::Approx(0.01806).epsilon(0.001));
+  CHECK(pj(table, key("array.pe", Action::accumulate, 32)) ==
+        doctest::Approx(0.2104 + 32 * 0.009).epsilon(1e-12));
+  const ActionKey read = key("neuron.synapse_memory", Action::read_word, 64);
+  CHECK(pj(table, read) == pj(shipped("horowitz45"), read));
+  CHECK(full_name(table) == "aladdin40, on horowitz45");
+}
+
+TEST_CASE("jouppi7: the points of its table, and a formula through them") {
+  const PriceTable table = shipped("jouppi7");
+  const auto of = [&](Action action, std::uint32_t width) {
+    return pj(table, key("neuron.synapse_unit", action, width));
+  };
+  CHECK(of(Action::accumulate, 8) == 0.007);
+  CHECK(of(Action::accumulate, 32) == 0.03);
+  CHECK(of(Action::multiply, 8) == 0.07);
+  CHECK(of(Action::multiply, 32) == 1.48);
+  const auto& sram = std::get<SramPrice>(
+      find_entry(table, key("neuron.synapse_memory", Action::read_word, 64)).price);
+  REQUIRE(sram.points.size() == 3);
+  for (const auto& [where, energy] : sram.points) {
+    CHECK(access_energy(sram, where.first, where.second).value() ==
+          doctest::Approx(energy.value()).epsilon(1e-4));
+  }
+  // A word of no width costs 45 % of one of 64 bits: 8 KiB, 0.45 x 7.5 = 3.375.
+  CHECK(access_energy(sram, Bits{65'536}, Bits{0}).value() == doctest::Approx(3.375).epsilon(1e-4));
+}
+
+TEST_CASE("seneca: instructions of Table 8, data of 16 bits") {
+  const PriceTable table = shipped("seneca");
+  const auto of = [&](const char* component, Action action, std::uint32_t width) {
+    return pj(table, key(component, action, width));
+  };
+  CHECK(of("neuron.synapse_unit", Action::accumulate, 16) == 1.4);
+  CHECK(of("neuron.synapse_unit", Action::multiply, 16) == 1.4);
+  CHECK(2 * of("neuron.synapse_unit", Action::multiply, 8) == 1.2);  // two of 8 bits at once
+  // A word of 64 bits is four loads of 3.7 pJ, or four stores of 3.9 pJ.
+  CHECK(of("neuron.synapse_memory", Action::read_word, 64) == doctest::Approx(14.8).epsilon(1e-12));
+  CHECK(of("neuron.membrane_memory", Action::write_word, 64) ==
+        doctest::Approx(15.6).epsilon(1e-12));
+  CHECK(of("network.router", Action::hop_east_west, 32) == 2);
+}
+
+TEST_CASE("off-chip memory by kind: only its bits change") {
+  for (const auto& [name, price] : {std::pair{"horowitz45", 12.45},
+                                    {"horowitz45_ddr", 20.3},
+                                    {"horowitz45_lpddr4", 8.0},
+                                    {"horowitz45_hbm2", 3.9},
+                                    {"jouppi7", 20.3},
+                                    {"jouppi7_hbm2", 5.5}}) {
+    CAPTURE(name);
+    CHECK(pj(shipped(name), key("off_chip.memory", Action::read_bit, 1)) == price);
+    CHECK(pj(shipped(name), key("off_chip.memory", Action::write_bit, 1)) == price);
+  }
 }
 
 TEST_CASE("horowitz45: hops are Loihi's, scaled from 14 nm at 0.75 V and spread over 32 bits") {

@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <vector>
+
 #include <doctest/doctest.h>
 
 #include "neurojoule/core/network.hpp"
@@ -30,8 +33,9 @@ Network attention_network() {
                          {"head", ClassifierHead{4, 3}, {{"pool", Port::input}}}});
 }
 
-/// Two steps in which every spiking neuron fires in the first step and none in the second.
-SpikeTrace one_busy_step(const Network& network) {
+/// Two steps in which every spiking neuron fires in the first step and none in the second; or in
+/// neither, and no input comes.
+SpikeTrace one_busy_step(const Network& network, bool silent = false) {
   SpikeTrace trace(network.size());
   for (std::uint32_t i = 0; i < network.size(); ++i) {
     const LayerId layer{i};
@@ -39,11 +43,11 @@ SpikeTrace one_busy_step(const Network& network) {
     const FeatureShape& shape = network.output_shape(layer);
     if (network.max_output(layer) > 1U) {
       GradedTensor frames(2, shape);
-      for (auto& value : frames.step(0)) value = 2;
+      for (auto& value : frames.step(0)) value = silent ? 0 : 2;
       trace[i] = frames;
     } else {
       SpikeTensor spikes(2, shape);
-      for (std::uint64_t a = 0; a < shape.neurons(); ++a) spikes.set(0, a);
+      for (std::uint64_t a = 0; a < shape.neurons() && !silent; ++a) spikes.set(0, a);
       trace[i] = spikes;
     }
   }
@@ -64,15 +68,17 @@ Network convolution_network() {
                          {"head", ClassifierHead{4, 3}, {{"pool"}}}});
 }
 
-Run simulate_on(const std::string& chip_name, const Network& network, const LayerWidths& widths) {
+Run simulate_on(const std::string& chip_name, const Network& network, const LayerWidths& widths,
+                bool silent = false) {
   const Chip chip =
       load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + chip_name + ".yaml");
   const auto groups = populations(network);
   const std::vector<LayerWidths> all(network.size(), widths);
   const MappingResult mapped = map_network(network, groups, all, chip);
   REQUIRE(mapped.feasible());
-  return {simulate(network, groups, all, one_busy_step(network), chip, mapped.mapping).actions,
-          machine_description(chip)};
+  return {
+      simulate(network, groups, all, one_busy_step(network, silent), chip, mapped.mapping).actions,
+      machine_description(chip)};
 }
 
 Run simulate_on(const std::string& chip_name, Scheme scheme) {
@@ -95,6 +101,57 @@ TEST_CASE(
       sum += energy.value();
     }
     CHECK(sum == doctest::Approx(ledger.total().value()).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("every shipped table prices a whole run on a chip of its process") {
+  const Run mesh = simulate_on("mesh45", Scheme::uniform);
+  int tables = 0;
+  for (const auto& file :
+       std::filesystem::directory_iterator(std::string(NJ_SOURCE_DIR) + "/energy/tables")) {
+    CAPTURE(file.path().string());
+    const PriceTable table = load_price_table(file.path());
+    MachineDescription machine = mesh.machine;
+    machine.process = table.process;
+    const Ledger ledger = price(mesh.counts, machine, table);
+    CHECK(ledger.rows.size() == mesh.counts.entries().size());
+    CHECK(ledger.total().value() > 0);
+    ++tables;
+  }
+  CHECK(tables == 13);
+}
+
+TEST_CASE("silence on mesh45: static, control and what each step does, nothing else") {
+  const LayerWidths widths{{Scheme::uniform, 4, Granularity::per_channel}, 8, 16, 16, 2};
+  const Run run = simulate_on("mesh45", attention_network(), widths, true);
+  const auto energy = energy_by_category(price(run.counts, run.machine, shipped("horowitz45")));
+  // Neurons are updated and input frames are read in every step, whatever they hold.
+  for (const Category idle : {Category::static_power, Category::control, Category::compute,
+                              Category::state_memory, Category::off_chip}) {
+    CAPTURE(to_string(idle));
+    CHECK(energy.at(idle).value() > 0);
+  }
+  for (const Category busy : {Category::weight_memory, Category::interconnect}) {
+    CAPTURE(to_string(busy));
+    CHECK(energy.at(busy).value() == 0);
+  }
+  CHECK(run.counts.total(Action::synaptic_operation) == 0);
+}
+
+TEST_CASE("wider weights, sums and membranes never cost less") {
+  double last = 0;
+  for (const std::uint8_t bits : std::vector<std::uint8_t>{2, 3, 4, 6, 8}) {
+    CAPTURE(bits);
+    const std::uint32_t sum = 8U + bits;
+    const LayerWidths widths{{Scheme::uniform, bits, Granularity::per_channel}, bits, sum, sum, 2};
+    const Run run = simulate_on("mesh45", attention_network(), widths);
+    double dynamic = 0;  // the time, and with it leakage, depends on words alone
+    for (const auto& [category, energy] :
+         energy_by_category(price(run.counts, run.machine, shipped("horowitz45")))) {
+      if (category != Category::static_power) dynamic += energy.value();
+    }
+    CHECK(dynamic > last);
+    last = dynamic;
   }
 }
 

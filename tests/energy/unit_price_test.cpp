@@ -121,6 +121,30 @@ TEST_CASE("sram: the formula by hand, and refusals outside its range") {
   CHECK(pj(table(", extrapolate: true"), read, machine) == doctest::Approx(26.38).epsilon(1e-12));
 }
 
+TEST_CASE("link: bits over a router and some millimetres") {
+  const PriceTable table = table_of(
+      "  - action: [hop, hop_east_west]\n    category: interconnect\n    source: s\n"
+      "    link: {per_bit: 0.3 pJ, per_bit_per_mm: 0.08 pJ, length: 1.5 mm}\n"
+      "  - {action: hop_chip, category: interconnect, source: s, link: {per_bit_per_mm: "
+      "1 pJ, length: 500 um}}\n");
+  // 32 x (0.3 + 1.5 x 0.08) = 32 x 0.42 = 13.44; 64 x 0.5 = 32
+  CHECK(pj(table, key("network.router", Action::hop, 32)) == doctest::Approx(13.44).epsilon(1e-12));
+  CHECK(pj(table, key("network.router", Action::hop_chip, 64)) ==
+        doctest::Approx(32).epsilon(1e-12));
+  CHECK(message_of([&] { pj(table, key("network.router", Action::hop, 0)); }) ==
+        "t.yaml:4:5: entries[0]: cannot price network.router hop at 0 bits: a link price needs a "
+        "width");
+}
+
+TEST_CASE("a register file: so much per bit of a word, whatever the capacity") {
+  const PriceTable table = table_of(
+      "  - {action: [read_word, write_word], component: '*.membrane_memory', category: "
+      "state_memory, per_bit: 0.009 pJ, source: s}\n");
+  // 64 x 0.009 = 0.576
+  CHECK(pj(table, key("neuron.membrane_memory", Action::read_word, 64)) ==
+        doctest::Approx(0.576).epsilon(1e-12));
+}
+
 TEST_CASE("sram: rows by hand, and points before the formula") {
   const PriceTable table = table_of(
       "  - action: write_word\n    category: weight_memory\n    source: s\n"
@@ -186,6 +210,9 @@ TEST_CASE("how a price comes about, with its numbers") {
   const std::string head = "  - action: hop\n    category: interconnect\n    source: s\n    ";
   CHECK(formula(head + "per_bit: 0.957 pJ\n", key("network.router", Action::hop, 32)) ==
         "32 bits x 0.957 pJ");
+  CHECK(formula(head + "link: {per_bit: 0.3 pJ, per_bit_per_mm: 0.08 pJ, length: 1.5 mm}\n",
+                key("network.router", Action::hop, 32)) ==
+        "32 bits x (0.3 pJ + 1.5 mm x 0.08 pJ per mm)");
   CHECK(formula(head + "price: 3 pJ\n", key("network.router", Action::hop, 32)) ==
         "3 pJ at any width");
   CHECK(formula("  - action: leak_cycle\n    category: static\n    source: s\n"

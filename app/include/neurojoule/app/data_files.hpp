@@ -22,6 +22,10 @@ std::filesystem::path find_data_file(DataKind kind, std::string_view name,
 /// The file that a chip is: find_data_file of chips, as `load_chip` asks for bases.
 std::filesystem::path find_chip(const std::string& name, const std::filesystem::path& directory);
 
+/// The file that a price table is, as `load_price_table` asks for bases.
+std::filesystem::path find_price_table(const std::string& name,
+                                       const std::filesystem::path& directory);
+
 /// Names of all shipped files of a kind, sorted.
 std::vector<std::string> shipped_names(DataKind kind);
 

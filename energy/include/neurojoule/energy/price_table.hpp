@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -84,6 +85,13 @@ struct BitPrice {
   Picojoules energy;
 };
 
+/// Energy of one bit over a link: `per_bit` for the router and `per_bit_mm` for each millimetre.
+struct LinkPrice {
+  Picojoules per_bit;
+  Picojoules per_bit_mm;
+  Nanometres length;
+};
+
 /// Power of an idle unit: per_kib for each KiB of the capacity that the count names, plus per_unit.
 struct LeakagePrice {
   std::optional<Microwatts> per_kib;
@@ -95,7 +103,8 @@ struct IncludedIn {
   std::vector<Action> actions;
 };
 
-using Price = std::variant<FlatPrice, WidthPrice, SramPrice, BitPrice, LeakagePrice, IncludedIn>;
+using Price =
+    std::variant<FlatPrice, WidthPrice, SramPrice, BitPrice, LinkPrice, LeakagePrice, IncludedIn>;
 
 /// What one action costs, and who says so.
 struct PriceEntry {
@@ -106,26 +115,41 @@ struct PriceEntry {
   std::string source;
   double low = 1.0;   ///< the true price is at least low times this one; 1 when nothing is known
   double high = 1.0;  ///< ... and at most high times this one
-  Location location;  ///< where it stands in its file
+  std::uint32_t level = 0;  ///< 0 for the table's own, 1 for those of its base, 2 of that one's
+  Location location;        ///< where it stands in its file
 };
 
-/// A named set of prices for one process.
+/// A named set of prices for one process. Own entries come first, then those of the base.
 struct PriceTable {
   std::string name;
+  std::vector<std::string> bases;  ///< names of the tables that it builds on, the nearest first
   std::string file;
   Process process;
   std::vector<PriceEntry> entries;
 };
 
-/// Reads a price table; its form is documented in docs/energy-model.md.
+/// The name as results give it, with the tables that it builds on: `mine, on horowitz45`.
+std::string full_name(const PriceTable& table);
+
+/// The file that a `base:` means, in a table of that folder.
+using TableFinder = std::function<std::filesystem::path(const std::string& name,
+                                                        const std::filesystem::path& directory)>;
+/// A file of that folder; `.yaml` may be left out.
+std::filesystem::path table_beside(const std::string& name, const std::filesystem::path& directory);
+
+/// Reads a price table and those that it builds on; its form is documented in
+/// docs/energy-model.md.
 /// Throws: Error(io), or Error(config) with line and column: unknown key or unit, negative price,
 /// no source, not exactly one kind of price, two entries for one action and component, an
-/// `included_in` that points to nothing priced.
-PriceTable load_price_table(const std::filesystem::path& file);
+/// `included_in` that points to nothing priced, a base of another process, bases in a circle.
+PriceTable load_price_table(const std::filesystem::path& file,
+                            const TableFinder& find = table_beside);
 /// The same from text; `name` stands for the file in errors.
-PriceTable parse_price_table(std::string_view text, std::string_view name);
+PriceTable parse_price_table(std::string_view text, std::string_view name,
+                             const TableFinder& find = table_beside);
 
-/// The entry for a component's action: a literal component before a pattern before none.
+/// The entry for a component's action: the table's own before those of its base; among these a
+/// literal component before a pattern before none.
 /// Throws: Error(config) naming component, action and width when there is none, or when two
 /// patterns match.
 const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key);
