@@ -114,6 +114,11 @@ std::string explain_row(const StoredRun& run, const PriceTable& table, const Led
   text += paragraph("energy", fmt::format("{} x {:.7g} pJ = {:.7g} pJ", row.count,
                                           row.unit_price_pj, row.energy_pj));
   text += paragraph("source", row.source);
+  if (row.low != row.high) {
+    text += paragraph(
+        "range", fmt::format("{:.7g} .. {:.7g} pJ: {} to {} times this price",
+                             row.energy_pj * row.low, row.energy_pj * row.high, row.low, row.high));
+  }
   return text;
 }
 

@@ -9,6 +9,7 @@
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
+#include "neurojoule/energy/uncertainty.hpp"
 
 #include "csv_field.hpp"
 #include "mapping_json.hpp"
@@ -130,6 +131,11 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
     json["chip_samples"] = chip.samples;
     json["timing"] = std::string(to_string(prepared.scenario.chip->timing));
     json["energy_pj"] = energy_json(chip.ledger.total(), energy_by_category(chip.ledger));
+    const EnergyRange range = energy_range(chip.ledger);
+    json["energy_range_pj"] = {{"low", range.low.value()},
+                               {"p5", range.p5.value()},
+                               {"p95", range.p95.value()},
+                               {"high", range.high.value()}};
     json["latency_ps"] = mean_latency(chip).value();
     json["mapping"] = mapping_json(prepared, chip);
     json["counts"] = counts_json(run_counts(result));
@@ -207,12 +213,26 @@ std::string attention_csv(const PreparedRun& prepared, const RunResult& result) 
 
 std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers) {
   std::string text =
-      "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,source\n";
+      "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,low,high,source,"
+      "note\n";
   for (const LedgerRow& row : ledger.rows) {
     const std::string layer = row.layer == chip_overhead ? "" : layers[row.layer.index];
-    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", row.component, to_string(row.action),
-                        row.width_bits, csv_field(layer), row.count, row.unit_price_pj,
-                        row.energy_pj, to_string(row.category), csv_field(row.source));
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", row.component,
+                        to_string(row.action), row.width_bits, csv_field(layer), row.count,
+                        row.unit_price_pj, row.energy_pj, to_string(row.category), row.low,
+                        row.high, csv_field(row.source), csv_field(row.note));
+  }
+  return text;
+}
+
+std::string uncertainty_csv(const Ledger& ledger) {
+  const double total = ledger.total().value();
+  std::string text = "source,low,high,energy_pj,total_low_pj,total_high_pj\n";
+  for (const UncertainPrice& price : uncertain_prices(ledger)) {
+    const double energy = price.energy.value();
+    text +=
+        fmt::format("{},{},{},{},{},{}\n", csv_field(price.source), price.low, price.high, energy,
+                    total + energy * (price.low - 1), total + energy * (price.high - 1));
   }
   return text;
 }
@@ -234,8 +254,8 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   // Files of an earlier run must not be taken for parts of this one.
   for (const char* name :
        {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
-        "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json", "heatmap.svg",
-        "critical_path.csv", "series.h5"}) {
+        "uncertainty.csv", "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json",
+        "heatmap.svg", "critical_path.csv", "series.h5"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -252,6 +272,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   if (result.chip) {
     write_file_atomically(directory / "chip.resolved.yaml", prepared.chip->chip_file);
     write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
+    write_file_atomically(directory / "uncertainty.csv", uncertainty_csv(result.chip->ledger));
     write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
     write_file_atomically(directory / "critical_path.csv", critical_path_csv(prepared, result));
     if (prepared.chip->chip.spec().array) {

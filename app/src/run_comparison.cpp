@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/stored_run.hpp"
+#include "neurojoule/energy/uncertainty.hpp"
 
 #include "text_table.hpp"
 
@@ -71,6 +72,38 @@ Energies<std::string> by_layer(const StoredRun& run) {
   return energies;
 }
 
+/// The rows of the lowest and highest energy that the prices' uncertainties allow.
+void add_ranges(TextTable& table, const Columns& columns) {
+  std::vector<EnergyRange> ranges;
+  for (const Ledger* ledger : columns.ledgers) ranges.push_back(energy_range(*ledger));
+  const auto add = [&](std::string name, Picojoules EnergyRange::*part) {
+    table.add(
+        columns.row(std::move(name), [&](std::size_t i) { return (ranges[i].*part).value(); }));
+  };
+  add("  all prices low", &EnergyRange::low);
+  add("  5 % are below", &EnergyRange::p5);
+  add("  5 % are above", &EnergyRange::p95);
+  add("  all prices high", &EnergyRange::high);
+}
+
+/// How sure it is that a run costs less, or more, than the first.
+std::string order_line(const StoredRun& first, const StoredRun& other, const std::string& name,
+                       const std::string& other_name) {
+  const EnergyOrder order = compare_energy(first.ledger, static_cast<double>(first.samples),
+                                           other.ledger, static_cast<double>(other.samples));
+  std::string text =
+      fmt::format("{} costs {} than {} in {:.1f} % of draws of the uncertain prices", name,
+                  order.first_is_less ? "less" : "more", other_name, 100 * order.confidence);
+  if (order.deciding.empty()) return text + "; no price alone turns that\n";
+  text += "; it depends on:\n";
+  for (const std::string& source : order.deciding) text += fmt::format("  {}\n", source);
+  return text;
+}
+
+std::string short_name(const StoredRun& run) {
+  return run.folder.filename().empty() ? run.folder.string() : run.folder.filename().string();
+}
+
 }  // namespace
 
 std::string price_comparison(const StoredRun& run, std::span<const Ledger> ledgers) {
@@ -83,6 +116,7 @@ std::string price_comparison(const StoredRun& run, std::span<const Ledger> ledge
   }
   TextTable table(header, 1);
   add_categories(table, columns);
+  add_ranges(table, columns);
   return fmt::format("{} on {}, {} samples: the counts of {}\n\n{}", run.name, run.chip,
                      run.samples, run.folder.string(), table.render());
 }
@@ -98,8 +132,7 @@ std::string run_comparison(std::span<const StoredRun> runs) {
   for (const StoredRun& run : runs) {
     columns.ledgers.push_back(&run.ledger);
     columns.samples.push_back(static_cast<double>(run.samples));
-    header.push_back(run.folder.filename().empty() ? run.folder.string()
-                                                   : run.folder.filename().string());
+    header.push_back(short_name(run));
     chips.push_back(run.chip);
     prices.push_back(run.ledger.table);
     accuracy.push_back(run.accuracy ? fmt::format("{:.2f} %", 100 * *run.accuracy) : "-");
@@ -113,6 +146,7 @@ std::string run_comparison(std::span<const StoredRun> runs) {
   TextTable table(header, 1);
   for (auto* row : {&chips, &prices, &accuracy, &bits, &latency}) table.add(std::move(*row));
   add_categories(table, columns);
+  add_ranges(table, columns);
   std::vector<Energies<std::string>> layers;
   for (const StoredRun& run : runs) layers.push_back(by_layer(run));
   std::vector<std::string> names{"(chip)"};
@@ -127,7 +161,11 @@ std::string run_comparison(std::span<const StoredRun> runs) {
     for (std::size_t i = 0; i < runs.size(); ++i) most = std::max(most, energy(i));
     if (most > 0) table.add(columns.row("  " + name, energy));
   }
-  return table.render();
+  std::string text = table.render() + '\n';
+  for (const StoredRun& run : runs.subspan(1)) {
+    text += order_line(runs.front(), run, short_name(runs.front()), short_name(run));
+  }
+  return text;
 }
 
 }  // namespace nj

@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t max_bytes = std::uint64_t{1} << 30;
 constexpr std::string_view ledger_header =
-    "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,source";
-constexpr std::size_t ledger_columns = 9;
+    "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,low,high,source,note";
+constexpr std::size_t ledger_columns = 12;
 
 /// One line of a CSV file at a time; quoted fields may hold commas, quotes and line breaks.
 class CsvReader {
@@ -137,7 +137,10 @@ void read_ledger(StoredRun& run, const fs::path& file) {
       throw reader.error("energy_pj is not count x unit_price_pj");
     }
     row.category = category_of(reader, field[7]);
-    row.source = field[8];
+    row.low = reader.number<double>(field[8], "low");
+    row.high = reader.number<double>(field[9], "high");
+    row.source = field[10];
+    row.note = field[11];
     run.actions.add({row.component, row.action, row.width_bits, row.layer}, row.count);
     run.ledger.rows.push_back(std::move(row));
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/report.hpp"
+#include "neurojoule/energy/uncertainty.hpp"
 
 #include "text_table.hpp"
 
@@ -82,6 +83,13 @@ std::string energy_lines(const RunResult& result) {
                         to_string(Picojoules(value.value() / static_cast<double>(chip.samples))),
                         percent(value.value(), total));
   }
+  const EnergyRange range = energy_range(chip.ledger);
+  const auto mean = [&](Picojoules energy) {
+    return to_string(Picojoules{energy.value() / static_cast<double>(chip.samples)});
+  };
+  text +=
+      fmt::format("           {} .. {} in 90 % of draws of uncertain prices, {} .. {} at most\n",
+                  mean(range.p5), mean(range.p95), mean(range.low), mean(range.high));
   return text;
 }
 

@@ -27,29 +27,39 @@ void check_process(const MachineDescription& machine, const PriceTable& table,
 struct Quote {
   double unit_price_pj = 0;
   Category category{};
+  double low = 1.0;
+  double high = 1.0;
   std::string source;
+  std::string note;
+
+  void add_note(const std::string& text) { note += (note.empty() ? "" : "; ") + text; }
 };
 
 Quote quote(const ActionKey& key, const MachineDescription& machine, const PriceTable& table) {
   const PriceEntry& entry = find_entry(table, key);
-  Quote result{unit_price(entry, key, machine).value(), entry.category, entry.source};
+  Quote result{unit_price(entry, key, machine).value(),
+               entry.category,
+               entry.low,
+               entry.high,
+               entry.source,
+               ""};
   if (const auto* included = std::get_if<IncludedIn>(&entry.price)) {
     std::vector<std::string_view> names;
     for (const Action action : included->actions) names.push_back(to_string(action));
-    result.source = fmt::format("included in {}: {}", fmt::join(names, ", "), entry.source);
+    result.add_note(fmt::format("included in {}", fmt::join(names, ", ")));
     return result;
   }
   if (const auto* sram = std::get_if<SramPrice>(&entry.price)) {
     const MemoryGeometry& memory = machine.memories.at(key.component);
     const bool listed = sram->points.count({memory.capacity, memory.word}) > 0;
-    result.source += fmt::format("; {} for {}", listed ? "listed" : "by the formula",
-                                 to_string(memory.capacity));
+    result.add_note(
+        fmt::format("{} for {}", listed ? "listed" : "by the formula", to_string(memory.capacity)));
   }
   const double factor = scale_factor(entry, machine, table);
   if (factor != 1.0) {
     result.unit_price_pj *= factor;
-    result.source += fmt::format("; scaled from {} to {} by {:.4g} (Stillmaker and Baas 2017)",
-                                 to_string(table.process), to_string(machine.process), factor);
+    result.add_note(fmt::format("scaled from {} to {} by {:.4g} (Stillmaker and Baas 2017)",
+                                to_string(table.process), to_string(machine.process), factor));
   }
   return result;
 }
@@ -95,7 +105,8 @@ Ledger price(const ActionCounts& counts, const MachineDescription& machine, cons
                   find_entry(table, key).location);
     }
     ledger.rows.push_back({key.component, key.action, key.width_bits, key.layer, count,
-                           current.unit_price_pj, energy_pj, current.category, current.source});
+                           current.unit_price_pj, energy_pj, current.category, current.low,
+                           current.high, current.source, current.note});
   }
   return ledger;
 }

@@ -142,6 +142,23 @@ TEST_CASE("runs side by side: ratios to the first") {
   CHECK(text.find("(0.50x)") != std::string::npos);
   CHECK(text.find("block.0.mlp.fc1_conv") != std::string::npos);
   CHECK(text.find("(chip)") != std::string::npos);
+  // Half of everything is less at any price.
+  CHECK(text.find("run costs more than run in 100.0 % of draws of the uncertain prices; no price "
+                  "alone turns that") != std::string::npos);
+  // Designs that differ in two rows of different sources: the price of either decides.
+  StoredRun other = stored;
+  for (LedgerRow& row : other.ledger.rows) {
+    row.energy_pj = row.component == "network.router" || row.action == Action::leak_cycle ? 100 : 0;
+    row.low = row.component == "network.router" ? 0.5 : 0.9;
+    row.high = row.component == "network.router" ? 2.0 : 1.1;
+  }
+  StoredRun dearer = other;
+  for (LedgerRow& row : dearer.ledger.rows) {
+    if (row.component == "network.router") row.energy_pj = 101;
+    if (row.action == Action::leak_cycle) row.energy_pj = 98;
+  }
+  CHECK(run_comparison(std::vector<StoredRun>{other, dearer}).find("it depends on:\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("a folder that is not a whole run on a chip is refused at its place") {

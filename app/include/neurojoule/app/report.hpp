@@ -52,6 +52,8 @@ RunCounts run_counts(const RunResult& result);
 std::string result_json(const PreparedRun& prepared, const RunResult& result);
 std::string layers_csv(const PreparedRun& prepared, const RunResult& result);
 std::string ledger_csv(const PreparedRun& prepared, const RunResult& result);
+/// What each uncertain price can do to the total, what moves it most first: a tornado.
+std::string uncertainty_csv(const Ledger& ledger);
 /// Every count of StepCounts, one row per layer and time step, over all samples.
 std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
 /// Where every slice is, what it uses of its core, what keeps it from being larger, and its part of

@@ -22,7 +22,10 @@ struct LedgerRow {
   double unit_price_pj = 0;
   double energy_pj = 0;
   Category category{};
-  std::string source;
+  double low = 1.0;    ///< the true price is at least low times this one (PriceEntry)
+  double high = 1.0;   ///< ... and at most high times
+  std::string source;  ///< who says so
+  std::string note;    ///< how the price was applied; empty where it was simply taken
   friend bool operator==(const LedgerRow&, const LedgerRow&) = default;
 };
 
