@@ -12,7 +12,15 @@ void check_process(const MachineDescription& machine, const PriceTable& table,
                    ProcessMismatch mismatch) {
   if (same_process(table.process, machine.process)) return;
   if (mismatch == ProcessMismatch::scale) {
-    (void)energy_scale(table.process, machine.process);  // refuses nodes without a curve
+    try {
+      (void)energy_scale(table.process, machine.process);  // refuses nodes without a curve
+    } catch (const Error& error) {
+      throw Error(error.kind(),
+                  fmt::format("cannot carry prices of '{}' for {} over to {}, made in {}: {}",
+                              table.name, to_string(table.process), machine.name,
+                              to_string(machine.process), error.message()),
+                  {.file = table.file, .key = "technology"});
+    }
     return;
   }
   throw Error(
@@ -86,7 +94,7 @@ Picojoules Ledger::total() const {
 Ledger price(const ActionCounts& counts, const MachineDescription& machine, const PriceTable& table,
              ProcessMismatch mismatch) {
   check_process(machine, table, mismatch);
-  Ledger ledger{table.name, {}};
+  Ledger ledger{full_name(table), {}};
   ledger.rows.reserve(counts.entries().size());
   // Keys are ordered by component, action, width, layer: all layers of one price are neighbours.
   const ActionKey* quoted = nullptr;

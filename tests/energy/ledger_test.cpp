@@ -123,6 +123,14 @@ TEST_CASE("doubling a price doubles its rows and no others") {
       bit->energy = bit->energy * 2;
     } else if (auto* width = std::get_if<WidthPrice>(&entry.price)) {
       for (auto& point : width->points) point.second = point.second * 2;
+    } else if (auto* sram = std::get_if<SramPrice>(&entry.price)) {
+      for (double* part : {&sram->base_pj, &sram->base_offset_pj, &sram->bit_pj,
+                           &sram->bit_offset_pj, &sram->row_pj}) {
+        *part *= 2;
+      }
+      for (auto& point : sram->points) point.second = point.second * 2;
+    } else if (auto* leakage = std::get_if<LeakagePrice>(&entry.price)) {
+      leakage->per_kib = *leakage->per_kib * 2;
     } else {
       continue;
     }
@@ -197,6 +205,12 @@ TEST_CASE("an action without a price is an error, and so is another process unle
   CHECK(scaled.rows[1].note.find("scaled from 45 nm at 0.9 V to 7 nm at 0.9 V by 0.1024") !=
         std::string::npos);
   CHECK(scaled.rows[2].energy_pj == doctest::Approx(24.9).epsilon(1e-12));
+
+  machine.process = {Nanometres{22}, Volts{0.8}};
+  CHECK(message_of([&] { price(counts, machine, table, ProcessMismatch::scale); }) ==
+        "h.yaml: technology: cannot carry prices of 'horowitz45' for 45 nm at 0.9 V over to m45, "
+        "made in 22 nm at 0.8 V: technology scaling covers the nodes 65, 45, 32, 20, 16, 14, 10, 7 "
+        "nm, got 22 nm");
 }
 
 TEST_CASE("an energy beyond all numbers is an error at its entry") {

@@ -116,6 +116,7 @@ TEST_CASE("every shipped table prices a whole run on a chip of its process") {
     const Ledger ledger = price(mesh.counts, machine, table);
     CHECK(ledger.rows.size() == mesh.counts.entries().size());
     CHECK(ledger.total().value() > 0);
+    CHECK(ledger.table == full_name(table));
     ++tables;
   }
   CHECK(tables == 13);

@@ -31,7 +31,7 @@ struct LedgerRow {
 
 /// Every counted thing with its price, in key order (component, action, width, layer).
 struct Ledger {
-  std::string table;  ///< name of the price table
+  std::string table;  ///< full_name() of the price table
   std::vector<LedgerRow> rows;
 
   /// The serial sum of the rows in their order: this is the definition of the total.
