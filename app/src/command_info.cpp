@@ -55,6 +55,10 @@ std::string describe_limits(const CoreKindSpec& kind) {
   add("fan-in to", kind.max_fan_in.value_or(0), "");
   add("axons to", kind.max_axons.value_or(0), "");
   add("spikes to", kind.max_spike_bits.value_or(0), " bit");
+  if (const auto& unit = kind.encoder_unit) {
+    parts.push_back(fmt::format("reads frames, {} products at once, zeros {}", unit->lanes,
+                                unit->skips_zero ? "skipped" : "not skipped"));
+  }
   return parts.empty() ? "" : fmt::format("{}: {}\n", kind.name, fmt::join(parts, ", "));
 }
 

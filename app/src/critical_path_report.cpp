@@ -31,6 +31,10 @@ std::string_view title(PathKind kind) {
   switch (kind) {
     case PathKind::io_port:
       return "I/O port";
+    case PathKind::frame_fetch:
+      return "frame fetches";
+    case PathKind::encoder_unit:
+      return "encoder units";
     case PathKind::neuron_unit:
       return "neuron units";
     case PathKind::transit:

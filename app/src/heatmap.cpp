@@ -214,6 +214,10 @@ std::vector<std::string> layers_by_core(const PreparedRun& prepared, const ChipR
   return names;
 }
 
+Picoseconds busiest(const CoreBusy& core) {
+  return std::max({core.neuron_unit, core.synapse_unit, core.encoder_unit});
+}
+
 std::string draw_cores(const Layout& layout, const PreparedRun& prepared, const ChipResult& result,
                        const Scale& scale) {
   const Chip& chip = prepared.chip->chip;
@@ -226,13 +230,16 @@ std::string draw_cores(const Layout& layout, const PreparedRun& prepared, const 
     const CoreBusy& busy = result.cores[i];
     text += fmt::format(
         "<rect class=\"c c{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>core {} ({}), "
-        "tile {}: {}; neuron unit {:.3g} %, synapse unit {:.3g} %</title></rect>\n",
-        scale.shade(std::max(busy.neuron_unit, busy.synapse_unit)),
+        "tile {}: {}; neuron unit {:.3g} %, synapse unit {:.3g} %{}</title></rect>\n",
+        scale.shade(busiest(busy)),
         layout.x(core.tile) + tile_border + place % layout.across * (core_side + core_gap),
         layout.y(core.tile) + tile_border + place / layout.across * (core_side + core_gap),
         core_side, core_side, i, escaped(chip.kind_of({i}).name),
         chip.topology().router_name(core.tile), layers[i].empty() ? "unused" : escaped(layers[i]),
-        scale.percent(busy.neuron_unit), scale.percent(busy.synapse_unit));
+        scale.percent(busy.neuron_unit), scale.percent(busy.synapse_unit),
+        chip.kind_of({i}).encoder_unit
+            ? fmt::format(", encoder unit {:.3g} %", scale.percent(busy.encoder_unit))
+            : "");
   }
   return text;
 }
@@ -249,7 +256,7 @@ std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
   for (const Picoseconds latency : of.latencies) whole += latency;
   Picoseconds core_most;
   for (const CoreBusy& core : of.cores) {
-    core_most = std::max({core_most, core.neuron_unit, core.synapse_unit});
+    core_most = std::max(core_most, busiest(core));
   }
   Picoseconds link_most;
   for (const LinkLoad& link : of.links) link_most = std::max(link_most, link.busy);

@@ -18,6 +18,15 @@ std::uint64_t capacity(const CoreKindSpec& kind, MemoryUnit unit) {
   return memory ? memory->capacity.value() : 0;
 }
 
+/// All memories, frame buffers where the chip has some.
+std::vector<MemoryUnit> units_of(const Chip& chip) {
+  std::vector<MemoryUnit> units;
+  for (const MemoryUnit unit : memory_units) {
+    if (unit != MemoryUnit::frame_buffer || chip.reads_frames()) units.push_back(unit);
+  }
+  return units;
+}
+
 /// Cores of one kind, and what the ones with a slice use of what they have.
 Json kind_json(const PreparedRun& prepared, const ChipResult& result, std::uint32_t index) {
   const Chip& chip = prepared.chip->chip;
@@ -119,7 +128,8 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
   std::string text =
       "layer,first_channel,last_channel,first_row,last_row,core,tile,core_kind,neurons,"
       "neurons_available";
-  for (const MemoryUnit unit : memory_units) {
+  const std::vector<MemoryUnit> units = units_of(prepared.chip->chip);
+  for (const MemoryUnit unit : units) {
     text += fmt::format(",{0}_bits,{0}_bits_available", to_string(unit));
   }
   text += ",packets,packet_hops,limits\n";
@@ -133,7 +143,7 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
                         slice.channel_end - 1, slice.row_begin, slice.row_end - 1, slice.core.index,
                         chip.core(slice.core).tile, csv_field(kind.name), placement.use.neurons,
                         kind.max_neurons);
-    for (const MemoryUnit unit : memory_units) {
+    for (const MemoryUnit unit : units) {
       text += fmt::format(",{},{}", placement.use.bits(unit), capacity(kind, unit));
     }
     text += fmt::format(",{},{},{}\n", placement.packets, placement.packet_hops,

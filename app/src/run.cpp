@@ -256,7 +256,7 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
   for (const LayerSlice& slice : mapping.slices) {
     const CoreBusy& core = result.busy[slice.core.index];
     Picoseconds& layer = most[prepared.populations[slice.population].lead.index];
-    layer = std::max({layer, core.neuron_unit, core.synapse_unit});
+    layer = std::max({layer, core.neuron_unit, core.synapse_unit, core.encoder_unit});
   }
   for (const ArrayStep& step : result.array) {
     most[prepared.populations[step.population].lead.index] += step.computing;

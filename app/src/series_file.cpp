@@ -120,7 +120,8 @@ void SeriesFile::Impl::begin(const SimulationResult& sample) {
     describe("/array/step", "1", "row");
     return;
   }
-  const PopulationGraph graph = population_graph(prepared.network.network(), prepared.populations);
+  const PopulationGraph graph =
+      population_graph(prepared.network.network(), prepared.populations, chip().reads_frames());
   file.write<std::uint32_t>("/layers/first_step", graph.depth, {graph.depth.size()});
   describe("/layers/first_step", "1", "layer");
   std::vector<std::uint32_t> tiles;
@@ -166,7 +167,8 @@ void SeriesFile::Impl::add_layers(const SimulationResult& sample, const Activity
   const std::size_t steps = sample.steps.size();
   const std::size_t layers = prepared.populations.size();
   const std::vector<std::size_t> rows = rows_of_layers(prepared);
-  const PopulationGraph graph = population_graph(prepared.network.network(), prepared.populations);
+  const PopulationGraph graph =
+      population_graph(prepared.network.network(), prepared.populations, chip().reads_frames());
   std::vector<RunCounts> counts(steps * layers);
   std::vector<double> energy(steps * layers);
   std::vector<double> totals;
@@ -202,15 +204,19 @@ void SeriesFile::Impl::add_layers(const SimulationResult& sample, const Activity
 void SeriesFile::Impl::add_cores(const SimulationResult& sample) {
   std::vector<std::int64_t> neurons;
   std::vector<std::int64_t> synapses;
+  std::vector<std::int64_t> encoders;
   for (const StepRecord& step : sample.steps) {
     for (const CoreBusy& core : step.busy) {
       neurons.push_back(core.neuron_unit.value());
       synapses.push_back(core.synapse_unit.value());
+      encoders.push_back(core.encoder_unit.value());
     }
   }
   const std::vector<std::uint64_t> shape = {sample.steps.size(), chip().cores().size()};
   append("/cores/neuron_unit_busy", "ps", ", step, core", shape, neurons);
   append("/cores/synapse_unit_busy", "ps", ", step, core", shape, synapses);
+  if (!chip().reads_frames()) return;
+  append("/cores/encoder_unit_busy", "ps", ", step, core", shape, encoders);
 }
 
 void SeriesFile::Impl::add_links(const SimulationResult& sample) {

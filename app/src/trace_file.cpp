@@ -26,10 +26,9 @@ constexpr std::uint32_t chip_process = 1;
 constexpr std::uint32_t steps_thread = 1;
 constexpr std::uint32_t first_unit_thread = 2;
 constexpr std::uint32_t first_core_thread = first_unit_thread + work_units;
+constexpr std::uint32_t core_units = 3;  ///< the first of WorkUnit
 
-bool of_core(WorkUnit unit) {
-  return unit == WorkUnit::neuron_unit || unit == WorkUnit::synapse_unit;
-}
+bool of_core(WorkUnit unit) { return static_cast<std::uint32_t>(unit) < core_units; }
 
 /// After those of the tiles.
 std::uint32_t links_process(const Chip& chip) { return chip_process + 1 + chip.topology().tiles(); }
@@ -38,11 +37,11 @@ Track track_of(const Chip& chip, const WorkRecord& record) {
   const auto unit = static_cast<std::uint32_t>(record.unit);
   if (of_core(record.unit)) {
     return {chip_process + 1 + chip.core(record.core).tile,
-            first_core_thread + 2 * record.core.index + unit};
+            first_core_thread + core_units * record.core.index + unit};
   }
   if (record.unit == WorkUnit::link) {
     const auto cores = static_cast<std::uint32_t>(chip.cores().size());
-    return {links_process(chip), first_core_thread + 2 * cores + record.link};
+    return {links_process(chip), first_core_thread + core_units * cores + record.link};
   }
   return {chip_process, first_unit_thread + unit};
 }
@@ -53,6 +52,8 @@ std::string_view unit_name(WorkUnit unit) {
       return "neuron unit";
     case WorkUnit::synapse_unit:
       return "synapse unit";
+    case WorkUnit::encoder_unit:
+      return "encoder unit";
     case WorkUnit::io_port:
       return "I/O port";
     case WorkUnit::barrier:
@@ -72,6 +73,8 @@ std::string_view unit_name(WorkUnit unit) {
 /// What its `count` counts.
 std::string_view count_name(WorkUnit unit) {
   switch (unit) {
+    case WorkUnit::encoder_unit:
+      return "frames";
     case WorkUnit::array:
       return "jobs";
     case WorkUnit::off_chip_port:
@@ -88,6 +91,8 @@ std::string_view activity_name(const WorkRecord& record) {
       return "neurons";
     case WorkUnit::synapse_unit:
       return "synapses";
+    case WorkUnit::encoder_unit:
+      return "frame";
     case WorkUnit::io_port:
       return "input";
     case WorkUnit::barrier:
@@ -168,7 +173,7 @@ void name_tracks(EventWriter& writer, const Chip& chip, const SimulationResult& 
   writer.name({chip_process, 0}, "process_name", chip.spec().name);
   writer.name({chip_process, steps_thread}, "thread_name",
               chip.spec().array ? "turns" : "global steps");
-  std::vector<bool> threads(first_core_thread + 2 * chip.cores().size() +
+  std::vector<bool> threads(first_core_thread + core_units * chip.cores().size() +
                             chip.topology().links().size());
   std::vector<bool> processes(links_process(chip) + std::size_t{1});
   processes[chip_process] = true;

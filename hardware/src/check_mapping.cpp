@@ -32,9 +32,9 @@ class Checker {
         chip_(chip),
         core_used_(chip.cores().size(), false),
         placed_(populations.size(), 0) {
-    const PopulationGraph graph = population_graph(network, populations);
+    const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     for (std::uint32_t p = 0; p < populations.size(); ++p) {
-      needs_.push_back(slice_needs(network, populations[p], widths, graph.slots[p]));
+      needs_.push_back(slice_needs(network, populations[p], widths, graph.slots[p], chip));
     }
   }
 

@@ -49,15 +49,24 @@ void check_kind(const CoreKindSpec& kind) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
     if (const auto& memory = kind.memory(unit)) {
       check_memory(memory_key, *memory);
-    } else if (unit != MemoryUnit::synapse_memory || kind.holds_weights()) {
+    } else if (kind.needs(unit)) {
       refuse(memory_key, "this role needs it");
     }
   }
+  if (kind.memory(MemoryUnit::frame_buffer) && !kind.encoder_unit) {
+    refuse(key + ".frame_buffer", "only an encoder that reads frames has it");
+  }
+  if (kind.encoder_unit) {
+    if (!kind.has(CoreRole::encoder)) refuse(key + ".input", "only the role encoder reads frames");
+    if (kind.encoder_unit->lanes == 0 || kind.encoder_unit->lanes > max_encoder_lanes) {
+      refuse(key + ".encoder_unit.lanes", fmt::format("expected 1..{}", max_encoder_lanes));
+    }
+  }
   const CoreTimes& times = kind.times;
-  for (const auto time :
-       {times.axon_in, times.synapse_word, times.accumulator_word, times.membrane_word,
-        times.synaptic_operation, times.neuron_update_active, times.neuron_update_inactive,
-        times.axon_out, times.coincidence_word, times.score_word}) {
+  for (const auto time : {times.axon_in, times.synapse_word, times.accumulator_word,
+                          times.membrane_word, times.synaptic_operation, times.neuron_update_active,
+                          times.neuron_update_inactive, times.axon_out, times.coincidence_word,
+                          times.score_word, times.frame_word, times.multiply_accumulate}) {
     check_time(key + ".times", time);
   }
 }
@@ -135,7 +144,7 @@ std::string_view to_string(CoreRole role) {
 
 std::string_view to_string(MemoryUnit unit) {
   constexpr std::array<std::string_view, memory_units.size()> names{
-      "synapse_memory", "accumulator_memory", "membrane_memory", "spike_buffer"};
+      "synapse_memory", "accumulator_memory", "membrane_memory", "spike_buffer", "frame_buffer"};
   return names[static_cast<std::size_t>(unit)];
 }
 
@@ -163,10 +172,33 @@ bool CoreKindSpec::has(CoreRole role) const {
   return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
 
+bool CoreKindSpec::needs(MemoryUnit unit) const {
+  switch (unit) {
+    case MemoryUnit::synapse_memory:
+      return holds_weights();
+    case MemoryUnit::accumulator_memory:
+    case MemoryUnit::membrane_memory:
+      return true;
+    case MemoryUnit::spike_buffer:
+      return takes_packets();
+    case MemoryUnit::frame_buffer:
+      return encoder_unit.has_value();
+  }
+  return false;
+}
+
 Chip::Chip(ChipSpec spec) : spec_(validated(std::move(spec))), topology_(spec_.topology) {
   const TopologySpec& topology = spec_.topology;
   if (topology.tiles.empty()) add_cores({0, topology_.tiles(), topology.tile});
   for (const TileGroup& group : topology.tiles) add_cores(group);
+  const bool frames = reads_frames();
+  for (const Core& core : cores_) {
+    const CoreKindSpec& kind = spec_.core_kinds[core.kind];
+    if (kind.has(CoreRole::encoder) && kind.encoder_unit.has_value() != frames) {
+      refuse(fmt::format("core_kinds.{}.input", kind.name),
+             "all encoders on a chip take packets, or all read frames");
+    }
+  }
 }
 
 void Chip::add_cores(const TileGroup& group) {
@@ -192,6 +224,12 @@ std::uint64_t Chip::cores_of_kind(std::uint32_t kind) const {
 bool Chip::has_encoders() const {
   return std::any_of(cores_.begin(), cores_.end(), [&](const Core& core) {
     return spec_.core_kinds[core.kind].has(CoreRole::encoder);
+  });
+}
+
+bool Chip::reads_frames() const {
+  return std::any_of(cores_.begin(), cores_.end(), [&](const Core& core) {
+    return spec_.core_kinds[core.kind].encoder_unit.has_value();
   });
 }
 

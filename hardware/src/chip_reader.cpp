@@ -68,15 +68,38 @@ std::vector<CoreRole> read_roles(const YamlNode& node) {
   return roles;
 }
 
+EncoderUnitSpec read_encoder_unit(const YamlNode& node) {
+  EncoderUnitSpec unit;
+  unit.lanes = static_cast<std::uint32_t>(node.at("lanes").integer(1, max_encoder_lanes));
+  unit.skips_zero = node.at("skips_zero").boolean();
+  return unit;
+}
+
+/// What an encoder needs to read frames itself; nothing for cores that take packets.
+std::optional<EncoderUnitSpec> read_input(const YamlNode& kind, bool encoder) {
+  const auto input = kind.find("input");
+  if (input && !encoder) throw input->error("only cores of the role encoder have it");
+  if (input && input->one_of<bool>({{"packets", false}, {"frames", true}})) {
+    return read_encoder_unit(kind.at("encoder_unit"));
+  }
+  for (const std::string_view key : {"frame_buffer", "encoder_unit"}) {
+    if (const auto node = kind.find(key)) {
+      throw node->error("only an encoder with `input: frames` has it");
+    }
+  }
+  return std::nullopt;
+}
+
 CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
   const bool attention = kind.has(CoreRole::attention);
   CoreTimes times;
-  times.axon_in = read_time(node, "axon_in", true);
+  times.axon_in = read_time(node, "axon_in", kind.takes_packets());
   times.synapse_word = read_time(node, "synapse_word", false);
   times.accumulator_word = read_time(node, "accumulator_word", false);
   times.membrane_word = read_time(node, "membrane_word", false);
   times.synaptic_operation = read_time(node, "synaptic_operation", false);
-  if (kind.holds_weights() && !node.find("synapse_word") && !node.find("synaptic_operation")) {
+  if (kind.holds_weights() && kind.takes_packets() && !node.find("synapse_word") &&
+      !node.find("synaptic_operation")) {
     throw node.error("a core with weights needs a synapse_word or a synaptic_operation time");
   }
   times.neuron_update_active = read_time(node, "neuron_update_active", true);
@@ -84,6 +107,10 @@ CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
   times.axon_out = read_time(node, "axon_out", true);
   times.coincidence_word = read_time(node, "coincidence_word", attention);
   times.score_word = read_time(node, "score_word", attention);
+  if (kind.encoder_unit) {
+    times.frame_word = read_time(node, "frame_word", false);
+    times.multiply_accumulate = read_time(node, "multiply_accumulate", true);
+  }
   return times;
 }
 
@@ -98,10 +125,10 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   if (const auto most = node.find("max_fan_in")) kind.max_fan_in = read_limit(*most);
   if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
   if (const auto most = node.find("max_spike_bits")) kind.max_spike_bits = read_width(*most, 8);
+  kind.encoder_unit = read_input(node, kind.has(CoreRole::encoder));
   for (const MemoryUnit unit : memory_units) {
-    const bool needed = unit != MemoryUnit::synapse_memory || kind.holds_weights();
     const auto memory =
-        needed ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
+        kind.needs(unit) ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));
     if (memory) kind.memories[static_cast<std::size_t>(unit)] = read_core_memory(*memory);
   }
   if (kind.holds_weights()) kind.weight_formats = read_weight_formats(node.at("weight_formats"));

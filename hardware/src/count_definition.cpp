@@ -68,6 +68,32 @@ constexpr Definition of_attention[] = {
     {"spike_buffer", Action::write_word, "per bit of q, k or v that comes"},
 };
 
+// Of encoders that read frames themselves, and the memory that they read.
+constexpr Definition of_frames[] = {
+    {"synapse_memory", Action::read_word,
+     "per slice and step: input channels x kernel positions x ceil(n x weight bits / word)"},
+    {"accumulator_memory", Action::read_word,
+     "per slice and step: positions x ceil(n x accumulator bits / word); of neurons, per slice and "
+     "step: ceil(neurons x accumulator bits / word)"},
+    {"accumulator_memory", Action::write_word,
+     "of sums and of neurons, as often as read; neurons clear them"},
+    {"frame_buffer", Action::read_word,
+     "per slice and step: each row that it sees as often as it has rows of outputs that see it; of "
+     "the row's words those with a value that is not 0, or all"},
+    {"frame_buffer", Action::write_word,
+     "per slice and step: ceil(row bits / word) for each row of the frame that it sees"},
+    {"encoder_unit", Action::accumulate,
+     "P x n per value of a frame that is not 0, or any: P positions that it reaches in a slice, n "
+     "channels of the slice"},
+    {"encoder_unit", Action::synaptic_operation,
+     "P x n per value of a frame that is not 0, or any: weights"},
+    {"encoder_unit", Action::multiply,
+     "P x n per value of a frame that is not 0, or any, where values are not binary"},
+    {"encoder_unit", Action::shift,
+     "P x n per value of a frame that is not 0, or any: decodes power-of-two weights"},
+    {"memory", Action::read_bit, "per slice and step: bits of the rows of the frame that it sees"},
+};
+
 constexpr Definition of_chips[] = {
     {"router", Action::spike_within_tile, "per packet and receiver in the sender's tile"},
     {"router", Action::hop_east_west, "per packet and horizontal link on its way"},
@@ -135,9 +161,16 @@ bool holds_attention(const ChipSpec& chip, std::string_view kind) {
   });
 }
 
-bool holds_weights(const ChipSpec& chip, std::string_view kind) {
-  return std::any_of(chip.core_kinds.begin(), chip.core_kinds.end(),
-                     [&](const auto& one) { return one.name == kind && one.holds_weights(); });
+bool takes_packets(const ChipSpec& chip, std::string_view kind) {
+  return std::any_of(chip.core_kinds.begin(), chip.core_kinds.end(), [&](const auto& one) {
+    return one.name == kind && one.holds_weights() && one.takes_packets();
+  });
+}
+
+bool reads_frames(const ChipSpec& chip, std::string_view kind) {
+  return std::any_of(chip.core_kinds.begin(), chip.core_kinds.end(), [&](const auto& one) {
+    return one.encoder_unit && (one.name == kind || kind == "off_chip");
+  });
 }
 
 }  // namespace
@@ -148,18 +181,20 @@ std::string count_definition(const ChipSpec& chip, const std::string& component,
   const std::string kind = component.substr(0, dot);
   const std::string unit = dot == std::string::npos ? "" : component.substr(dot + 1);
   std::string text;
-  const auto add = [&](std::span<const Definition> in) {
+  const auto add = [&](std::span<const Definition> in, std::string_view of) {
     const Definition* const found = find(in, unit, action);
     if (found == nullptr) return;
-    text += (text.empty() ? "" : "; or, of attention: ") + std::string(found->text);
+    if (!text.empty()) text += fmt::format("; or, of {}: ", of);
+    text += found->text;
   };
   if (chip.array) {
-    add(of_arrays);
+    add(of_arrays, "arrays");
   } else {
-    add(of_cores);
-    add(of_chips);
-    if (holds_weights(chip, kind)) add(of_packets);
-    if (holds_attention(chip, kind)) add(of_attention);
+    if (reads_frames(chip, kind)) add(of_frames, "frames");
+    if (text.empty() || takes_packets(chip, kind)) add(of_cores, "packets");
+    add(of_chips, "packets");
+    if (takes_packets(chip, kind)) add(of_packets, "packets");
+    if (holds_attention(chip, kind)) add(of_attention, "attention");
   }
   if (text.empty()) {
     throw Error(ErrorKind::config,

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::array kind_names = {
     std::string_view{"io_port"},
+    std::string_view{"frame_fetch"},
+    std::string_view{"encoder_unit"},
     std::string_view{"neuron_unit"},
     std::string_view{"transit"},
     std::string_view{"link_wait"},
@@ -45,6 +47,8 @@ void add_to(CriticalPath& path, std::span<const StepPath> steps) {
   for (const StepPath& step : steps) {
     const PathPart sender = phase_of(step.sender, step.sender_layer, step.sender_core);
     const bool served = step.last == WorkUnit::synapse_unit;
+    add(path, {PathKind::frame_fetch, sender.layer, sender.core}, step.fetch);
+    add(path, {PathKind::encoder_unit, sender.layer, sender.core}, step.encode);
     add(path, sender, step.phase, !served);
     add(path, {PathKind::transit, sender.layer, sender.core}, step.transit);
     add(path, {PathKind::link_wait, sender.layer, sender.core}, step.link_wait);

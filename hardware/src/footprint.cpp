@@ -64,6 +64,15 @@ void add_senders(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t 
   }
 }
 
+/// Whole rows of the frame that `rows` of outputs see.
+std::uint64_t frame_bits(const SliceNeeds& needs, std::uint32_t rows) {
+  const auto* conv = std::get_if<Conv2d>(needs.op);
+  const std::uint64_t seen_rows =
+      conv != nullptr ? seen(rows, conv->kernel.y, conv->stride.y, needs.input.height)
+                      : needs.input.height;
+  return saturating_product({seen_rows, needs.input.width, needs.input.channels, needs.spike_bits});
+}
+
 /// One limit of a core kind, and what a footprint needs of it.
 struct Limit {
   std::string_view resource;
@@ -115,7 +124,7 @@ void check_widths(const Network& network, std::span<const LayerWidths> widths) {
 }
 
 SliceNeeds slice_needs(const Network& network, const Population& population,
-                       std::span<const LayerWidths> widths, std::uint32_t slots) {
+                       std::span<const LayerWidths> widths, std::uint32_t slots, const Chip& chip) {
   SliceNeeds needs;
   needs.op = &network.layer(population.lead).op;
   needs.shape = neuron_shape(network, population);
@@ -129,6 +138,7 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
     needs.sees_input =
         needs.sees_input || std::holds_alternative<Input>(network.layer(operand.source).op);
   }
+  needs.reads_frames = needs.sees_input && has_weights(*needs.op) && chip.reads_frames();
   needs.slots = slots;
   if (const auto* attention = std::get_if<SpikingSelfAttention>(needs.op)) {
     needs.channel_unit = needs.shape.channels / attention->heads;
@@ -144,6 +154,10 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
   use.neurons = saturating_product({channels, rows, needs.shape.width});
   use.spike_bits = needs.spike_bits;
   add_senders(needs, channels, rows, use);
+  if (needs.reads_frames) {
+    set(MemoryUnit::frame_buffer, frame_bits(needs, rows));
+    use.axons = 0;
+  }
   if (const std::uint64_t weights = weights_per_channel(*needs.op); weights != 0) {
     const std::uint64_t elements = saturating_product({weights, channels});
     const bool countable = elements < std::numeric_limits<std::uint64_t>::max() / 64;
@@ -189,13 +203,14 @@ std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
 }
 
 std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
-                                  std::span<const LayerWidths> widths, const Mapping& mapping) {
+                                  std::span<const LayerWidths> widths, const Chip& chip,
+                                  const Mapping& mapping) {
   check_widths(network, widths);
-  const PopulationGraph graph = population_graph(network, populations);
+  const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
   std::vector<Footprint> result;
   for (const LayerSlice& slice : mapping.slices) {
-    const SliceNeeds needs =
-        slice_needs(network, populations[slice.population], widths, graph.slots[slice.population]);
+    const SliceNeeds needs = slice_needs(network, populations[slice.population], widths,
+                                         graph.slots[slice.population], chip);
     result.push_back(
         footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin));
   }

@@ -17,6 +17,7 @@ struct SliceNeeds {
   std::uint32_t operands = 0;
   std::uint32_t spike_bits = 1;  ///< of the widest operand
   bool sees_input = false;       ///< an operand is an input
+  bool reads_frames = false;     ///< it reads that input itself
   LayerWidths lead;
   std::uint32_t membrane_bits = 0;  ///< 0 without a Lif
   std::uint32_t slots = 1;
@@ -34,7 +35,7 @@ std::uint64_t weights_per_channel(const Operator& op);
 void check_widths(const Network& network, std::span<const LayerWidths> widths);
 
 SliceNeeds slice_needs(const Network& network, const Population& population,
-                       std::span<const LayerWidths> widths, std::uint32_t slots);
+                       std::span<const LayerWidths> widths, std::uint32_t slots, const Chip& chip);
 
 /// What `channels` x `rows` of the population occupy; saturates instead of overflowing.
 Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows);

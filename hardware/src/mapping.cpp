@@ -55,7 +55,7 @@ class Mapper {
         populations_(populations),
         widths_(widths),
         chip_(chip),
-        graph_(population_graph(network, populations)) {
+        graph_(population_graph(network, populations, chip.reads_frames())) {
     for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
       free_.push_back(chip.cores_of_kind(k));
     }
@@ -80,7 +80,8 @@ class Mapper {
       check_input(p);
       return;
     }
-    const SliceNeeds needs = slice_needs(network_, populations_[p], widths_, graph_.slots[p]);
+    const SliceNeeds needs =
+        slice_needs(network_, populations_[p], widths_, graph_.slots[p], chip_);
     const std::vector<std::uint32_t> kinds = usable_kinds(p, needs);
     std::optional<Cut> best;
     std::uint32_t best_kind = 0;
@@ -163,6 +164,8 @@ class Mapper {
         violation.message +=
             "; that is the kernel of one output channel, which cannot be split, since no core adds "
             "the sums of another";
+      } else if (violation.resource == to_string(MemoryUnit::frame_buffer)) {
+        violation.message += "; those are the rows of the frame that one row of outputs sees";
       }
       result_.violations.push_back(std::move(violation));
     }

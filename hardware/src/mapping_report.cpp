@@ -70,14 +70,14 @@ std::vector<SlicePlacement> explain_mapping(const Network& network,
     throw Error(ErrorKind::shape, fmt::format("the traffic is of {} slices, the mapping has {}",
                                               traffic.slices, mapping.slices.size()));
   }
-  const std::vector<Footprint> uses = footprints(network, populations, widths, mapping);
-  const PopulationGraph graph = population_graph(network, populations);
+  const std::vector<Footprint> uses = footprints(network, populations, widths, chip, mapping);
+  const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
   const std::vector<Parts> parts = parts_of(mapping, populations.size());
   std::vector<SlicePlacement> placements;
   for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
     const LayerSlice& slice = mapping.slices[i];
     const std::uint32_t p = slice.population;
-    const SliceNeeds needs = slice_needs(network, populations[p], widths, graph.slots[p]);
+    const SliceNeeds needs = slice_needs(network, populations[p], widths, graph.slots[p], chip);
     placements.push_back(
         {slice, uses[i], limits_of(needs, chip.kind_of(slice.core), parts[p]), 0, 0});
   }

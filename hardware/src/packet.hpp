@@ -44,6 +44,12 @@ struct Outbox {
   }
 };
 
+/// What goes before the neuron phase of a core that reads frames itself.
+struct FrameTimes {
+  Picoseconds fetch;   ///< from the start of the step until its rows are there
+  Picoseconds encode;  ///< of the encoder unit
+};
+
 /// The packets that one core (or the I/O port) sends in one step: [first, last) of the step's list,
 /// in order of injection.
 struct PacketSource {
@@ -51,6 +57,7 @@ struct PacketSource {
   std::uint32_t tile = 0;
   std::uint32_t first = 0;
   std::uint32_t last = 0;
+  FrameTimes before{};
 };
 
 /// A packet at the axon-in of a core; cores serve them in this order.

@@ -7,12 +7,22 @@
 #include "place.hpp"
 
 namespace nj {
+
 Touched::Touched(const Plan& plan) {
   for (const SlicePlan& slice : plan.slices) {
     const bool counted = std::holds_alternative<Conv2d>(*slice.op);
     positions_.push_back(counted ? slice.positions() : 0);
     slots_.push_back(slice.slots);
     flags_.emplace_back(positions_.back() * slice.slots, std::uint8_t{0});
+  }
+}
+
+void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Range columns) {
+  if (slot.empty()) return;
+  for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
+    const std::size_t row = std::size_t{y - slice.place.row_begin} * slice.shape.width;
+    std::fill(slot.begin() + static_cast<std::ptrdiff_t>(row + columns.begin),
+              slot.begin() + static_cast<std::ptrdiff_t>(row + columns.end), std::uint8_t{1});
   }
 }
 
@@ -62,12 +72,13 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
   }
   if (records_ != nullptr) append_records();
   if (!last) return std::nullopt;
-  StepPath path = path_to(*last, start);
+  StepPath path = path_to(*last, start, sources);
   if (least_end > last->end) path.link_wait += least_end - last->end;
   return path;
 }
 
-StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
+StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
+                             std::span<const PacketSource> sources) const {
   const Target& target = outbox_->targets[last.first.target];
   const Packet& packet = outbox_->packets[target.packet];
   const Receiver& receiver = plan_.receivers[target.receiver];
@@ -76,6 +87,10 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const Picoseconds transit = from == receiver.tile
                                   ? plan_.chip.spec().topology.within_tile
                                   : idle_time(plan_.chip.topology(), links_, from, receiver.tile);
+  const auto source = std::find_if(sources.begin(), sources.end(), [&](const PacketSource& s) {
+    return s.core.index == last.first.source;
+  });
+  const FrameTimes& before = source->before;
   const std::uint32_t consumer = plan_.slices[receiver.slice].place.population;
   return {.last = WorkUnit::synapse_unit,
           .core = receiver.core,
@@ -83,7 +98,9 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
           .sender = from_port ? WorkUnit::io_port : WorkUnit::neuron_unit,
           .sender_core = from_port ? CoreId{} : CoreId{last.first.source},
           .sender_layer = plan_.populations[receiver.producer].lead,
-          .phase = packet.injected - start,
+          .fetch = before.fetch,
+          .encode = before.encode,
+          .phase = packet.injected - start - before.fetch - before.encode,
           .transit = transit,
           .link_wait = last.begin - packet.injected - transit,
           .service = last.end - last.begin,
@@ -141,12 +158,7 @@ Picoseconds PacketFlow::work(std::uint32_t to, const Packet& packet) {
     const std::uint64_t positions = std::uint64_t{rows.size()} * columns.size();
     reached_positions += positions;
     if (port.graded) tally.graded_positions += positions;
-    if (touched.empty()) continue;
-    for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
-      const std::size_t row = std::size_t{y - slice.place.row_begin} * slice.shape.width;
-      std::fill(touched.begin() + static_cast<std::ptrdiff_t>(row + columns.begin),
-                touched.begin() + static_cast<std::ptrdiff_t>(row + columns.end), std::uint8_t{1});
-    }
+    touch(touched, slice, rows, columns);
   }
   tally.positions += reached_positions;
   return slice.position_time * static_cast<std::int64_t>(reached_positions);

@@ -32,6 +32,9 @@ class Touched {
   std::vector<std::vector<std::uint8_t>> flags_;
 };
 
+/// Notes that input reached these positions of a slice; nothing for an empty slot.
+void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Range columns);
+
 /// A synapse unit that served packets without a pause.
 struct BusyPeriod {
   Picoseconds begin;
@@ -60,7 +63,8 @@ class PacketFlow {
 
  private:
   [[nodiscard]] BusyPeriod serve(std::uint32_t core, std::vector<Arrival>& arrivals);
-  [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start) const;
+  [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start,
+                                 std::span<const PacketSource> sources) const;
   [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
   void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
               Picoseconds served);

@@ -86,10 +86,9 @@ std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping) {
 
 Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
                        std::vector<LayerSlice> slices, std::span<const std::uint32_t> kinds) {
-  // Populations without slices are inputs.
   std::vector<std::vector<std::uint32_t>> tiles(graph.depth.size());
   for (std::size_t p = 0; p < tiles.size(); ++p) {
-    if (graph.depth[p] == 0) tiles[p] = {io_tile};
+    if (graph.depth[p] == 0) tiles[p] = {io_tile};  // an input, if it has no slices
   }
   FreeCores free(chip);
   std::vector<std::uint64_t> distance;
@@ -102,6 +101,7 @@ Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
         producers.insert(producers.end(), tiles[edge.producer].begin(), tiles[edge.producer].end());
       }
       distance = distances(chip.topology(), producers);
+      tiles[p].clear();
     }
     slices[i].core = free.take_nearest(distance, kinds[i]);
     tiles[p].push_back(chip.core(slices[i].core).tile);
@@ -132,8 +132,8 @@ Mapping place(const Network& network, std::span<const Population> populations, c
   }
   if (chip.spec().array) return mapping;
   const auto greedy = [&] {
-    return place_greedily(population_graph(network, populations), chip, mapping.slices,
-                          kinds_of(chip, mapping));
+    return place_greedily(population_graph(network, populations, chip.reads_frames()), chip,
+                          mapping.slices, kinds_of(chip, mapping));
   };
   switch (options.strategy) {
     case Placement::in_order:

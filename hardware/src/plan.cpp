@@ -5,6 +5,8 @@
 
 #include "neurojoule/core/error.hpp"
 
+#include "footprint.hpp"
+
 namespace nj {
 namespace {
 
@@ -91,6 +93,31 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
   return slice;
 }
 
+FramePlan frame_plan(const Plan& plan, const SlicePlan& slice, const PopulationEdge& edge) {
+  FramePlan frame;
+  frame.input = plan.populations[edge.producer].output();
+  const FeatureShape& shape = plan.network.output_shape(frame.input);
+  frame.reach = reach_of(slice, shape, edge);
+  frame.bits = plan.width(frame.input).output_bits;
+  frame.row_values = std::uint64_t{shape.width} * shape.channels;
+  frame.row_words = words(*slice.kind, MemoryUnit::frame_buffer, frame.row_values * frame.bits);
+  const std::uint64_t row_rounds = rounds(*slice.kind, MemoryUnit::frame_buffer, frame.row_words);
+  std::uint64_t columns = 0;  // positions that one value of each column reaches in a row
+  for (const Range& range : frame.reach.columns) columns += range.size();
+  for (const Range& range : frame.reach.rows) {
+    if (range.empty()) continue;
+    frame.words += frame.row_words;
+    frame.off_chip_bits += frame.row_values * frame.bits;
+    frame.dense_words += range.size() * frame.row_words;
+    frame.dense_rounds += range.size() * row_rounds;
+    frame.dense_positions += range.size() * columns * shape.channels;
+  }
+  const std::uint64_t off_chip_word = plan.chip.spec().off_chip.word_bits;
+  frame.off_chip_words = (frame.off_chip_bits + off_chip_word - 1) / off_chip_word;
+  frame.weight_words = weights_per_channel(*slice.op) * slice.synapse_words;
+  return frame;
+}
+
 void add_receivers(Plan& plan, std::uint32_t producer, const FeatureShape& sent) {
   const auto pooled_slices =
       std::count_if(plan.slices.begin(), plan.slices.end(), [&](const SlicePlan& slice) {
@@ -161,8 +188,20 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
     where.key = violations.front().layer;
     throw Error(ErrorKind::capacity, violations.front().message, where);
   }
-  Plan plan{network, populations, widths, chip, population_graph(network, populations), {}, {}, {}};
+  Plan plan{network,
+            populations,
+            widths,
+            chip,
+            population_graph(network, populations, chip.reads_frames()),
+            {},
+            {},
+            {}};
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
+  for (SlicePlan& slice : plan.slices) {
+    for (const PopulationEdge& edge : plan.graph.frames) {
+      if (edge.consumer == slice.place.population) slice.frame = frame_plan(plan, slice, edge);
+    }
+  }
   for (std::uint32_t p = 0; p < populations.size(); ++p) {
     const std::size_t first_receiver = plan.receivers.size();
     const FeatureShape& sent = network.output_shape(populations[p].output());

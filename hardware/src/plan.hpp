@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -58,6 +59,22 @@ struct Fan {
   }
 };
 
+/// How a slice reads the frames of an input itself; numbers are of one time step.
+struct FramePlan {
+  LayerId input;
+  PortReach reach;
+  std::uint32_t bits = 1;             ///< of a value
+  std::uint64_t row_values = 0;       ///< of one row of the frame, [x, c]
+  std::uint64_t row_words = 0;        ///< of the frame buffer, for one row
+  std::uint64_t words = 0;            ///< written to the frame buffer
+  std::uint64_t weight_words = 0;     ///< read from synapse memory
+  std::uint64_t off_chip_bits = 0;    ///< read: the rows that reach the slice
+  std::uint64_t off_chip_words = 0;   ///< of off-chip memory
+  std::uint64_t dense_words = 0;      ///< read from the frame buffer where zeros count
+  std::uint64_t dense_rounds = 0;     ///< accesses one after the other, for these
+  std::uint64_t dense_positions = 0;  ///< (value, position that it reaches) pairs, zeros too
+};
+
 /// One slice with its constants.
 struct SlicePlan {
   LayerSlice place;
@@ -70,6 +87,7 @@ struct SlicePlan {
   std::uint64_t spike_row_words = 0;    ///< of a q, k or v row of one head
   std::uint32_t fan = 1;                ///< synaptic operations per position reached
   Picoseconds position_time;            ///< synapse unit, per position reached
+  std::optional<FramePlan> frame{};     ///< where it reads frames itself
 
   [[nodiscard]] std::uint32_t channels() const { return place.channel_end - place.channel_begin; }
   [[nodiscard]] std::uint32_t rows() const { return place.row_end - place.row_begin; }

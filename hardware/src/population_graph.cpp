@@ -78,7 +78,14 @@ std::uint32_t PopulationGraph::levels() const {
   return depth.empty() ? 0 : 1 + *std::max_element(depth.begin(), depth.end());
 }
 
-PopulationGraph population_graph(const Network& network, std::span<const Population> populations) {
+bool PopulationGraph::only_read(std::uint32_t input) const {
+  const auto of_input = [&](const PopulationEdge& edge) { return edge.producer == input; };
+  return std::any_of(frames.begin(), frames.end(), of_input) &&
+         std::none_of(edges.begin(), edges.end(), of_input);
+}
+
+PopulationGraph population_graph(const Network& network, std::span<const Population> populations,
+                                 bool frames) {
   require_no_delays(network);
   const auto sender = senders(network, populations);
   PopulationGraph graph;
@@ -93,7 +100,10 @@ PopulationGraph population_graph(const Network& network, std::span<const Populat
                            network.layer(populations[p].lead).name));
       }
       const bool graded = !network.is_binary(operand.source);
-      graph.edges.push_back({*producer, p, operand.port, graded});
+      const bool frame = frames && has_weights(network.layer(populations[p].lead).op) &&
+                         std::holds_alternative<Input>(network.layer(operand.source).op);
+      (frame ? graph.frames : graph.edges).push_back({*producer, p, operand.port, graded});
+      if (frame) continue;
       graph.depth[p] = std::max(graph.depth[p], graph.depth[*producer] + 1);
     }
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "frame_phase.hpp"
 #include "neuron_phase.hpp"
 #include "packet_flow.hpp"
 #include "plan.hpp"
@@ -25,6 +26,7 @@ class Simulation {
         touched_(plan),
         work_(result_.work, result_.work_until, options.work_records),
         neurons_(plan, trace, touched_, tally_),
+        frames_(plan, trace, touched_, tally_),
         busy_(plan.chip.cores().size()),
         flow_(plan, options.timing, touched_, tally_, busy_,
               options.record_packets ? &result_.records : nullptr, work_),
@@ -52,8 +54,7 @@ class Simulation {
     outbox_.clear();
     sources_.clear();
     path_.reset();
-    send_inputs(step, start);
-    run_neuron_units(step, start);
+    run_cores(step, start, send_inputs(step, start));
     packets_ += outbox_.packets.size();
     if (const auto served = flow_.run(step, start, outbox_, sources_)) note(*served);
     StepPath path = path_.value_or(StepPath{});
@@ -75,7 +76,7 @@ class Simulation {
 
   /// From the start of a step to when its last unit finished.
   static Picoseconds work_time(const StepPath& path) {
-    return path.phase + path.transit + path.link_wait + path.service;
+    return path.fetch + path.encode + path.phase + path.transit + path.link_wait + path.service;
   }
 
   /// Keeps the way to what finishes last, the first of several.
@@ -83,14 +84,17 @@ class Simulation {
     if (!path_ || work_time(path) > work_time(*path_)) path_ = path;
   }
 
-  /// The same of a unit that has worked since the start of the step.
-  void note(WorkUnit unit, CoreId core, LayerId layer, Picoseconds phase) {
+  /// The same of a unit that has worked since the start of the step, or since its core has encoded
+  /// a frame.
+  void note(WorkUnit unit, CoreId core, LayerId layer, FrameTimes before, Picoseconds phase) {
     note({.last = unit,
           .core = core,
           .layer = layer,
           .sender = unit,
           .sender_core = core,
           .sender_layer = layer,
+          .fetch = before.fetch,
+          .encode = before.encode,
           .phase = phase,
           .transit = {},
           .link_wait = {},
@@ -105,12 +109,13 @@ class Simulation {
     return step >= depth && step - depth < neurons_.timesteps();
   }
 
-  /// Input frames share the I/O port of tile 0, one after another.
-  void send_inputs(std::uint32_t step, Picoseconds start) {
+  /// Input frames share the I/O port of tile 0, one after another; returns when it is free.
+  Picoseconds send_inputs(std::uint32_t step, Picoseconds start) {
     Picoseconds clock = start;
     for (std::uint32_t p = 0; p < plan_.populations.size(); ++p) {
       const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
       if (!std::holds_alternative<Input>(op) || !at_work(p, step)) continue;
+      if (plan_.graph.only_read(p)) continue;
       const Picoseconds begins = clock;
       const std::size_t before = outbox_.packets.size();
       clock = neurons_.run_input(p, step, clock, outbox_);
@@ -121,31 +126,60 @@ class Simulation {
                  .count = outbox_.packets.size() - before,
                  .start = begins,
                  .end = clock});
-      note(WorkUnit::io_port, {}, plan_.populations[p].lead, clock - start);
+      note(WorkUnit::io_port, {}, plan_.populations[p].lead, {}, clock - start);
     }
     const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
     sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(outbox_.packets.size())});
+    return clock;
   }
 
-  void run_neuron_units(std::uint32_t step, Picoseconds start) {
+  /// The I/O port, free from `port` on, also reads the frames that cores encode themselves, for one
+  /// after another.
+  FrameTimes encode(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port) {
+    const SlicePlan& plan = plan_.slices[slice];
+    if (!plan.frame) return {};
+    const CoreId core = plan.place.core;
+    const Picoseconds begins = port;
+    const FrameTimes times = frames_.run(slice, t, start, port);
+    busy_[core.index].encoder_unit += times.encode;
+    work_.add({.unit = WorkUnit::io_port,
+               .core = {},
+               .layer = plan.frame->input,
+               .step = t,
+               .start = begins,
+               .end = port});
+    work_.add({.unit = WorkUnit::encoder_unit,
+               .core = core,
+               .layer = plan_.populations[plan.place.population].lead,
+               .step = t,
+               .count = 1,
+               .start = port,
+               .end = port + times.encode});
+    return times;
+  }
+
+  /// Encoder units, then neuron units.
+  void run_cores(std::uint32_t step, Picoseconds start, Picoseconds port) {
     for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
       const LayerSlice& place = plan_.slices[s].place;
       if (!at_work(place.population, step)) continue;
       const auto first = static_cast<std::uint32_t>(outbox_.packets.size());
       const std::uint32_t t = step - plan_.graph.depth[place.population];
-      const Picoseconds idle = neurons_.run_slice(s, t, start, outbox_);
+      const FrameTimes before = encode(s, t, start, port);
+      const Picoseconds begins = start + before.fetch + before.encode;
+      const Picoseconds idle = neurons_.run_slice(s, t, begins, outbox_);
       sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
-                          static_cast<std::uint32_t>(outbox_.packets.size())});
-      busy_[place.core.index].neuron_unit += idle - start;
+                          static_cast<std::uint32_t>(outbox_.packets.size()), before});
+      busy_[place.core.index].neuron_unit += idle - begins;
       work_.add({.unit = WorkUnit::neuron_unit,
                  .core = place.core,
                  .layer = plan_.populations[place.population].lead,
                  .step = t,
                  .count = outbox_.packets.size() - first,
-                 .start = start,
+                 .start = begins,
                  .end = idle});
-      note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead,
-           idle - start);
+      note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead, before,
+           idle - begins);
     }
   }
 
@@ -175,6 +209,7 @@ class Simulation {
   Touched touched_;
   WorkRecorder work_;
   NeuronPhase neurons_;
+  FramePhase frames_;
   std::vector<CoreBusy> busy_;  ///< by core, since the last `collect`
   PacketFlow flow_;
   bool step_records_;

@@ -27,6 +27,22 @@ class KindCounts {
   const CoreKindSpec& kind_;
 };
 
+/// Operations of a unit with weights, or of an add; of `graded` ones the input may exceed 1.
+void count_operations(const Plan& plan, const SlicePlan& slice, std::string_view unit,
+                      std::uint64_t operations, std::uint64_t graded, KindCounts& kind) {
+  const LayerId lead = plan.populations[slice.place.population].lead;
+  const LayerWidths& widths = plan.width(lead);
+  const bool weighted = has_weights(*slice.op);
+  kind.unit(unit, Action::accumulate, widths.accumulator_bits, lead, operations);
+  kind.unit(unit, Action::synaptic_operation, weighted ? widths.weights.bits : 1, lead, operations);
+  if (!weighted) return;
+  if (widths.weights.scheme == Scheme::power_of_two) {
+    kind.unit(unit, Action::shift, widths.accumulator_bits, lead, operations);
+  } else {
+    kind.unit(unit, Action::multiply, widths.weight_integer_bits, lead, graded);
+  }
+}
+
 void count_deliveries(const Plan& plan, const Receiver& receiver, const ReceiverTally& tally,
                       ActionCounts& counts) {
   const SlicePlan& slice = plan.slices[receiver.slice];
@@ -40,25 +56,35 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
               attention ? tally.operands : tally.delivered);
   if (attention) return;
   kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, tally.delivered);
-  const LayerWidths& widths = plan.width(lead);
-  const bool weighted = has_weights(*slice.op);
-  const std::uint64_t operations = tally.positions * slice.fan;
   kind.memory(MemoryUnit::synapse_memory, Action::read_word, lead,
               tally.positions * slice.synapse_words);
   for (const Action action : {Action::read_word, Action::write_word}) {
     kind.memory(MemoryUnit::accumulator_memory, action, lead,
                 tally.positions * slice.accumulator_words);
   }
-  kind.unit("synapse_unit", Action::accumulate, widths.accumulator_bits, lead, operations);
-  kind.unit("synapse_unit", Action::synaptic_operation, weighted ? widths.weights.bits : 1, lead,
-            operations);
-  if (!weighted) return;
-  if (widths.weights.scheme == Scheme::power_of_two) {
-    kind.unit("synapse_unit", Action::shift, widths.accumulator_bits, lead, operations);
-  } else {
-    kind.unit("synapse_unit", Action::multiply, widths.weight_integer_bits, lead,
-              tally.graded_positions * slice.fan);
+  count_operations(plan, slice, "synapse_unit", tally.positions * slice.fan,
+                   tally.graded_positions * slice.fan, kind);
+}
+
+void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
+                  ActionCounts& counts) {
+  if (!slice.frame) return;
+  const FramePlan& frame = *slice.frame;
+  const LayerId lead = plan.populations[slice.place.population].lead;
+  counts.add({"off_chip.memory", Action::read_bit, 1, frame.input},
+             tally.frames * frame.off_chip_bits);
+  KindCounts kind(counts, *slice.kind);
+  kind.memory(MemoryUnit::frame_buffer, Action::write_word, lead, tally.frames * frame.words);
+  kind.memory(MemoryUnit::frame_buffer, Action::read_word, lead, tally.frame_words);
+  kind.memory(MemoryUnit::synapse_memory, Action::read_word, lead,
+              tally.frames * frame.weight_words);
+  for (const Action action : {Action::read_word, Action::write_word}) {
+    kind.memory(MemoryUnit::accumulator_memory, action, lead,
+                tally.frames * slice.positions() * slice.accumulator_words);
   }
+  const std::uint64_t operations = tally.frame_positions * slice.fan;
+  count_operations(plan, slice, "encoder_unit", operations, frame.reach.graded ? operations : 0,
+                   kind);
 }
 
 void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
@@ -150,6 +176,7 @@ ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t s
     count_deliveries(plan, plan.receivers[r], tally.receivers[r], counts);
   }
   for (std::size_t s = 0; s < plan.slices.size(); ++s) {
+    count_frames(plan, plan.slices[s], tally.slices[s], counts);
     count_neuron_phase(plan, plan.slices[s], tally.slices[s], counts);
     count_attention(plan, plan.slices[s], tally.slices[s], counts);
   }

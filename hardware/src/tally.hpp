@@ -19,7 +19,7 @@ struct ReceiverTally {
   std::uint64_t graded_positions = 0;  ///< of those, through graded ports
 };
 
-/// What the neuron unit of one slice did.
+/// What the encoder and neuron units of one slice did.
 struct SliceTally {
   std::uint64_t phases = 0;  ///< neuron phases run
   std::uint64_t active = 0;
@@ -30,6 +30,9 @@ struct SliceTally {
   std::uint64_t and_bits = 0;         ///< attention
   std::uint64_t coincidences = 0;     ///< attention
   std::uint64_t score_additions = 0;  ///< attention
+  std::uint64_t frames = 0;           ///< that it read itself
+  std::uint64_t frame_words = 0;      ///< read from the frame buffer
+  std::uint64_t frame_positions = 0;  ///< (value, position) pairs multiplied
 };
 
 /// What the spikes of one population did in the network.

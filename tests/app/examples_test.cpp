@@ -82,3 +82,21 @@ TEST_CASE("the network on every chip: the table of docs/chips.md") {
     }
   }
 }
+
+TEST_CASE("the quickstart network behind encoders that read frames") {
+  if (!images_available()) return;
+  const auto counts = [](const std::vector<std::string>& overrides) {
+    const Batch batch = read_batch(examples / "quickstart.yaml", overrides);
+    const PreparedRun prepared = prepare(batch.points.front().scenario);
+    const RunResult result = run(prepared, {});
+    for (const auto& [key, count] : result.chip->actions.entries()) {
+      CHECK(count_definition(prepared.chip->chip.spec(), key.component, key.action) != "");
+    }
+    return run_counts(result);
+  };
+  const RunCounts packets = counts({"dataset.samples=10"});
+  const RunCounts frames = counts({"dataset.samples=10", "chip=./mesh45_frames.yaml"});
+  CHECK(frames.spikes == packets.spikes);
+  CHECK(frames.synaptic_events == packets.synaptic_events);  // zeros are skipped
+  CHECK(frames.packets == packets.packets - 26251);          // those of the I/O port
+}

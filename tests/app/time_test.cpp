@@ -24,6 +24,9 @@ namespace {
 
 std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
 
+/// A chip whose encoders read frames themselves.
+const std::string frames_chip = NJ_SOURCE_DIR "/examples/mesh45_frames.yaml";
+
 /// Events of trace.json by process and thread: (start, end) in ps.
 std::map<std::pair<int, int>, std::vector<std::pair<std::int64_t, std::int64_t>>> events_of(
     const nlohmann::json& trace) {
@@ -41,7 +44,8 @@ std::map<std::pair<int, int>, std::vector<std::pair<std::int64_t, std::int64_t>>
 
 TEST_CASE("a trace: named threads whose events do not overlap and add up to busy times") {
   for (const std::vector<std::string>& overrides :
-       {std::vector<std::string>{}, std::vector<std::string>{"chip=pe_array45"}}) {
+       {std::vector<std::string>{}, std::vector<std::string>{"chip=" + frames_chip},
+        std::vector<std::string>{"chip=pe_array45"}}) {
     const TinyScenario tiny;
     const PreparedRun prepared =
         prepare(read_batch(tiny.file(), overrides).points.front().scenario);
@@ -67,14 +71,18 @@ TEST_CASE("a trace: named threads whose events do not overlap and add up to busy
     }
     const SimulationResult& sample = *result.chip->traced;
     std::size_t units = 0;
+    std::size_t encoding = 0;
     for (std::uint32_t core = 0; core < sample.busy.size(); ++core) {
-      const auto [neurons, synapses] = sample.busy[core];
+      const auto [neurons, synapses, encoders] = sample.busy[core];
       const std::string kind = prepared.chip->chip.kind_of(CoreId{core}).name;
       const std::string name = "core " + std::to_string(core) + " (" + kind + "): ";
       if (neurons.value() > 0) ++units;
       CHECK(sums[name + "neuron unit"] == neurons.value());
       CHECK(sums[name + "synapse unit"] == synapses.value());
+      CHECK(sums[name + "encoder unit"] == encoders.value());
+      if (encoders.value() > 0) ++encoding;
     }
+    CHECK((encoding > 0) == prepared.chip->chip.reads_frames());
     if (sample.array.empty()) CHECK(units > 10);
     std::size_t used = 0;
     const Topology& topology = prepared.chip->chip.topology();
@@ -202,7 +210,8 @@ TEST_CASE("series.h5: what was done in steps adds up to the results, layer by la
 
 TEST_CASE("series.h5: steps follow one another, cores and links add up to their loads") {
   const TinyScenario tiny;
-  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"chip=" + frames_chip}).points.front().scenario);
   const RunResult result = run_with_series(tiny, prepared);
   const Hdf5Reader file(tiny.folder() / "series.h5");
   const auto start = file.read<std::int64_t>("/steps/start", 1'000);
@@ -215,10 +224,12 @@ TEST_CASE("series.h5: steps follow one another, cores and links add up to their 
   }
   const auto neurons = sums_of<std::int64_t>(file, "/cores/neuron_unit_busy");
   const auto synapses = sums_of<std::int64_t>(file, "/cores/synapse_unit_busy");
+  const auto encoders = sums_of<std::int64_t>(file, "/cores/encoder_unit_busy");
   const auto layers = file.read<std::int32_t>("/cores/layer", 1'000);
   REQUIRE(neurons.size() == result.chip->cores.size());
   for (std::size_t c = 0; c < neurons.size(); ++c) {
-    CHECK(CoreBusy{Picoseconds{neurons[c]}, Picoseconds{synapses[c]}} == result.chip->cores[c]);
+    CHECK(CoreBusy{Picoseconds{neurons[c]}, Picoseconds{synapses[c]}, Picoseconds{encoders[c]}} ==
+          result.chip->cores[c]);
     CHECK((layers[c] >= 0) == (neurons[c] > 0));
   }
   const auto flits = sums_of<std::uint64_t>(file, "/links/flits");
@@ -296,10 +307,10 @@ TEST_CASE("a run that stops leaves no series behind") {
 TEST_CASE(
     "critical_path.csv: parts of cores, network and barriers, or of an array, are the latency") {
   const TinyScenario tiny;
-  for (const char* chip : {"mesh45", "pe_array45"}) {
+  for (const std::string& chip : {std::string("mesh45"), frames_chip, std::string("pe_array45")}) {
     CAPTURE(chip);
     const PreparedRun prepared =
-        prepare(read_batch(tiny.file(), {std::string("chip=") + chip}).points.front().scenario);
+        prepare(read_batch(tiny.file(), {"chip=" + chip}).points.front().scenario);
     const RunResult result = run(prepared, {.threads = 1, .progress = {}, .trace = true});
     Picoseconds latency;
     for (const Picoseconds of : result.chip->latencies) latency += of;
@@ -329,8 +340,14 @@ TEST_CASE(
     const std::string table = terminal_table(prepared, result);
     if (result.chip->array.empty()) {
       CHECK(last == 3 * result.chip->traced->timeline.steps.size());
-      CHECK(parts.count("neuron_unit") + parts.count("synapse_unit") + parts.count("barrier") == 3);
+      const bool frames = chip == frames_chip;
+      CHECK(parts.count("neuron_unit") + parts.count("barrier") == 2);
+      if (!frames) CHECK(parts.count("synapse_unit") == 1);
+      CHECK(parts.count("frame_fetch") + parts.count("encoder_unit") == (frames ? 2 : 0));
+      CHECK(parts.count("io_port") == (frames ? 0 : 1));
       CHECK(table.find("           barriers ") != std::string::npos);
+      CHECK((table.find("           encoder units ") != std::string::npos) == frames);
+      CHECK((table.find("           I/O port ") != std::string::npos) == !frames);
     } else {
       CHECK(last == 3 * result.chip->array.size());
       CHECK(parts.count("computing") + parts.count("waiting_for_loads") == 2);

@@ -33,6 +33,7 @@ inline MachineDescription machine45() {
            {"neuron.accumulator_memory", memory},
            {"neuron.membrane_memory", memory},
            {"neuron.spike_buffer", memory},
+           {"neuron.frame_buffer", memory},
            {"array.input_buffer", memory},
            {"array.weight_buffer", memory},
            {"array.accumulator_buffer", memory},

@@ -65,6 +65,23 @@ std::vector<ActionKey> everything_of_an_array() {
 
 }  // namespace
 
+TEST_CASE("tables of technologies price encoders that read frames, at the prices of other units") {
+  for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "seneca"}) {
+    CAPTURE(name);
+    const PriceTable table = shipped(name);
+    const auto of = [&](const char* component, Action action, std::uint32_t width) {
+      return pj(table, key(component, action, width));
+    };
+    for (const Action action :
+         {Action::accumulate, Action::multiply, Action::shift, Action::synaptic_operation}) {
+      CHECK(of("neuron.encoder_unit", action, 8) == of("neuron.synapse_unit", action, 8));
+    }
+    for (const Action action : {Action::read_word, Action::write_word}) {
+      CHECK(of("neuron.frame_buffer", action, 64) > 0);
+    }
+  }
+}
+
 TEST_CASE("the shipped tables price everything that the chip simulator counts") {
   for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "jouppi7_hbm2", "seneca",
                            "horowitz45_ddr", "horowitz45_lpddr4", "horowitz45_hbm2"}) {

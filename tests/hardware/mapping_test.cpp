@@ -31,7 +31,7 @@ Violation only(const MappingResult& result) {
 
 TEST_CASE("mapping: what a slice occupies, by hand") {
   const MappedNetwork s = micro_scenario();
-  const auto use = footprints(s.network, s.populations, s.widths, s.mapping);
+  const auto use = footprints(s.network, s.populations, s.widths, s.chip, s.mapping);
   REQUIRE(use.size() == 4);
   CHECK(use[0].neurons == 2);
   // a: 2 channels x 2 inputs x 5 bits + 2 scales x 32 bits; b: 2 x 4 x 5 + 64.
@@ -60,7 +60,7 @@ TEST_CASE("mapping: how many senders a neuron and a slice have, by hand") {
                          {2, 0, 4, 0, 6, CoreId{2}},
                          {3, 0, 2, 0, 3, CoreId{3}},
                          {4, 0, 3, 0, 1, CoreId{4}}}};
-  const auto use = footprints(network, pops, widths, mapping);
+  const auto use = footprints(network, pops, widths, testing::micro_chip(), mapping);
   CHECK(use[0].fan_in == 2 * 3 * 3);
   CHECK(use[0].axons == 2 * (2 - 1 + 3) * 5);  // 4 rows, and all of the 5 columns
   CHECK(use[1].axons == 2 * 6 * 5);            // 4 - 1 + 3 = 6 rows

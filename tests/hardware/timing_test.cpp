@@ -253,7 +253,7 @@ TEST_CASE("timing: a skip connection waits in a slot until its consumer's time s
   // The add: one operation per operand spike, no synapse memory; slots 1 + (3 - 1).
   CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 1, add}) == 2);
   CHECK(result.actions.at({"neuron.synapse_memory", Action::read_word, 8, add}) == 0);
-  CHECK(footprints(s.network, s.populations, s.widths, s.mapping)[4].bits(
+  CHECK(footprints(s.network, s.populations, s.widths, s.chip, s.mapping)[4].bits(
             MemoryUnit::accumulator_memory) == 2 * 10 * 3);
   // The head: a graded value, 2 classes of 5 bits: 2 operations, 2 multiplies; sums read once.
   CHECK(result.actions.at({"neuron.synapse_unit", Action::multiply, 5, head}) == 2);

@@ -34,10 +34,12 @@ enum class MemoryUnit : std::uint8_t {
   synapse_memory,      ///< weights and scales
   accumulator_memory,  ///< partial sums of the step in work and of delayed steps
   membrane_memory,     ///< membrane potentials
-  spike_buffer         ///< packets waiting at axon-in; q, k, v bits on an attention core
+  spike_buffer,        ///< packets waiting at axon-in; q, k, v bits on an attention core
+  frame_buffer         ///< rows of the input frame, where an encoder core reads them itself
 };
 inline constexpr std::array memory_units{MemoryUnit::synapse_memory, MemoryUnit::accumulator_memory,
-                                         MemoryUnit::membrane_memory, MemoryUnit::spike_buffer};
+                                         MemoryUnit::membrane_memory, MemoryUnit::spike_buffer,
+                                         MemoryUnit::frame_buffer};
 std::string_view to_string(MemoryUnit unit);
 
 /// Capacity, access width and parallel accesses of one memory: `banks` equal parts, of which
@@ -56,6 +58,13 @@ struct MemorySpec {
 };
 inline constexpr std::uint32_t max_ports = 16;
 
+/// What multiplies the pixels of frames that an encoder core reads itself, digital or analog.
+struct EncoderUnitSpec {
+  std::uint32_t lanes = 1;  ///< products at once
+  bool skips_zero = true;   ///< a zero pixel costs no product, and words of zeros are not read
+};
+inline constexpr std::uint32_t max_encoder_lanes = 65'536;
+
 /// Service times of one core kind; zero where a chip file leaves an optional one out.
 struct CoreTimes {
   Picoseconds axon_in;                 ///< per delivered packet
@@ -68,6 +77,8 @@ struct CoreTimes {
   Picoseconds axon_out;                ///< per packet sent
   Picoseconds coincidence_word;        ///< per word of a q or k row read, ANDed and counted
   Picoseconds score_word;              ///< per word of a v row read and added
+  Picoseconds frame_word;              ///< per frame buffer word read or written
+  Picoseconds multiply_accumulate;     ///< per `lanes` products of the encoder unit
 };
 
 /// One kind of core.
@@ -82,10 +93,17 @@ struct CoreKindSpec {
   std::array<std::optional<MemorySpec>, memory_units.size()> memories;
   WeightFormats weight_formats;
   CoreTimes times;
+  /// Of the role encoder: its layers read frames themselves; absent: they take packets.
+  std::optional<EncoderUnitSpec> encoder_unit{};
 
   [[nodiscard]] bool has(CoreRole role) const;
   [[nodiscard]] bool holds_weights() const {
     return has(CoreRole::neuron) || has(CoreRole::encoder);
+  }
+  /// Whether the roles need that memory.
+  [[nodiscard]] bool needs(MemoryUnit unit) const;
+  [[nodiscard]] bool takes_packets() const {
+    return !encoder_unit || has(CoreRole::neuron) || has(CoreRole::attention);
   }
   [[nodiscard]] const std::optional<MemorySpec>& memory(MemoryUnit unit) const {
     return memories[static_cast<std::size_t>(unit)];
@@ -129,7 +147,8 @@ struct Core {
 class Chip {
  public:
   /// Throws: Error(config), key = the field's path, when sizes are zero or absurd, a name is
-  /// unknown or used twice, a memory or time that a role needs is missing, or as Topology.
+  /// unknown or used twice, a memory or time that a role needs is missing, some encoders take
+  /// packets and others read frames, or as Topology.
   explicit Chip(ChipSpec spec);
 
   [[nodiscard]] const ChipSpec& spec() const { return spec_; }
@@ -142,6 +161,8 @@ class Chip {
   /// Number of cores of the kind at a position in `ChipSpec::core_kinds`.
   [[nodiscard]] std::uint64_t cores_of_kind(std::uint32_t kind) const;
   [[nodiscard]] bool has_encoders() const;
+  /// Whether the encoders read input frames themselves.
+  [[nodiscard]] bool reads_frames() const;
 
  private:
   void add_cores(const TileGroup& group);

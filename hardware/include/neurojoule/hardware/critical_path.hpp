@@ -33,6 +33,9 @@ namespace nj {
 ///   analytic level it is what the bound of the busiest link adds, at flit level also clock edges.
 /// * Its sender, an I/O port or a neuron unit, worked from the start of the step until it sent it:
 ///   `phase`.
+/// * Where a core reads frames itself, its neuron unit begins after its encoder unit. `fetch` goes
+///   from the start of the step until the rows are there, so it includes waiting for the port of
+///   their memory; `encode` is what the encoder unit takes; then comes `phase`.
 struct StepPath {
   WorkUnit last{};
   CoreId core;         ///< of `last`; not of an I/O port
@@ -40,6 +43,8 @@ struct StepPath {
   WorkUnit sender{};   ///< whose phase begins the step: `last`, or what sent the packet
   CoreId sender_core;  ///< not of an I/O port
   LayerId sender_layer;
+  Picoseconds fetch{};
+  Picoseconds encode{};
   Picoseconds phase;
   Picoseconds transit;
   Picoseconds link_wait;
@@ -52,6 +57,8 @@ struct StepPath {
 /// What time on the way to the end of a sample goes to.
 enum class PathKind : std::uint8_t {
   io_port,       ///< it reads and sends input
+  frame_fetch,   ///< a core waits for rows of a frame
+  encoder_unit,  ///< frame phase of a core
   neuron_unit,   ///< phase of a core
   transit,       ///< of a packet
   link_wait,     ///< of a packet
@@ -63,7 +70,7 @@ enum class PathKind : std::uint8_t {
   waiting_for_stores,  ///< the array, before jobs
   last_store           ///< after the last job
 };
-inline constexpr std::size_t path_kinds = 11;
+inline constexpr std::size_t path_kinds = 13;
 std::string_view to_string(PathKind kind);
 
 /// What of which layer, and on which core.

@@ -88,14 +88,17 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 ///   operands of an add; 0 for attention, which has no synapses.
 /// * axons: senders that reach the slice, as rows and columns away from the border would:
 ///   in_channels * input rows * input columns; all for a head; operands * neurons for an add; q of
-///   its rows, k and v of all rows for attention.
+///   its rows, k and v of all rows for attention; none for frames that it reads itself.
 /// * spike_bits: of the widest value that it takes.
 /// * synapse_memory: storage_bits(format, channels * in_channels * kernel^2, channels), once for
 ///   all positions.
 /// * accumulator_memory: neurons * accumulator bits * slots; slots = 1 + longest wait of an operand
-///   (PopulationGraph); 1 slot for attention, whose sums are made within its step.
+///   (PopulationGraph); 1 slot for attention and for frames that it reads itself, as their sums are
+///   made within the step.
 /// * membrane_memory: neurons * membrane bits where there is a Lif.
 /// * spike_buffer: for attention, (q bits of its rows + k and v bits of all rows) * slots.
+/// * frame_buffer: where it reads frames itself, the whole rows that reach it, as away from the
+///   border: input rows * input columns * in_channels * bits of a value.
 struct Footprint {
   std::uint64_t neurons = 0;
   std::uint64_t fan_in = 0;
@@ -109,7 +112,8 @@ struct Footprint {
 
 /// One entry per slice, in order; compare with `chip.kind_of(slice.core)` for utilisation.
 std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
-                                  std::span<const LayerWidths> widths, const Mapping& mapping);
+                                  std::span<const LayerWidths> widths, const Chip& chip,
+                                  const Mapping& mapping);
 
 /// Why each population is tiled as it is; none without tilings.
 std::vector<TilingReport> explain_tiling(const Network& network,

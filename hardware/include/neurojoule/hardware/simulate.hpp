@@ -26,6 +26,15 @@
 // arrive; accumulators are double-buffered, and packets for deeper consumers wait in further slots.
 // The step ends with a barrier once every unit is idle, and no sooner than a tick after its start.
 //
+// Frames. Where encoders read frames themselves (chip.hpp), a layer with weights that sees an input
+// gets no packets of it. In a global step, each of its cores first fetches the rows of the frame
+// that reach its slice into its frame buffer, whole rows, each once; then its encoder unit adds up
+// everything that they contribute; then its neuron unit runs. Such an input takes no global step.
+// Reuse is that of a sliding window: weights are read once per slice and step and stay in
+// registers, each row of outputs reads the rows under its kernels from the buffer once, and a sum
+// is in a register until it is complete. A row in the buffer starts with a new word; values are
+// packed.
+//
 // Packets. One packet per (spike, destination slice): unicast copies; where the chip has multicast,
 // one per spike, copied at the routers where the routes to its slices part. A pooled position is
 // sent once per step and slice, when the first spike of its window is found; when two slices send
@@ -47,14 +56,23 @@
 //   [accumulator bits]; synaptic_operation P * n [weight bits; 1 for adds and attention]; for
 //   graded inputs multiply P * n [weight integer bits]; power-of-two weights instead shift P * n
 //   [accumulator bits], for binary inputs too (decode).
+// * frame phase of a slice with n channels at P positions, L = lead; r(y) is the number of its rows
+//   that input row y reaches, true to the border:
+//   off_chip.memory read_bit [1], L = input, rows with r(y) > 0 * row bits; frame_buffer
+//   write_word, per such row ceil(row bits / word), and read_word r(y) times those of its words
+//   that hold a part of a value that is not zero, or where zeros are not skipped all;
+//   synapse_memory read_word input channels * kernel positions * ceil(n * weight bits / word);
+//   accumulator_memory read_word and write_word P * ceil(n * accumulator bits / word) each; at
+//   encoder_unit as at synapse_unit for a spike, for values that are not zero, or where zeros are
+//   not skipped for all.
 // * neuron phase, every slice and step, L = Lif: membrane_memory read_word and write_word
 //   ceil(neurons * membrane bits / word) each; accumulator_memory read_word and write_word (clear)
 //   ceil(neurons * accumulator bits / word) each; at neuron_unit, per neuron: accumulate 3 (bias,
 //   difference, leak sum), shift 1, compare 1, and neuron_update_active or _inactive 1 [membrane
-//   bits]. Active: an input reached the neuron's accumulator for this step, or it fires.
-//   Adds (L = add) have accumulator words and neuron updates [accumulator bits] only; heads (L =
-//   head) have, in the last step only, accumulator words, and per class one accumulate (bias) and
-//   one neuron_update_active [accumulator bits].
+//   bits]. Active: an input that is not zero reached the neuron's accumulator for this step, or it
+//   fires. Adds (L = add) have accumulator words and neuron updates [accumulator bits] only; heads
+//   (L = head) have, in the last step only, accumulator words, and per class one accumulate (bias)
+//   and one neuron_update_active [accumulator bits].
 // * pooling, L = pool: or_bit 1 [1] at neuron_unit per spike and window that it falls into.
 // * attention, L = attention, product order (Q K^T) V; d = channels / heads; row = ceil(d / word)
 //   words: per head and query token of the slice read one q row; when it has a spike, per token m
@@ -67,7 +85,7 @@
 //   hop_east_west, hop_north_south (mesh, torus), hop (other links) or hop_chip (between chips) per
 //   packet and link passed, so with multicast once per branch.
 // * input, L = input: read_bit [1] at `off_chip.memory`: neurons * output bits per step (frames are
-//   stored dense).
+//   stored dense); not of an input that only encoders read.
 // * chip, L = chip_overhead: barrier [0] 1 per global step at `chip.synchronisation`; leak_cycle
 //   [capacity in bits, at most 2^32 - 1] at `<core kind>.<memory>`: latency in ps * cores of that
 //   kind, used or not.
@@ -79,7 +97,13 @@
 // _inactive, and axon_out per packet, which leaves at the end of it. Synapse unit, per packet:
 // axon_in, and per position reached synapse_word per access to its weights, accumulator_word per
 // access to its sums (read and written) and synaptic_operation per operation. The I/O port reads
-// the frame word by word and sends a value once its last word is there.
+// the frame word by word and sends a value once its last word is there. After that it gives frames
+// to the cores that read them, to one after another in the order of slices: ceil(bits / off-chip
+// word) words, or as long as the frame buffer needs to write its words at frame_word per access,
+// whichever is longer. Encoder unit, once its core has all rows: synapse_word per access to the
+// weights, frame_word per access to the buffer (row by row), multiply_accumulate per `lanes`
+// products, and accumulator_word per access to the sums of each position. Then the neuron unit
+// starts. Fetching, encoding and neurons of a core do not overlap.
 
 namespace nj {
 
@@ -127,9 +151,11 @@ struct Timeline {
 struct CoreBusy {
   Picoseconds neuron_unit;
   Picoseconds synapse_unit;
+  Picoseconds encoder_unit{};
   CoreBusy& operator+=(const CoreBusy& other) {
     neuron_unit += other.neuron_unit;
     synapse_unit += other.synapse_unit;
+    encoder_unit += other.encoder_unit;
     return *this;
   }
   friend bool operator==(const CoreBusy&, const CoreBusy&) = default;

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+
+#include "neurojoule/core/activity.hpp"
+
+#include "packet.hpp"
+#include "packet_flow.hpp"
+#include "plan.hpp"
+#include "tally.hpp"
+
+namespace nj {
+
+/// Lets encoder units read frames and add up what their slices get of them, before the neuron phase
+/// of the same step.
+class FramePhase {
+ public:
+  /// The trains of inputs are there and fit (check_trains).
+  FramePhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally)
+      : plan_(plan), trace_(trace), touched_(touched), tally_(tally) {}
+
+  /// Runs time step t of a slice that reads frames itself. `port` is when the memory of frames is
+  /// free, from the start of the step on; it is moved to when it is free again.
+  FrameTimes run(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port);
+
+ private:
+  /// What depends on the values of a frame.
+  struct Work {
+    std::uint64_t words = 0;      ///< read from the frame buffer
+    std::uint64_t rounds = 0;     ///< the same, in accesses one after the other
+    std::uint64_t positions = 0;  ///< (value, position) pairs
+  };
+  Work look(const SlicePlan& slice, std::uint32_t t, std::span<std::uint8_t> touched) const;
+
+  const Plan& plan_;
+  const SpikeTrace& trace_;
+  Touched& touched_;
+  Tally& tally_;
+};
+
+}  // namespace nj
