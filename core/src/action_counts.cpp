@@ -33,8 +33,10 @@ constexpr std::array action_names = {
     std::string_view{"hop_chip"},
     std::string_view{"barrier"},
     std::string_view{"leak_cycle"},
+    std::string_view{"float_accumulate"},
+    std::string_view{"float_multiply"},
 };
-static_assert(action_names.size() == static_cast<std::size_t>(Action::leak_cycle) + 1);
+static_assert(action_names.size() == static_cast<std::size_t>(Action::float_multiply) + 1);
 
 }  // namespace
 

@@ -108,14 +108,15 @@ void check_widths(const Network& network, std::span<const LayerWidths> widths) {
     const auto in = [](std::uint32_t bits, std::uint32_t most) {
       return bits >= 1 && bits <= most;
     };
+    const bool input = std::holds_alternative<Input>(network.layer(LayerId{i}).op);
     if (in(w.weight_integer_bits, 64) && in(w.accumulator_bits, 64) && in(w.membrane_bits, 64) &&
-        in(w.output_bits, 8) && in(w.weights.bits, 32)) {
+        in(w.output_bits, input ? 8 : 32) && in(w.weights.bits, 32)) {
       continue;
     }
     Location where;
     where.key = network.layer(LayerId{i}).name;
     throw Error(ErrorKind::config,
-                fmt::format("widths must be 1..64 bits (weights 1..32, outputs 1..8), got weights "
+                fmt::format("widths must be 1..64 bits (weights and outputs 1..32, inputs 1..8), got weights "
                             "{}, integers {}, accumulator {}, membrane {}, output {}",
                             w.weights.bits, w.weight_integer_bits, w.accumulator_bits,
                             w.membrane_bits, w.output_bits),

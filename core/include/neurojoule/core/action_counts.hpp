@@ -34,7 +34,9 @@ enum class Action : std::uint8_t {
   hop,                     ///< one router and link without direction passed [packet bits]
   hop_chip,                ///< one link between two chips passed [packet bits]
   barrier,                 ///< one synchronisation of the whole chip [0]
-  leak_cycle               ///< one picosecond of one powered unit [capacity bits, or 0]
+  leak_cycle,              ///< one picosecond of one powered unit [capacity bits, or 0]
+  float_accumulate,        ///< floating-point addition [bits]; of baselines, no chip here does it
+  float_multiply           ///< floating-point product [bits]; likewise
 };
 std::string_view to_string(Action action);
 /// Throws: Error(config) listing the valid names.

@@ -23,7 +23,7 @@ struct LayerWidths {
   std::uint32_t weight_integer_bits = 8;  ///< the multiplier's weight operand
   std::uint32_t accumulator_bits = 16;    ///< 1..64
   std::uint32_t membrane_bits = 16;       ///< 1..64
-  std::uint32_t output_bits = 1;          ///< 1 for spikes, 1..8 for graded values
+  std::uint32_t output_bits = 1;          ///< 1 for spikes, 1..32 for other values (inputs 1..8)
 };
 
 /// A block of one population's neurons on one core: channels [begin, end) x rows [begin, end) x all

@@ -8,6 +8,7 @@
 #include <neurojoule/core/network.hpp>
 #include <neurojoule/core/rng.hpp>
 #include <neurojoule/hardware/mapping.hpp>
+#include <neurojoule/hardware/random_trace.hpp>
 
 // A Spikformer-shaped network and random spikes for it, where only the traffic matters.
 namespace nj::testing {
@@ -90,77 +91,15 @@ inline std::vector<LayerWidths> small_widths(const Network& network, std::uint8_
   return widths;
 }
 
-inline SpikeTensor random_spikes(std::uint32_t timesteps, FeatureShape shape, std::uint32_t percent,
-                                 const RandomKey& key) {
-  SpikeTensor train(timesteps, shape);
-  for (std::uint32_t t = 0; t < timesteps; ++t) {
-    for (std::uint64_t a = 0; a < shape.neurons(); ++a) {
-      const auto draw = static_cast<std::uint32_t>(t * shape.neurons() + a);
-      if (random_below(key, draw, 100) < percent) train.set(t, a);
-    }
-  }
-  return train;
+inline SpikeTensor random_spikes(std::uint32_t timesteps, const FeatureShape& shape,
+                                 std::uint32_t percent, const RandomKey& key) {
+  return nj::random_spikes(timesteps, shape, percent / 100.0, key);
 }
 
-/// The pooled train of a binary one.
-inline SpikeTensor pooled(const SpikeTensor& from, const MaxPool2d& pool, FeatureShape shape) {
-  SpikeTensor train(from.timesteps(), shape);
-  for (std::uint32_t t = 0; t < from.timesteps(); ++t) {
-    for (std::uint32_t y = 0; y < shape.height; ++y) {
-      for (std::uint32_t x = 0; x < shape.width; ++x) {
-        for (std::uint32_t c = 0; c < shape.channels; ++c) {
-          for (std::uint32_t i = 0; i < pool.kernel.y * pool.kernel.x; ++i) {
-            const std::uint32_t from_y = y * pool.stride.y + i / pool.kernel.x - pool.padding.y;
-            const std::uint32_t from_x = x * pool.stride.x + i % pool.kernel.x - pool.padding.x;
-            if (from_y >= from.shape().height || from_x >= from.shape().width) continue;
-            if (from.test(t, from.shape().address(c, from_y, from_x))) {
-              train.set(t, shape.address(c, y, x));
-            }
-          }
-        }
-      }
-    }
-  }
-  return train;
-}
-
-/// Random spikes of Lif layers (and input values 1..3) at a density in percent; pools and adds are
-/// computed from them.
+/// Of spikes and inputs alike.
 inline SpikeTrace random_trace(const Network& network, std::uint32_t timesteps,
                                std::uint32_t percent, std::uint64_t seed) {
-  SpikeTrace trace(network.size());
-  for (std::uint32_t i = 0; i < network.size(); ++i) {
-    const LayerId id{i};
-    const Operator& op = network.layer(id).op;
-    const FeatureShape& shape = network.output_shape(id);
-    const RandomKey key{seed, 77, i};
-    if (std::holds_alternative<Lif>(op)) {
-      trace[i] = random_spikes(timesteps, shape, percent, key);
-    } else if (const auto* pool = std::get_if<MaxPool2d>(&op)) {
-      const auto source = network.operands(id)[0].source.index;
-      trace[i] = pooled(std::get<SpikeTensor>(*trace[source]), *pool, shape);
-    } else if (std::holds_alternative<Input>(op)) {
-      const SpikeTensor where = random_spikes(timesteps, shape, percent, key);
-      GradedTensor frames(timesteps, shape);
-      for (std::uint32_t t = 0; t < timesteps; ++t) {
-        where.for_each(t, [&](std::uint64_t a, std::int16_t) {
-          frames.step(t)[a] = static_cast<std::int16_t>(1 + a % 3);
-        });
-      }
-      trace[i] = frames;
-    } else if (std::holds_alternative<ResidualAdd>(op)) {
-      GradedTensor sums(timesteps, shape);
-      for (const Operand& operand : network.operands(id)) {
-        for (std::uint32_t t = 0; t < timesteps; ++t) {
-          for_each(*trace[operand.source.index], t, [&](std::uint64_t a, std::int16_t value) {
-            sums.step(t)[a] = static_cast<std::int16_t>(sums.step(t)[a] + value);
-          });
-        }
-      }
-      trace[i] = sums;
-    }
-  }
-  return trace;
+  return nj::random_trace(network, timesteps, {percent / 100.0, percent / 100.0}, seed);
 }
 
 }  // namespace nj::testing
