@@ -255,7 +255,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   for (const char* name :
        {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
         "uncertainty.csv", "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json",
-        "heatmap.svg", "critical_path.csv", "series.h5"}) {
+        "heatmap.svg", "critical_path.csv", "series.h5", "baselines.csv", "baselines.svg"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -273,6 +273,10 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
     write_file_atomically(directory / "chip.resolved.yaml", prepared.chip->chip_file);
     write_file_atomically(directory / "ledger.csv", ledger_csv(prepared, result));
     write_file_atomically(directory / "uncertainty.csv", uncertainty_csv(result.chip->ledger));
+    if (result.chip->baselines) {
+      write_file_atomically(directory / "baselines.csv", baselines_csv(prepared, result));
+      write_file_atomically(directory / "baselines.svg", baselines_svg(prepared, result));
+    }
     write_file_atomically(directory / "mapping.csv", mapping_csv(prepared, result));
     write_file_atomically(directory / "critical_path.csv", critical_path_csv(prepared, result));
     if (prepared.chip->chip.spec().array) {

@@ -332,6 +332,10 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     add_array_steps(chip.array, results[i].array);
   }
   chip.ledger = price(prepared, chip.actions);
+  if (prepared.scenario.outputs.baselines) {
+    chip.baselines =
+        find_baselines(prepared, chip.mapping, activity, prepared.dataset->size(), options.threads);
+  }
   if (options.trace) chip.traced = std::move(results.front());
   if (prepared.scenario.outputs.spikes) chip.traces = std::move(execution.traces);
   return chip;

@@ -62,6 +62,10 @@ Outputs read_outputs(const YamlNode& node, bool has_chip) {
     outputs.series = series->boolean();
     if (outputs.series && !has_chip) throw series->error("a series needs a chip");
   }
+  if (const auto baselines = node.find("baselines")) {
+    outputs.baselines = baselines->boolean();
+    if (outputs.baselines && !has_chip) throw baselines->error("baselines need a chip");
+  }
   return outputs;
 }
 
@@ -228,9 +232,10 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
         chip->chip, chip->prices, to_yaml(chip->mapping), chip->samples, to_string(chip->timing),
         chip->scale_prices);
   }
-  return text + fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n  series: {}\n",
-                            scenario.outputs.spikes, scenario.outputs.predictions,
-                            scenario.outputs.series);
+  return text +
+         fmt::format("outputs:\n  spikes: {}\n  predictions: {}\n  series: {}\n  baselines: {}\n",
+                     scenario.outputs.spikes, scenario.outputs.predictions, scenario.outputs.series,
+                     scenario.outputs.baselines);
 }
 
 }  // namespace

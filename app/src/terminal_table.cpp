@@ -90,6 +90,7 @@ std::string energy_lines(const RunResult& result) {
   text +=
       fmt::format("           {} .. {} in 90 % of draws of uncertain prices, {} .. {} at most\n",
                   mean(range.p5), mean(range.p95), mean(range.low), mean(range.high));
+  if (chip.baselines) text += baseline_lines(result);
   return text;
 }
 

@@ -167,6 +167,9 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
                 "outputs: {series: true}") ==
         "scenario.yaml:16:11: outputs.series: a series needs a chip");
+  CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
+                "outputs: {baselines: true}") ==
+        "scenario.yaml:16:11: outputs.baselines: baselines need a chip");
   const auto mapping = [](const std::string& block) {
     return refusal("simulation: {samples: 3}", "mapping: " + block);
   };

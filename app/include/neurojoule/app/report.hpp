@@ -76,6 +76,14 @@ std::string conventions_csv(const PreparedRun& prepared, const RunResult& result
 /// Their energies, for the terminal.
 std::string convention_lines(const PreparedRun& prepared, const RunResult& result);
 
+/// Energy of each layer as spikes at several rates, and as artificial networks, with the rates
+/// below which spikes cost less. Requires result.chip->baselines.
+std::string baselines_csv(const PreparedRun& prepared, const RunResult& result);
+/// The same of the whole network: energy against firing rate.
+std::string baselines_svg(const PreparedRun& prepared, const RunResult& result);
+/// The same for the terminal.
+std::string baseline_lines(const RunResult& result);
+
 /// Whether there is a picture of the chip: its tiles form a mesh or torus.
 bool has_heatmap(const Chip& chip);
 /// heatmap.svg: how busy each core and link was, over the chip samples. Requires has_heatmap.

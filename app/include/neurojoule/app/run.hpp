@@ -80,6 +80,45 @@ PreparedRun prepare(const Scenario& scenario);
 /// price.
 Ledger price(const PreparedRun& prepared, const ActionCounts& actions);
 
+/// Energy of one inference, in all and by population; the rest is the chip's overhead.
+struct DesignCost {
+  Picojoules total;
+  std::vector<Picojoules> populations;
+  Picoseconds latency;
+};
+
+/// The same layers as an artificial network on the same chip (hardware/ann_baseline.hpp).
+struct AnnBaseline {
+  std::string name;    ///< `ann3` (activations of 3 bits), `int8`, `float32`
+  double density = 1;  ///< activations that are not zero, 0..1
+  DesignCost cost;
+  double break_even = 0;            ///< see break_even_rate; of the whole network
+  std::vector<double> populations;  ///< the same of each population
+};
+
+/// The spiking network at other firing rates, and what it competes with.
+struct Baselines {
+  struct Point {
+    double rate = 0;  ///< of all neurons alike, at random
+    DesignCost cost;
+  };
+  std::vector<Point> spiking;         ///< ascending rates, 0 to 1
+  std::vector<AnnBaseline> networks;  ///< dense ones and half dense ones
+  std::vector<std::string>
+      absent;                ///< designs that the chip or prices have no numbers for, and why
+  double measured_rate = 0;  ///< mean of all neurons in the run
+  double input_density = 0;  ///< measured
+};
+
+/// The firing rate below which spikes cost less than `energy`, by straight lines between points of
+/// ascending rates: 0 where even silence costs more, 1 where every rate costs less.
+double break_even_rate(std::span<const double> rates, std::span<const Picojoules> energies,
+                       Picojoules energy);
+
+/// Simulates and prices both. `activity` is that of `samples` samples. Requires prepared.chip.
+Baselines find_baselines(const PreparedRun& prepared, const Mapping& mapping,
+                         const Activity& activity, std::uint64_t samples, unsigned threads);
+
 /// What the chip did for `samples` samples, and what that costs.
 struct ChipResult {
   std::uint64_t samples = 0;
@@ -99,7 +138,8 @@ struct ChipResult {
   std::vector<LinkLoad> links;  ///< by link, over all these samples; `max_queue` is the most
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
-  std::vector<SpikeTrace> traces;  ///< by sample
+  std::vector<SpikeTrace> traces;        ///< by sample
+  std::optional<Baselines> baselines{};  ///< when the scenario asks for them
   /// The first sample with its work records, when a trace is asked for.
   std::optional<SimulationResult> traced{};
 };

@@ -45,6 +45,7 @@ struct Outputs {
   bool spikes = false;       ///< spikes.h5: spike trains of the chip samples
   bool predictions = false;  ///< predictions.csv: one row per sample
   bool series = false;       ///< series.h5: global steps of the chip samples; needs a chip
+  bool baselines = false;    ///< baselines.csv, .svg: artificial networks on the same chip
 };
 
 /// One run, with every default resolved. See docs/scenario.md.
