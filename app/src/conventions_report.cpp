@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "neurojoule/app/report.hpp"
@@ -59,9 +61,59 @@ class WorkOfLayers {
     const bool reads_input = std::holds_alternative<Input>(network_.layer(from).op);
     // A head works once, on means over time.
     if (std::holds_alternative<ClassifierHead>(network_.layer(id).op)) {
-      return {dense, 1.0, false, reads_input, bits};
+      return {dense, 1.0, false, reads_input, bits, head_extents(id)};
     }
-    return {dense * steps_, rate(from), binary(from), reads_input, bits};
+    return {dense * steps_, rate(from), binary(from), reads_input, bits, extents(id)};
+  }
+  [[nodiscard]] LayerExtents head_extents(LayerId id) const {
+    const WeightShape shape = *weight_shape(network_.layer(id).op);
+    return {.fully_connected = true,
+            .spiking = false,
+            .inputs = static_cast<double>(shape.in),
+            .in_channels = static_cast<double>(shape.in),
+            .outputs = static_cast<double>(shape.out),
+            .out_channels = static_cast<double>(shape.out),
+            .weights = static_cast<double>(shape.elements()),
+            .biases = static_cast<double>(shape.out)};
+  }
+  /// Of a Conv2d. On a map of one position it is fully connected.
+  [[nodiscard]] LayerExtents extents(LayerId id) const {
+    const auto& conv = std::get<Conv2d>(network_.layer(id).op);
+    const LayerId from = source(id);
+    const FeatureShape& in = network_.output_shape(from);
+    const auto windows = [](std::uint32_t kernel, std::uint32_t stride) {
+      return static_cast<double>((kernel + stride - 1) / stride);
+    };
+    LayerExtents extents{.fully_connected = in.positions() == 1 && conv.kernel == Extent{1},
+                         .timesteps = steps_,
+                         .inputs = neurons(from),
+                         .in_channels = static_cast<double>(in.channels),
+                         .outputs = neurons(id),
+                         .out_channels = static_cast<double>(conv.out_channels),
+                         .kernel = static_cast<double>(conv.kernel.y) * conv.kernel.x,
+                         .strided_kernel = windows(conv.kernel.y, conv.stride.y) *
+                                           windows(conv.kernel.x, conv.stride.x),
+                         .weights = static_cast<double>(weight_shape(conv)->elements()),
+                         .biases = static_cast<double>(conv.out_channels)};
+    if (sums_spikes(from)) {
+      const auto values = static_cast<double>(total(from).spike_values);
+      extents.spike_rate = values / (neurons(from) * steps_ * samples_);
+    }
+    const auto readers = network_.consumers(id);
+    const auto* lif = readers.empty() ? nullptr : std::get_if<Lif>(&network_.layer(readers[0]).op);
+    if (lif != nullptr) {
+      extents.leaks = lif->tau != no_leak;
+      extents.output_rate = rate(readers[0]);
+    }
+    return extents;
+  }
+  /// Spikes, or sums of nothing but spikes.
+  [[nodiscard]] bool sums_spikes(LayerId id) const {
+    if (!network_.max_output(id)) return false;
+    if (!std::holds_alternative<ResidualAdd>(network_.layer(id).op)) return binary(id);
+    const auto operands = network_.operands(id);
+    return std::all_of(operands.begin(), operands.end(),
+                       [&](const Operand& operand) { return sums_spikes(operand.source); });
   }
   [[nodiscard]] AttentionWork attend(LayerId id, const SpikingSelfAttention& attention) const {
     const FeatureShape& shape = network_.output_shape(id);
@@ -93,20 +145,19 @@ std::vector<LayerWork> layer_work(const PreparedRun& prepared, const RunResult& 
 }
 
 std::string conventions_csv(const PreparedRun& prepared, const RunResult& result) {
-  std::string text = "layer,convention,macs,acs,energy_pj\n";
+  std::string text = "layer,convention,macs,acs,memory_accesses,energy_pj\n";
   for (const LayerWork& layer : layer_work(prepared, result)) {
     for (const Convention convention : all_conventions) {
       const ConventionCost costs = cost(convention, layer);
-      text += fmt::format("{},{},{},{},{}\n", csv_field(layer.name), to_string(convention),
-                          costs.macs, costs.acs, costs.energy().value());
+      text += fmt::format("{},{},{},{},{},{}\n", csv_field(layer.name), to_string(convention),
+                          costs.macs, costs.acs, costs.memory_accesses, costs.energy().value());
     }
   }
   return text;
 }
 
 std::string convention_lines(const PreparedRun& prepared, const RunResult& result) {
-  std::string text =
-      "published  what papers would report, without chip and memory (energy-model.md, 9)\n";
+  std::string text = "published  what papers would report, without a chip (energy-model.md, 9)\n";
   const std::vector<LayerWork> layers = layer_work(prepared, result);
   for (const Convention convention : all_conventions) {
     text += fmt::format("           {:<14} {:>8}  {}\n", to_string(convention),

@@ -5,8 +5,8 @@
 namespace nj {
 namespace {
 
-ConventionCost accumulates(double count) { return {0, count}; }
-ConventionCost products(double count) { return {count, 0}; }
+ConventionCost accumulates(double count) { return float_operations(0, count); }
+ConventionCost products(double count) { return float_operations(count, 0); }
 ConventionCost by_input(double count, double rate, bool binary) {
   return binary ? accumulates(count * rate) : products(count);
 }
@@ -57,6 +57,94 @@ struct LinearBitsRule {
   ConventionCost operator()(const PoolingWork&) const { return {}; }
 };
 
+/// Adds up what one layer costs under `lemaire`.
+class LemaireSum {
+ public:
+  explicit LemaireSum(double bits)
+      : bits_(bits), add_(bits == 8 ? 0.03 : 0.1), multiply_(bits == 8 ? 0.2 : 3.1) {}
+
+  void multiply_accumulate(double count) {
+    sum_ += {count, 0, 0, Picojoules{count * (multiply_ + add_)}, {}};
+  }
+  void multiply(double count) { sum_ += {count, 0, 0, Picojoules{count * multiply_}, {}}; }
+  void accumulate(double count) { sum_ += {0, count, 0, Picojoules{count * add_}, {}}; }
+  /// Accesses to a memory of `words`.
+  void access(double count, double words) {
+    const double price = 1.09e-5 * words * bits_ + 13.2;
+    sum_ += {0, 0, count, {}, Picojoules{count * price}};
+  }
+  [[nodiscard]] const ConventionCost& cost() const { return sum_; }
+
+ private:
+  ConventionCost sum_;
+  double bits_, add_, multiply_;
+};
+
+/// Words of the queues that spikes come from and go to.
+constexpr double queue_words = 0;
+
+double products_per_output(const LayerExtents& e) {
+  return e.fully_connected ? e.inputs : e.in_channels * e.kernel;
+}
+
+/// Products that one input makes, wherever it is.
+double products_per_input(const LayerExtents& e, double kernel) {
+  return e.fully_connected ? e.outputs : e.out_channels * kernel;
+}
+
+/// A layer that is not spiking.
+void add_formal(const LayerExtents& e, LemaireSum& sum) {
+  const double products = e.outputs * products_per_output(e);
+  sum.multiply_accumulate(products);
+  sum.accumulate(e.outputs);
+  sum.accumulate(e.fully_connected ? e.inputs * e.outputs
+                                   : e.inputs + e.outputs + e.out_channels * e.kernel);
+  sum.access(e.fully_connected ? e.inputs : products, e.inputs);
+  sum.access(products, e.weights);
+  if (e.biases > 0) sum.access(e.outputs, e.biases);
+  sum.access(e.outputs, e.outputs);
+}
+
+/// A spiking layer; `input_rate` is that of inputs which are no spikes.
+void add_spiking(const LayerExtents& e, double input_rate, LemaireSum& sum) {
+  const bool hybrid = !e.spike_rate;
+  const double all_steps = e.spike_rate.value_or(input_rate) * e.timesteps;
+  const double rate = hybrid ? input_rate : all_steps;  // a value is read once
+  const double inputs = rate * e.inputs;
+  const double fired = e.output_rate * e.timesteps * e.outputs;
+  if (hybrid) {
+    sum.multiply_accumulate(rate * e.outputs * products_per_output(e));
+    sum.accumulate(e.outputs + fired);
+    if (e.leaks) sum.multiply(e.outputs);
+  } else {
+    sum.accumulate(inputs * products_per_input(e, e.strided_kernel) + e.timesteps * e.outputs +
+                   fired);
+    if (e.leaks) sum.multiply_accumulate(e.timesteps * e.outputs);
+  }
+  if (e.fully_connected) {
+    sum.accumulate(rate * e.outputs);
+  } else {
+    sum.multiply_accumulate(2 * inputs);
+    sum.accumulate(inputs * e.kernel);
+  }
+  sum.access(inputs + fired, queue_words);
+  sum.access(inputs * products_per_input(e, e.kernel), e.weights);
+  if (e.biases > 0) sum.access(e.timesteps * e.outputs, e.biases);
+  sum.access(2 * (all_steps * e.inputs * products_per_input(e, e.kernel) + e.timesteps * e.outputs),
+             e.outputs);
+}
+
+struct LemaireRule {
+  ConventionCost operator()(const WeightedWork& w) const {
+    LemaireSum sum(w.weight_bits);
+    w.extents.spiking ? add_spiking(w.extents, w.input_rate, sum) : add_formal(w.extents, sum);
+    return sum.cost();
+  }
+  ConventionCost operator()(const AttentionWork&) const { return {}; }
+  ConventionCost operator()(const NeuronWork&) const { return {}; }
+  ConventionCost operator()(const PoolingWork&) const { return {}; }
+};
+
 }  // namespace
 
 std::string_view to_string(Convention convention) {
@@ -68,9 +156,11 @@ std::string_view to_string(Convention convention) {
     case Convention::syops:
       return "syops";
     case Convention::linear_bits:
+      return "linear-bits";
+    case Convention::lemaire:
       break;
   }
-  return "linear-bits";
+  return "lemaire";
 }
 
 std::string_view describe(Convention convention) {
@@ -82,15 +172,25 @@ std::string_view describe(Convention convention) {
     case Convention::syops:
       return "the same without attention, with neuron updates and pooling";
     case Convention::linear_bits:
+      return "rate x dense ACs x weight bits / 32";
+    case Convention::lemaire:
       break;
   }
-  return "rate x dense ACs x weight bits / 32";
+  return "operations, addresses and memories of weighted layers, an access per operand";
 }
 
 ConventionCost& ConventionCost::operator+=(const ConventionCost& other) {
   macs += other.macs;
   acs += other.acs;
+  memory_accesses += other.memory_accesses;
+  operations += other.operations;
+  memory += other.memory;
   return *this;
+}
+
+ConventionCost float_operations(double macs, double acs) {
+  const Picojoules energy{macs * mac_energy.value() + acs * ac_energy.value()};
+  return {macs, acs, 0, energy, {}};
 }
 
 ConventionCost cost(Convention convention, const LayerWork& layer) {
@@ -102,9 +202,11 @@ ConventionCost cost(Convention convention, const LayerWork& layer) {
     case Convention::syops:
       return std::visit(SyopsRule{}, layer.work);
     case Convention::linear_bits:
+      return std::visit(LinearBitsRule{}, layer.work);
+    case Convention::lemaire:
       break;
   }
-  return std::visit(LinearBitsRule{}, layer.work);
+  return std::visit(LemaireRule{}, layer.work);
 }
 
 ConventionCost cost(Convention convention, std::span<const LayerWork> layers) {

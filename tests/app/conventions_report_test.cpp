@@ -59,6 +59,54 @@ TEST_CASE("conventions: rate x dense is what token-wise layers really did") {
   CHECK(graded == 4);  // q, k, v, fc1
 }
 
+TEST_CASE("conventions: what lemaire asks of a layer") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  RunResult result = run(prepared, {.threads = 1});
+  const Network& network = prepared.network.network();
+  const LayerId add = *network.find("block.0.attn.add");
+  result.activity.layers[add.index].steps[0].spike_values += 7;  // as if spikes had met
+  std::map<std::string, LayerExtents> extents;
+  for (const LayerWork& layer : layer_work(prepared, result)) {
+    if (const auto* work = std::get_if<WeightedWork>(&layer.work)) {
+      extents[layer.name] = work->extents;
+    }
+  }
+  const auto rate = [&](const char* name, bool by_value) {
+    const LayerId id = *network.find(name);
+    const StepCounts did = result.activity.layers[id.index].total();
+    const auto spikes = static_cast<double>(by_value ? did.spike_values : did.spikes);
+    return spikes / static_cast<double>(network.output_shape(id).neurons() * 4 * result.samples);
+  };
+
+  // Event counts are no spikes. Its neurons leak, and are its first reader.
+  const LayerExtents& first = extents.at("patch_embed.proj_conv");
+  CHECK(!first.spike_rate);
+  CHECK(first.spiking);
+  CHECK(first.leaks);
+  CHECK(first.output_rate == rate("patch_embed.proj_lif", false));
+  CHECK(first.inputs == 2 * 34 * 34);
+  CHECK(first.outputs == 2 * 34 * 34);
+  CHECK(first.out_channels == 2);
+  CHECK(first.kernel == 9);
+  CHECK(first.strided_kernel == 9);
+  CHECK(first.weights == 2 * 2 * 9);
+  CHECK(first.biases == 2);
+  // fc1 reads a sum of spikes: a value of n is n of them.
+  const LayerExtents& mlp = extents.at("block.0.mlp.fc1_conv");
+  CHECK(mlp.spike_rate == rate("block.0.attn.add", true));
+  CHECK(mlp.spike_rate > rate("block.0.attn.add", false));
+  CHECK(!mlp.fully_connected);
+  CHECK(mlp.outputs == 32 * 25);
+  // The head works once, on means.
+  const LayerExtents& head = extents.at("head");
+  CHECK(head.fully_connected);
+  CHECK(!head.spiking);
+  CHECK(head.inputs == 16);
+  CHECK(head.outputs == 10);
+  CHECK(head.weights == 160);
+}
+
 TEST_CASE("conventions: one table tells them all, with and without a chip") {
   const TinyScenario tiny;
   for (const bool with_chip : {true, false}) {
@@ -74,12 +122,16 @@ TEST_CASE("conventions: one table tells them all, with and without a chip") {
       CAPTURE(name);
       const double energy = json[name]["energy_pj"];
       CHECK(energy > 0);
-      CHECK(energy == doctest::Approx(4.6 * json[name]["macs"].get<double>() +
-                                      0.9 * json[name]["acs"].get<double>())
-                          .epsilon(1e-12));
+      const ConventionCost costs = cost(convention, layer_work(prepared, result));
+      const double operations =
+          float_operations(json[name]["macs"], json[name]["acs"]).energy().value();
+      CHECK(energy == (convention == Convention::lemaire
+                           ? costs.energy().value()
+                           : doctest::Approx(operations).epsilon(1e-12)));
       CHECK(table.find(name) != std::string::npos);
       CHECK(std::count(csv.begin(), csv.end(), '\n') ==
-            static_cast<std::ptrdiff_t>(1 + 4 * layer_work(prepared, result).size()));
+            static_cast<std::ptrdiff_t>(1 + all_conventions.size() *
+                                                layer_work(prepared, result).size()));
     }
   }
 }

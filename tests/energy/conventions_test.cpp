@@ -15,7 +15,7 @@ namespace {
 double millijoules(const ConventionCost& cost) { return cost.energy().value() * 1e-9; }
 
 LayerWork weighted(double dense, double rate, bool binary, bool first = false, double bits = 32) {
-  return {"layer", WeightedWork{dense, rate, binary, first, bits}};
+  return {"layer", WeightedWork{dense, rate, binary, first, bits, {}}};
 }
 
 /// Cells of a CSV line; quotes hold commas.
@@ -151,7 +151,7 @@ TEST_CASE("syops: published rows, and neurons and pooling") {
   };
   for (const Row& row : {Row{0.10, 0.14, 0.734}, Row{0.50, 2.75, 13.10}, Row{1.69, 0.20, 2.44},
                          Row{0, 1.82, 8.372}}) {
-    const ConventionCost total{row.giga_macs * 1e9, row.giga_acs * 1e9};
+    const ConventionCost total = float_operations(row.giga_macs * 1e9, row.giga_acs * 1e9);
     CHECK(std::abs(millijoules(total) - row.energy_mj) < 0.0015);
   }
   CHECK(cost(Convention::syops, {"lif", NeuronWork{100}}).acs == 100);
@@ -167,6 +167,116 @@ TEST_CASE("linear-bits: the ratios of SpikeHQ are those of stored bits") {
   };
   CHECK(std::abs(energy(32) / energy(3.14) - 10.19) < 0.005);
   CHECK(std::abs(energy(32) / energy(3.67) - 8.72) < 0.005);
+}
+
+/// 3 x 8 x 6 -> 5 x 4 x 3, kernel 3 x 3, stride 2.
+LayerExtents convolution() {
+  return {.timesteps = 4,
+          .inputs = 3 * 8 * 6,
+          .in_channels = 3,
+          .outputs = 5 * 4 * 3,
+          .out_channels = 5,
+          .kernel = 9,
+          .strided_kernel = 4,
+          .weights = 5 * 3 * 9,
+          .biases = 5};
+}
+
+LayerExtents fully_connected() {
+  return {.fully_connected = true,
+          .timesteps = 4,
+          .inputs = 20,
+          .in_channels = 20,
+          .outputs = 7,
+          .out_channels = 7,
+          .weights = 20 * 7,
+          .biases = 7};
+}
+
+TEST_CASE("lemaire: what the authors' tool computes for the same layers") {
+  // EnergyEstimationMetric(mem_width=bits, fifo_size=0)._compute_model_energy_snn of
+  // qualia-plugin-snn 2.6.0 on one layer with these rates per time step and 4 steps, its activation
+  // a TLifLayer (leaks), a TIfLayer or none; tools/convention_reference.py prints the rows.
+  enum class Neurons { lif, integrate, none };
+  struct Row {
+    LayerExtents extents;
+    double bits, input_rate, output_rate;
+    bool spikes;
+    Neurons neurons;
+    double potentials, weights, biases, queues, operations, addresses;
+  };
+  LayerExtents formal = convolution();
+  formal.spiking = false;
+  LayerExtents head = fully_connected();
+  head.spiking = false;
+  LayerExtents without_bias = convolution();
+  without_bias.biases = 0;
+  using enum Neurons;
+  const std::vector<Row> rows{
+      {convolution(), 32, 0.125, 0.25, true, lif, 92017.658879999988, 42920.565119999999,
+       3168.4185600000001, 1742.4000000000001, 942, 525.60000000000002},
+      {convolution(), 8, 0.125, 0.25, true, integrate, 91908.414719999986, 42806.141279999996,
+       3168.10464, 1742.4000000000001, 52.199999999999996, 52.560000000000002},
+      {without_bias, 4, 0.125, 0.25, true, none, 91890.20736, 42787.070639999998, 0,
+       950.39999999999998, 168, 525.60000000000002},
+      {convolution(), 32, 0.75, 0.25, false, lif, 520375.72607999993, 64380.847679999999,
+       3168.4185600000001, 2217.5999999999999, 4086, 788.40000000000009},
+      {convolution(), 8, 0.75, 0.25, false, none, 519757.93151999993, 64209.211920000002,
+       3168.10464, 1425.5999999999999, 281.25, 78.840000000000003},
+      {fully_connected(), 8, 0.125, 0.25, true, lif, 2587.3196383999998, 924.85455999999988,
+       369.61709119999995, 224.39999999999998, 9.5899999999999999, 0.105},
+      {fully_connected(), 32, 0.75, 0.25, false, integrate, 11829.387673599998, 1391.12736,
+       369.66836479999995, 290.39999999999998, 337.39999999999998, 0.52500000000000002},
+      {head, 4, 0, 0, false, none, 0, 1848.85456, 92.402136399999989, 356.41957639999998,
+       448.69999999999999, 14},
+      {formal, 32, 0, 0, false, none, 0, 21460.28256, 792.10464000000002, 22258.623743999997, 5190,
+       24.900000000000002}};
+  for (const Row& row : rows) {
+    LayerExtents extents = row.extents;
+    CAPTURE(row.bits);
+    CAPTURE(row.operations);
+    if (row.spikes) extents.spike_rate = row.input_rate;
+    extents.leaks = row.neurons == Neurons::lif;
+    if (row.neurons != Neurons::none) extents.output_rate = row.output_rate;
+    const WeightedWork work{0, row.input_rate, row.spikes, false, row.bits, extents};
+    const ConventionCost total = cost(Convention::lemaire, {"layer", work});
+    const double memory = row.potentials + row.weights + row.biases + row.queues;
+    CHECK(std::abs(total.memory.value() / memory - 1) < 1e-12);
+    CHECK(std::abs(total.operations.value() / (row.operations + row.addresses) - 1) < 1e-12);
+  }
+}
+
+TEST_CASE("lemaire: counts by hand") {
+  // 2 inputs, both spike in half of 4 steps: s = 4; 3 outputs, a quarter of 12 fire: o = 3.
+  LayerExtents e{.fully_connected = true,
+                 .leaks = true,
+                 .timesteps = 4,
+                 .inputs = 2,
+                 .in_channels = 2,
+                 .outputs = 3,
+                 .out_channels = 3,
+                 .weights = 6,
+                 .biases = 3,
+                 .spike_rate = 0.5,
+                 .output_rate = 0.25};
+  const ConventionCost spikes =
+      cost(Convention::lemaire, {"layer", WeightedWork{0, 0.5, true, false, 32, e}});
+  CHECK(spikes.macs == 12);                 // leak
+  CHECK(spikes.acs == 4 * 3 + 12 + 3 + 6);  // weights, biases, resets; addresses 0.5 x 4 x 3
+  CHECK(spikes.memory_accesses == 4 + 3 + 12 + 12 + 2 * (12 + 12));
+  // A convolution reads two coordinates and the kernel of each spike: 1 x 1 here.
+  e.fully_connected = false;
+  const ConventionCost tokens =
+      cost(Convention::lemaire, {"layer", WeightedWork{0, 0.5, true, false, 32, e}});
+  CHECK(tokens.macs == 12 + 2 * 4);
+  CHECK(tokens.acs == 4 * 3 + 12 + 3 + 4);
+  CHECK(tokens.memory_accesses == spikes.memory_accesses);
+  // Nothing but weighted layers costs anything.
+  CHECK(cost(Convention::lemaire, {"lif", NeuronWork{100}}).energy().value() == 0);
+  CHECK(cost(Convention::lemaire, {"pool", PoolingWork{100, 0.25, true}}).energy().value() == 0);
+  CHECK(cost(Convention::lemaire, {"ssa", AttentionWork{2, 3, 4, 2, 0.5, 0.5, 0.5}})
+            .energy()
+            .value() == 0);
 }
 
 }  // namespace
