@@ -6,6 +6,7 @@
 #include "neurojoule/app/report.hpp"
 
 #include "csv_field.hpp"
+#include "xml_text.hpp"
 
 namespace nj {
 namespace {
@@ -203,8 +204,8 @@ std::string baselines_svg(const PreparedRun& prepared, const RunResult& result) 
       "<text class=\"small\" x=\"20\" y=\"42\">Energy of one inference as spikes (T = {}) and as "
       "an "
       "artificial network on the same chip</text>\n",
-      prepared.scenario.name, prepared.chip->chip.spec().name, result.chip->ledger.table,
-      result.activity.timesteps);
+      escaped(prepared.scenario.name), escaped(prepared.chip->chip.spec().name),
+      escaped(result.chip->ledger.table), result.activity.timesteps);
   text += axes.grid();
   text += ann_lines(baselines, axes);
   text += spiking_curve(baselines, axes, most_rate);

@@ -24,6 +24,7 @@ BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const R
                .samples = result.samples,
                .effective_bits = mean_effective_bits(prepared.network),
                .energy = std::nullopt,
+               .categories = {},
                .latency = std::nullopt,
                .layers = {},
                .misfit = {}};
@@ -32,9 +33,16 @@ BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const R
     row.energy = energy_per_inference(*result.chip);
     row.latency = mean_latency(*result.chip);
     const auto samples = static_cast<double>(result.chip->samples);
+    const auto means = [&](const std::map<Category, Picojoules>& sums) {
+      std::map<Category, Picojoules> values;
+      for (const auto& [category, sum] : sums) values[category] = Picojoules{sum.value() / samples};
+      return values;
+    };
+    row.categories = means(energy_by_category(result.chip->ledger));
     for (const LayerRow& layer : layer_rows(prepared, result)) {
-      row.layers.push_back(
-          {layer.name, Picojoules(layer.total_energy().value() / samples), layer.busy});
+      row.layers.push_back({layer.name, layer.kind,
+                            Picojoules(layer.total_energy().value() / samples), means(layer.energy),
+                            layer.busy});
     }
   }
   return row;
@@ -47,6 +55,7 @@ BatchRow batch_row(const BatchPoint& point, const MisfitError& error) {
                .samples = 0,
                .effective_bits = 0,
                .energy = std::nullopt,
+               .categories = {},
                .latency = std::nullopt,
                .layers = {},
                .misfit = {}};
@@ -71,11 +80,18 @@ std::string batch_csv(const std::vector<BatchRow>& rows) {
 }
 
 std::string batch_layers_csv(const std::vector<BatchRow>& rows) {
-  std::string text = "point,layer,energy_pj,busy_ps\n";
+  std::string text = "point,layer,kind,energy_pj";
+  for (const Category category : all_categories) text += fmt::format(",{}", to_string(category));
+  text += ",busy_ps\n";
   for (const BatchRow& row : rows) {
     for (const BatchLayer& layer : row.layers) {
-      text += fmt::format("{},{},{},{}\n", row.label, csv_field(layer.name), layer.energy.value(),
-                          layer.busy ? fmt::format("{}", layer.busy->value()) : "");
+      text += fmt::format("{},{},{},{}", row.label, csv_field(layer.name), layer.kind,
+                          layer.energy.value());
+      for (const Category category : all_categories) {
+        const auto part = layer.categories.find(category);
+        text += fmt::format(",{}", part == layer.categories.end() ? 0.0 : part->second.value());
+      }
+      text += fmt::format(",{}\n", layer.busy ? fmt::format("{}", layer.busy->value()) : "");
     }
   }
   return text;

@@ -94,6 +94,7 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
     }
     write_file_atomically(out / "batch.csv", batch_csv(rows));
     write_file_atomically(out / "batch_layers.csv", batch_layers_csv(rows));
+    write_file_atomically(out / "batch.svg", batch_svg(batch.name, rows));
   }
   fmt::print("{}\nresults    {}\n", batch_table(rows), out.string());
   return exit_done;

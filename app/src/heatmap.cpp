@@ -4,6 +4,8 @@
 
 #include "neurojoule/app/report.hpp"
 
+#include "xml_text.hpp"
+
 namespace nj {
 namespace {
 
@@ -44,29 +46,6 @@ text { fill: #e6edf3; } .small { fill: #9198a1; }
 }
 </style>
 )";
-
-std::string escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += c;
-    }
-  }
-  return safe;
-}
 
 const GridShape* grid_of(const Chip& chip) {
   const auto* network = std::get_if<NetworkSpec>(&chip.spec().topology.network);

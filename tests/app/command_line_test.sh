@@ -83,6 +83,9 @@ expect 2 "expected a .yaml" info odd.txt
 # A trained network as a model file, as a list of layers, and back: the same bytes.
 quickstart=$source_dir/examples/quickstart.yaml
 expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{core: 0}]}" --out result
+for file in "$source_dir"/examples/studies/*.yaml; do
+  expect 0 "valid batch" check "$file"
+done
 expect 0 "valid batch 'chips' of 7 points, 2 of which do not fit" check "$source_dir/examples/chips.yaml"
 expect 0 "005 does not fit: layer" run "$source_dir/examples/chips.yaml" --set dataset.samples=1 --set outputs.series=true --out chips
 [[ -s $(echo chips/000*/series.h5) && -s $(echo chips/004*/series.h5) ]] || failures=$((failures + 1))

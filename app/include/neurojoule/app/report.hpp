@@ -108,7 +108,9 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
 /// What a layer costs at a point of a batch, per inference.
 struct BatchLayer {
   std::string name;
+  std::string kind;
   Picojoules energy;
+  std::map<Category, Picojoules> categories;
   std::optional<Picoseconds> busy;  ///< as in LayerRow
 };
 
@@ -119,10 +121,11 @@ struct BatchRow {
   std::optional<double> accuracy;  ///< none without a classifier
   std::uint64_t samples = 0;
   double effective_bits = 0.0;
-  std::optional<Picojoules> energy;    ///< per inference
-  std::optional<Picoseconds> latency;  ///< mean per inference
-  std::vector<BatchLayer> layers{};    ///< empty without a chip
-  std::string misfit{};                ///< why the point was left out; empty: it was not
+  std::optional<Picojoules> energy;             ///< per inference
+  std::map<Category, Picojoules> categories{};  ///< per inference; empty without a chip
+  std::optional<Picoseconds> latency;           ///< mean per inference
+  std::vector<BatchLayer> layers{};             ///< empty without a chip
+  std::string misfit{};                         ///< why the point was left out; empty: it was not
 };
 BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const RunResult& result);
 /// A point that was left out.
@@ -131,5 +134,7 @@ std::string batch_csv(const std::vector<BatchRow>& rows);
 /// One line per point and layer.
 std::string batch_layers_csv(const std::vector<BatchRow>& rows);
 std::string batch_table(const std::vector<BatchRow>& rows);
+/// A bar for each point that a chip ran: energy per inference, divided into categories.
+std::string batch_svg(const std::string& name, const std::vector<BatchRow>& rows);
 
 }  // namespace nj
