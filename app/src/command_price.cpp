@@ -3,10 +3,26 @@
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/stored_run.hpp"
 #include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/core/error.hpp"
 
 #include "commands.hpp"
 
 namespace nj {
+
+namespace {
+
+/// A quantity of the command line. Throws: Error(config), with the option's name.
+template <class Quantity>
+std::optional<Quantity> read_option(const std::string& text, const char* option) {
+  if (text.empty()) return std::nullopt;
+  try {
+    return parse_quantity<Quantity>(text);
+  } catch (const Error& error) {
+    throw Error(error.kind(), error.message(), {.key = option});
+  }
+}
+
+}  // namespace
 
 int PriceCommand::execute() const {
   const auto rule = scale ? ProcessMismatch::scale : ProcessMismatch::refuse;
@@ -14,10 +30,14 @@ int PriceCommand::execute() const {
   const StoredRun stored = checked_input([&] {
     StoredRun read = load_run(run);
     ledgers.push_back(read.ledger);
-    for (const std::string& name : tables) {
-      const auto file = find_price_table(name, std::filesystem::current_path());
-      ledgers.push_back(reprice(read, load_price_table(file, find_price_table), rule));
-    }
+    const OtherConditions other{read_option<Nanometres>(node, "--node"),
+                                read_option<Volts>(voltage, "--voltage"), clock};
+    const auto add = [&](const std::string& name, const std::filesystem::path& directory) {
+      const auto file = find_price_table(name, directory);
+      ledgers.push_back(reprice(read, load_price_table(file, find_price_table), rule, other));
+    };
+    for (const std::string& name : tables) add(name, std::filesystem::current_path());
+    if (tables.empty()) add(read.prices, run);
     return read;
   });
   fmt::print("{}", price_comparison(stored, ledgers));

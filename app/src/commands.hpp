@@ -70,8 +70,11 @@ struct FramesCommand {
 /// `neurojoule price`: what a finished run costs at other prices.
 struct PriceCommand {
   std::filesystem::path run;
-  std::vector<std::string> tables;  ///< shipped names or paths
+  std::vector<std::string> tables;  ///< shipped names or paths; empty: the run's own
   bool scale = false;
+  std::string node;     ///< e.g. `28 nm`; empty: the chip's
+  std::string voltage;  ///< e.g. `0.8 V`
+  double clock = 1;
   std::filesystem::path out;  ///< ledger of the last table, as CSV; empty: none
   int execute() const;
 };

@@ -112,9 +112,13 @@ Command add_price(CLI::App& app) {
   auto command = std::make_shared<nj::PriceCommand>();
   CLI::App* sub = app.add_subcommand("price", "price a finished run again, without running it");
   sub->add_option("RUN", command->run, "folder of a run on a chip")->required();
-  sub->add_option("--prices", command->tables, "price table: a shipped name or a file; several")
-      ->required();
+  sub->add_option("--prices,--table", command->tables,
+                  "price table: a shipped name or a file; several (default: the run's)");
   sub->add_flag("--scale", command->scale, "carry prices over to the chip's process");
+  sub->add_option("--node", command->node, "as if made at another node, e.g. \"28 nm\"");
+  sub->add_option("--voltage", command->voltage, "as if supplied with, e.g. \"0.8 V\"");
+  sub->add_option("--clock", command->clock, "as if all its times were so many times shorter")
+      ->check(CLI::Range(0.001, 1000.0));
   sub->add_option("--out", command->out, "ledger at the last of these prices to write (.csv)");
   return {sub, [command] { return command->execute(); }};
 }

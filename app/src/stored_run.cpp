@@ -1,6 +1,7 @@
 #include "neurojoule/app/stored_run.hpp"
 
 #include <charconv>
+#include <cmath>
 #include <map>
 
 #include <fmt/format.h>
@@ -141,7 +142,12 @@ void read_ledger(StoredRun& run, const fs::path& file) {
     row.high = reader.number<double>(field[9], "high");
     row.source = field[10];
     row.note = field[11];
-    run.actions.add({row.component, row.action, row.width_bits, row.layer}, row.count);
+    const ActionKey key{row.component, row.action, row.width_bits, row.layer};
+    if (run.actions.entries().count(key) > 0) {
+      throw reader.error(fmt::format("a second row of {} {} of that width and layer", row.component,
+                                     to_string(row.action)));
+    }
+    run.actions.add(key, row.count);
     run.ledger.rows.push_back(std::move(row));
   }
 }
@@ -209,8 +215,23 @@ StoredRun load_run(const fs::path& folder) {
   return run;
 }
 
-Ledger reprice(const StoredRun& run, const PriceTable& table, ProcessMismatch mismatch) {
-  return price(run.actions, run.machine, table, mismatch);
+Ledger reprice(const StoredRun& run, const PriceTable& table, ProcessMismatch mismatch,
+               const OtherConditions& other) {
+  MachineDescription machine = run.machine;
+  if (other.node) machine.process.node = *other.node;
+  if (other.voltage) machine.process.voltage = *other.voltage;
+  if (other.node || other.voltage) mismatch = ProcessMismatch::scale;
+  ActionCounts actions;
+  for (const auto& [key, count] : run.actions.entries()) {
+    const bool slower = key.action == Action::leak_cycle && other.clock != 1;
+    actions.add(key, slower ? static_cast<std::uint64_t>(
+                                  std::llround(static_cast<double>(count) / other.clock))
+                            : count);
+  }
+  Ledger ledger = price(actions, machine, table, mismatch);
+  if (other.node || other.voltage) ledger.table += ", " + to_string(machine.process);
+  if (other.clock != 1) ledger.table += fmt::format(", clock x {}", other.clock);
+  return ledger;
 }
 
 }  // namespace nj

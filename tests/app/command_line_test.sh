@@ -31,6 +31,7 @@ expect 2 "subcommand" nonsense
 expect 2 "--jobs" run a.yaml --jobs 0
 expect 2 "none.yaml: no such file" run none.yaml --out result
 expect 2 "none/result.json: no such file" price none --prices horowitz45
+expect 2 "none/result.json: no such file" explain none
 expect 2 "none/result.json: no such file" compare none none
 expect 2 "RUN" compare none
 expect 2 "not a regular file" check .

@@ -92,6 +92,32 @@ TEST_CASE("pricing again: the same table gives the same ledger, twice the price 
   CHECK(text.find("state_memory") != std::string::npos);
 }
 
+TEST_CASE("pricing as if made or clocked otherwise") {
+  const TinyRun tiny;
+  const StoredRun stored = load_run(tiny.folder);
+  const PriceTable& table = tiny.prepared.chip->prices;
+  const auto priced = [&](const OtherConditions& other) {
+    return reprice(stored, table, ProcessMismatch::refuse, other);
+  };
+  // Twice the clock: half the leakage, all else as before.
+  const Ledger faster = priced({.clock = 2});
+  CHECK(faster.table == "horowitz45, clock x 2");
+  const auto before = energy_by_category(stored.ledger);
+  for (const auto& [category, energy] : energy_by_category(faster)) {
+    const double factor = category == Category::static_power ? 0.5 : 1;
+    CHECK(energy.value() == doctest::Approx(factor * before.at(category).value()).epsilon(1e-9));
+  }
+  // 45 nm to 7 nm at 0.9 V: 0.1024 (process_test), but for leakage and off-chip memory.
+  const Ledger smaller = priced({.node = Nanometres{7}});
+  CHECK(smaller.table == "horowitz45, 7 nm at 0.9 V");
+  for (const auto& [category, energy] : energy_by_category(smaller)) {
+    const bool stays = category == Category::static_power || category == Category::off_chip;
+    const double factor = stays ? 1 : 0.086453 / 0.84433;
+    CHECK(energy.value() == doctest::Approx(factor * before.at(category).value()).epsilon(1e-9));
+  }
+  CHECK_THROWS_AS((void)priced({.node = Nanometres{3}}), Error);
+}
+
 TEST_CASE("an explanation has every row with its count, price and source") {
   const TinyRun tiny;
   const StoredRun stored = load_run(tiny.folder);
@@ -199,6 +225,12 @@ TEST_CASE("a folder that is not a whole run on a chip is refused at its place") 
             .find("chip_samples: expected at least one sample") != std::string::npos);
   CHECK(tiny.refusal("result.json", [](std::string& text) { replace(text, "\"chip\"", "\"chp\""); })
             .find("the run had no chip") != std::string::npos);
+  CHECK(tiny.refusal("ledger.csv",
+                     [](std::string& text) {
+                       const std::size_t row = text.find('\n') + 1;
+                       text.insert(row, text.substr(row, text.find('\n', row) + 1 - row));
+                     })
+            .starts_with("ledger.csv:3: a second row of attention.accumulator_memory"));
   std::filesystem::remove(tiny.folder / "result.json");
   CHECK(message_of([&] { (void)load_run(tiny.folder); }).find("result.json") != std::string::npos);
 }

@@ -45,8 +45,17 @@ struct StoredRun {
 /// the run had no chip.
 StoredRun load_run(const std::filesystem::path& folder);
 
-/// What the run's counts cost at other prices. Throws: as price.
-Ledger reprice(const StoredRun& run, const PriceTable& table, ProcessMismatch mismatch);
+/// What if the same chip were made, or clocked, otherwise.
+struct OtherConditions {
+  std::optional<Nanometres> node{};
+  std::optional<Volts> voltage{};
+  double clock = 1;  ///< all its times are so many times shorter, so that it leaks for less long
+};
+
+/// What the run's counts cost at other prices; with another node or voltage these are carried over
+/// to it (ProcessMismatch::scale). Throws: as price.
+Ledger reprice(const StoredRun& run, const PriceTable& table, ProcessMismatch mismatch,
+               const OtherConditions& other = {});
 
 /// A ledger as ledger.csv; `layers` by LayerId.
 std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers);
