@@ -174,11 +174,12 @@ std::string draw_links(const Layout& layout, const Topology& topology, const Chi
     const Link& link = topology.links()[i];
     const LinkLoad& load = chip.links[i];
     text += fmt::format(
-        "<path class=\"l l{}\" d=\"{}\"><title>link {} to {}: busy {:.3g} %, {} flits, {} packets "
+        "<path class=\"l l{}\" d=\"{}\"><title>link {} to {}: busy {:.3g} %, stalled {:.3g} %, {} "
+        "flits, {} packets "
         "at once</title></path>\n",
         scale.shade(load.busy), arrow(layout, link.from, link.to, link.closes),
         topology.router_name(link.from), topology.router_name(link.to), scale.percent(load.busy),
-        load.flits, load.max_queue);
+        scale.percent(load.stalled), load.flits, load.max_queue);
   }
   return text;
 }
@@ -193,7 +194,7 @@ std::vector<std::string> layers_by_core(const PreparedRun& prepared, const ChipR
   return names;
 }
 
-Picoseconds busiest(const CoreBusy& core) {
+Picoseconds busiest(const UnitTimes& core) {
   return std::max({core.neuron_unit, core.synapse_unit, core.encoder_unit});
 }
 
@@ -206,19 +207,22 @@ std::string draw_cores(const Layout& layout, const PreparedRun& prepared, const 
   for (std::uint32_t i = 0; i < chip.cores().size(); ++i) {
     const Core& core = chip.cores()[i];
     place = i > 0 && chip.cores()[i - 1].tile == core.tile ? place + 1 : 0;
-    const CoreBusy& busy = result.cores[i];
+    const UnitTimes& busy = result.cores[i];
+    const UnitTimes& stalled = result.stalled[i];
+    const auto unit = [&](std::string_view name, Picoseconds UnitTimes::*time) {
+      return fmt::format("{} unit {:.3g} %, stalled {:.3g} %", name, scale.percent(busy.*time),
+                         scale.percent(stalled.*time));
+    };
     text += fmt::format(
         "<rect class=\"c c{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>core {} ({}), "
-        "tile {}: {}; neuron unit {:.3g} %, synapse unit {:.3g} %{}</title></rect>\n",
+        "tile {}: {}; {}; {}{}</title></rect>\n",
         scale.shade(busiest(busy)),
         layout.x(core.tile) + tile_border + place % layout.across * (core_side + core_gap),
         layout.y(core.tile) + tile_border + place / layout.across * (core_side + core_gap),
         core_side, core_side, i, escaped(chip.kind_of({i}).name),
         chip.topology().router_name(core.tile), layers[i].empty() ? "unused" : escaped(layers[i]),
-        scale.percent(busy.neuron_unit), scale.percent(busy.synapse_unit),
-        chip.kind_of({i}).encoder_unit
-            ? fmt::format(", encoder unit {:.3g} %", scale.percent(busy.encoder_unit))
-            : "");
+        unit("neuron", &UnitTimes::neuron_unit), unit("synapse", &UnitTimes::synapse_unit),
+        chip.kind_of({i}).encoder_unit ? "; " + unit("encoder", &UnitTimes::encoder_unit) : "");
   }
   return text;
 }
@@ -234,7 +238,7 @@ std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
   Picoseconds whole;
   for (const Picoseconds latency : of.latencies) whole += latency;
   Picoseconds core_most;
-  for (const CoreBusy& core : of.cores) {
+  for (const UnitTimes& core : of.cores) {
     core_most = std::max(core_most, busiest(core));
   }
   Picoseconds link_most;

@@ -102,6 +102,33 @@ std::string tiling_csv(const PreparedRun& prepared, const RunResult& result) {
   return text;
 }
 
+/// Rows of units.csv.
+class UnitRows {
+ public:
+  explicit UnitRows(const ChipResult& chip) : samples_(static_cast<std::int64_t>(chip.samples)) {
+    for (const Picoseconds latency : chip.latencies) {
+      whole_ += static_cast<double>(latency.value());
+    }
+  }
+
+  /// `place` is the columns core, from, to, tile and layer.
+  void add(std::string_view unit, std::string_view place, Picoseconds busy, Picoseconds stalled) {
+    text += fmt::format("{},{},{},{},{},{}\n", unit, place, busy.value() / samples_,
+                        stalled.value() / samples_, part(busy), part(stalled));
+  }
+
+  std::string text =
+      "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction\n";
+
+ private:
+  [[nodiscard]] double part(Picoseconds time) const {
+    return whole_ > 0 ? static_cast<double>(time.value()) / whole_ : 0;
+  }
+
+  std::int64_t samples_;
+  double whole_ = 0;
+};
+
 }  // namespace
 
 Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
@@ -168,6 +195,38 @@ std::string array_csv(const PreparedRun& prepared, const RunResult& result) {
     text += '\n';
   }
   return text;
+}
+
+std::string units_csv(const PreparedRun& prepared, const RunResult& result) {
+  const ChipResult& of = *result.chip;
+  const Chip& chip = prepared.chip->chip;
+  UnitRows rows(of);
+  rows.add("io_port", ",,,,", of.io_port, {});
+  for (const LayerSlice& slice : of.mapping.slices) {
+    const LayerId lead = prepared.populations[slice.population].lead;
+    const std::uint32_t core = slice.core.index;
+    const std::string place = fmt::format("{},,,{},{}", core, chip.core(slice.core).tile,
+                                          csv_field(prepared.network.network().layer(lead).name));
+    const CoreKindSpec& kind = chip.kind_of(slice.core);
+    const UnitTimes& busy = of.cores[core];
+    const UnitTimes& stalled = of.stalled[core];
+    rows.add("neuron_unit", place, busy.neuron_unit, stalled.neuron_unit);
+    if (kind.takes_packets()) {
+      rows.add("synapse_unit", place, busy.synapse_unit, stalled.synapse_unit);
+    }
+    if (kind.encoder_unit) {
+      rows.add("encoder_unit", place, busy.encoder_unit, stalled.encoder_unit);
+    }
+  }
+  const Topology& topology = chip.topology();
+  for (std::size_t i = 0; i < of.links.size(); ++i) {
+    const Link& link = topology.links()[i];
+    rows.add("link",
+             fmt::format(",{},{},,", csv_field(topology.router_name(link.from)),
+                         csv_field(topology.router_name(link.to))),
+             of.links[i].busy, of.links[i].stalled);
+  }
+  return rows.text;
 }
 
 std::string mapping_yaml(const PreparedRun& prepared, const RunResult& result) {

@@ -255,7 +255,8 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
   for (const char* name :
        {"result.json", "ledger.csv", "predictions.csv", "spikes.h5", "attention.csv", "array.csv",
         "uncertainty.csv", "mapping.csv", "mapping.yaml", "chip.resolved.yaml", "trace.json",
-        "heatmap.svg", "critical_path.csv", "series.h5", "baselines.csv", "baselines.svg"}) {
+        "heatmap.svg", "critical_path.csv", "units.csv", "series.h5", "baselines.csv",
+        "baselines.svg"}) {
     std::filesystem::remove(directory / name, code);
   }
   write_file_atomically(directory / "scenario.resolved.yaml", to_yaml(prepared.scenario));
@@ -283,6 +284,7 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
       write_file_atomically(directory / "array.csv", array_csv(prepared, result));
     } else {
       write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
+      write_file_atomically(directory / "units.csv", units_csv(prepared, result));
     }
     if (has_heatmap(prepared.chip->chip)) {
       write_file_atomically(directory / "heatmap.svg", heatmap_svg(prepared, result));

@@ -254,7 +254,7 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
               std::vector<Picoseconds>& busy) {
   std::vector<Picoseconds> most(busy.size());
   for (const LayerSlice& slice : mapping.slices) {
-    const CoreBusy& core = result.busy[slice.core.index];
+    const UnitTimes& core = result.busy[slice.core.index];
     Picoseconds& layer = most[prepared.populations[slice.population].lead.index];
     layer = std::max({layer, core.neuron_unit, core.synapse_unit, core.encoder_unit});
   }
@@ -267,7 +267,10 @@ void add_busy(const PreparedRun& prepared, const Mapping& mapping, const Simulat
 /// Adds the work of the cores and links in another sample.
 void add_loads(ChipResult& chip, const SimulationResult& result) {
   chip.cores.resize(result.busy.size());
+  chip.stalled.resize(result.stalled.size());
   for (std::size_t i = 0; i < result.busy.size(); ++i) chip.cores[i] += result.busy[i];
+  for (std::size_t i = 0; i < result.stalled.size(); ++i) chip.stalled[i] += result.stalled[i];
+  chip.io_port += result.io_port;
   chip.links.resize(result.links.size());
   for (std::size_t i = 0; i < result.links.size(); ++i) chip.links[i] += result.links[i];
 }

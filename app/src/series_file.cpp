@@ -36,6 +36,22 @@ constexpr std::array count_columns = {
     CountColumn{"memory_bits_written", "bit", &RunCounts::memory_bits_written},
 };
 
+/// A time of a unit of each core.
+struct UnitColumn {
+  const char* name;
+  std::vector<UnitTimes> StepRecord::*cores;
+  Picoseconds UnitTimes::*unit;
+  bool of_frames;  ///< only of chips that read frames
+};
+constexpr std::array unit_columns = {
+    UnitColumn{"neuron_unit_busy", &StepRecord::busy, &UnitTimes::neuron_unit, false},
+    UnitColumn{"synapse_unit_busy", &StepRecord::busy, &UnitTimes::synapse_unit, false},
+    UnitColumn{"encoder_unit_busy", &StepRecord::busy, &UnitTimes::encoder_unit, true},
+    UnitColumn{"neuron_unit_stalled", &StepRecord::stalled, &UnitTimes::neuron_unit, true},
+    UnitColumn{"synapse_unit_stalled", &StepRecord::stalled, &UnitTimes::synapse_unit, false},
+    UnitColumn{"encoder_unit_stalled", &StepRecord::stalled, &UnitTimes::encoder_unit, true},
+};
+
 /// A time of an array.
 struct TimeColumn {
   const char* name;
@@ -154,12 +170,15 @@ void SeriesFile::Impl::add_steps(const SimulationResult& sample) {
   append("/steps/end", "ps", ", step", {end.size()}, end);
   std::vector<std::uint64_t> packets;
   std::vector<std::uint64_t> hops;
+  std::vector<std::int64_t> io_port;
   for (const StepRecord& step : sample.steps) {
     packets.push_back(step.packets);
     hops.push_back(step.hops);
+    io_port.push_back(step.io_port.value());
   }
   append("/steps/packets", "1", ", step", {packets.size()}, packets);
   append("/steps/hops", "1", ", step", {hops.size()}, hops);
+  append("/steps/io_port_busy", "ps", ", step", {io_port.size()}, io_port);
 }
 
 /// What layers.csv has, by step.
@@ -202,37 +221,34 @@ void SeriesFile::Impl::add_layers(const SimulationResult& sample, const Activity
 }
 
 void SeriesFile::Impl::add_cores(const SimulationResult& sample) {
-  std::vector<std::int64_t> neurons;
-  std::vector<std::int64_t> synapses;
-  std::vector<std::int64_t> encoders;
-  for (const StepRecord& step : sample.steps) {
-    for (const CoreBusy& core : step.busy) {
-      neurons.push_back(core.neuron_unit.value());
-      synapses.push_back(core.synapse_unit.value());
-      encoders.push_back(core.encoder_unit.value());
-    }
-  }
   const std::vector<std::uint64_t> shape = {sample.steps.size(), chip().cores().size()};
-  append("/cores/neuron_unit_busy", "ps", ", step, core", shape, neurons);
-  append("/cores/synapse_unit_busy", "ps", ", step, core", shape, synapses);
-  if (!chip().reads_frames()) return;
-  append("/cores/encoder_unit_busy", "ps", ", step, core", shape, encoders);
+  for (const UnitColumn& column : unit_columns) {
+    if (column.of_frames && !chip().reads_frames()) continue;
+    std::vector<std::int64_t> times;
+    for (const StepRecord& step : sample.steps) {
+      for (const UnitTimes& core : step.*column.cores) times.push_back((core.*column.unit).value());
+    }
+    append(std::string("/cores/") + column.name, "ps", ", step, core", shape, times);
+  }
 }
 
 void SeriesFile::Impl::add_links(const SimulationResult& sample) {
   std::vector<std::uint64_t> flits;
   std::vector<std::int64_t> busy;
+  std::vector<std::int64_t> stalled;
   std::vector<std::uint64_t> queues;
   for (const StepRecord& step : sample.steps) {
     for (const LinkLoad& link : step.links) {
       flits.push_back(link.flits);
       busy.push_back(link.busy.value());
+      stalled.push_back(link.stalled.value());
       queues.push_back(link.max_queue);
     }
   }
   const std::vector<std::uint64_t> shape = {sample.steps.size(), chip().topology().links().size()};
   append("/links/flits", "1", ", step, link", shape, flits);
   append("/links/busy", "ps", ", step, link", shape, busy);
+  append("/links/stalled", "ps", ", step, link", shape, stalled);
   append("/links/most_packets", "1", ", step, link", shape, queues);
 }
 

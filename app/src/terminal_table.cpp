@@ -72,6 +72,29 @@ std::string array_line(const ArraySpec& array, const ChipResult& chip) {
       percent(computing, whole), percent(off_chip, whole));
 }
 
+/// How many cores are used, and which part of the time their units work, on average.
+std::string cores_line(const PreparedRun& prepared, const ChipResult& result) {
+  const Chip& chip = prepared.chip->chip;
+  double neurons = 0;
+  double synapses = 0;
+  double stalled = 0;
+  double serving = 0;
+  for (const LayerSlice& slice : result.mapping.slices) {
+    neurons += static_cast<double>(result.cores[slice.core.index].neuron_unit.value());
+    if (!chip.kind_of(slice.core).takes_packets()) continue;
+    ++serving;
+    synapses += static_cast<double>(result.cores[slice.core.index].synapse_unit.value());
+    stalled += static_cast<double>(result.stalled[slice.core.index].synapse_unit.value());
+  }
+  double whole = 0;
+  for (const Picoseconds latency : result.latencies) whole += static_cast<double>(latency.value());
+  const auto used = static_cast<double>(result.mapping.slices.size());
+  return fmt::format(
+      "cores      {} of {} used; neuron units work {} of the time, synapse units {} and wait {}\n",
+      used, chip.cores().size(), percent(neurons, used * whole), percent(synapses, serving * whole),
+      percent(stalled, serving * whole));
+}
+
 std::string energy_lines(const RunResult& result) {
   const ChipResult& chip = *result.chip;
   const double total = chip.ledger.total().value();
@@ -116,8 +139,7 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
                       result.chip->ledger.table);
   text += prepared.chip->chip.spec().array
               ? array_line(*prepared.chip->chip.spec().array, *result.chip)
-              : fmt::format("cores      {} of {} used\n", prepared.chip->mapping.slices.size(),
-                            prepared.chip->chip.cores().size());
+              : cores_line(prepared, *result.chip);
   text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
   return text + critical_path_lines(prepared, result) + energy_lines(result) +
          convention_lines(prepared, result);

@@ -27,12 +27,13 @@ void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Ran
 }
 
 PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
-                       std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records,
-                       WorkRecorder& work_recorder)
+                       std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
+                       std::vector<PacketRecord>* records, WorkRecorder& work_recorder)
     : plan_(plan),
       touched_(touched),
       tally_(tally),
       busy_(busy),
+      stalled_(stalled),
       records_(records),
       work_recorder_(work_recorder),
       recording_(records != nullptr || work_recorder.on()),
@@ -66,7 +67,7 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
   std::optional<BusyPeriod> last;
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
     if (arrivals_[core].empty()) continue;
-    const BusyPeriod period = serve(core, arrivals_[core]);
+    const BusyPeriod period = serve(core, start, arrivals_[core]);
     if (!last || period.end > last->end) last = period;
     arrivals_[core].clear();
   }
@@ -110,12 +111,13 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
 
 std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_); }
 
-/// Serves what came to a core; returns its last busy period.
-BusyPeriod PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals) {
+/// Serves what came to a core in the step from `start` on; returns its last busy period.
+BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
+                             std::vector<Arrival>& arrivals) {
   std::sort(arrivals.begin(), arrivals.end());
   const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
   Picoseconds& free = core_free_[core];
-  Picoseconds& busy = busy_[core].synapse_unit;
+  Picoseconds busy;
   BusyPeriod period;
   for (const Arrival& arrival : arrivals) {
     const Target& target = outbox_->targets[arrival.target];
@@ -126,6 +128,8 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, std::vector<Arrival>& arrivals)
     busy += free - begins;
     if (recording_) record(arrival, target.receiver, packet, begins, free);
   }
+  busy_[core].synapse_unit += busy;
+  stalled_[core].synapse_unit += free - start - busy;
   period.end = free;
   return period;
 }

@@ -50,8 +50,8 @@ class PacketFlow {
  public:
   /// `records` may be null.
   PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
-             std::vector<CoreBusy>& busy, std::vector<PacketRecord>* records,
-             WorkRecorder& work_recorder);
+             std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
+             std::vector<PacketRecord>* records, WorkRecorder& work_recorder);
 
   /// Returns how the packet that is served last comes to be (StepPath, without barrier and tick),
   /// on the lowest of several cores; nothing when there are no packets. At the level `analytic` the
@@ -62,7 +62,8 @@ class PacketFlow {
   [[nodiscard]] std::vector<LinkLoad> take_loads();
 
  private:
-  [[nodiscard]] BusyPeriod serve(std::uint32_t core, std::vector<Arrival>& arrivals);
+  [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start,
+                                 std::vector<Arrival>& arrivals);
   [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start,
                                  std::span<const PacketSource> sources) const;
   [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
@@ -74,7 +75,8 @@ class PacketFlow {
   const Plan& plan_;
   Touched& touched_;
   Tally& tally_;
-  std::vector<CoreBusy>& busy_;
+  std::vector<UnitTimes>& busy_;
+  std::vector<UnitTimes>& stalled_;
   std::vector<PacketRecord>* records_;
   WorkRecorder& work_recorder_;
   bool recording_;  ///< packets or work

@@ -28,10 +28,12 @@ class Simulation {
         neurons_(plan, trace, touched_, tally_),
         frames_(plan, trace, touched_, tally_),
         busy_(plan.chip.cores().size()),
-        flow_(plan, options.timing, touched_, tally_, busy_,
+        stalled_(busy_.size()),
+        flow_(plan, options.timing, touched_, tally_, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records) {
     result_.busy.resize(busy_.size());
+    result_.stalled.resize(busy_.size());
     result_.links.resize(plan.chip.topology().links().size());
   }
 
@@ -54,7 +56,7 @@ class Simulation {
     outbox_.clear();
     sources_.clear();
     path_.reset();
-    run_cores(step, start, send_inputs(step, start));
+    io_port_ += run_cores(step, start, send_inputs(step, start)) - start;
     packets_ += outbox_.packets.size();
     if (const auto served = flow_.run(step, start, outbox_, sources_)) note(*served);
     StepPath path = path_.value_or(StepPath{});
@@ -142,6 +144,8 @@ class Simulation {
     const Picoseconds begins = port;
     const FrameTimes times = frames_.run(slice, t, start, port);
     busy_[core.index].encoder_unit += times.encode;
+    stalled_[core.index].encoder_unit += times.fetch;
+    stalled_[core.index].neuron_unit += times.fetch + times.encode;
     work_.add({.unit = WorkUnit::io_port,
                .core = {},
                .layer = plan.frame->input,
@@ -158,8 +162,8 @@ class Simulation {
     return times;
   }
 
-  /// Encoder units, then neuron units.
-  void run_cores(std::uint32_t step, Picoseconds start, Picoseconds port) {
+  /// Encoder units, then neuron units; returns when the I/O port is done.
+  Picoseconds run_cores(std::uint32_t step, Picoseconds start, Picoseconds port) {
     for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
       const LayerSlice& place = plan_.slices[s].place;
       if (!at_work(place.population, step)) continue;
@@ -181,6 +185,7 @@ class Simulation {
       note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead, before,
            idle - begins);
     }
+    return port;
   }
 
   /// Moves what was counted since the last call to the result; returns it.
@@ -188,8 +193,10 @@ class Simulation {
     StepRecord done{.actions = action_counts(plan_, tally_, steps, time),
                     .packets = std::exchange(packets_, 0),
                     .hops = 0,
-                    .busy = std::exchange(busy_, std::vector<CoreBusy>(busy_.size())),
-                    .links = flow_.take_loads()};
+                    .busy = std::exchange(busy_, std::vector<UnitTimes>(busy_.size())),
+                    .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
+                    .links = flow_.take_loads(),
+                    .io_port = std::exchange(io_port_, Picoseconds{0})};
     for (const ReceiverTally& receiver : tally_.receivers) result_.merged += receiver.merged;
     for (const SenderTally& sender : tally_.senders) {
       done.hops = std::accumulate(sender.hops.begin(), sender.hops.end(), done.hops);
@@ -198,7 +205,11 @@ class Simulation {
     result_.actions += done.actions;
     result_.packets += done.packets;
     result_.hops += done.hops;
-    for (std::size_t i = 0; i < done.busy.size(); ++i) result_.busy[i] += done.busy[i];
+    result_.io_port += done.io_port;
+    for (std::size_t i = 0; i < done.busy.size(); ++i) {
+      result_.busy[i] += done.busy[i];
+      result_.stalled[i] += done.stalled[i];
+    }
     for (std::size_t i = 0; i < done.links.size(); ++i) result_.links[i] += done.links[i];
     return done;
   }
@@ -210,10 +221,12 @@ class Simulation {
   WorkRecorder work_;
   NeuronPhase neurons_;
   FramePhase frames_;
-  std::vector<CoreBusy> busy_;  ///< by core, since the last `collect`
+  std::vector<UnitTimes> busy_;     ///< by core, since the last `collect`
+  std::vector<UnitTimes> stalled_;  ///< likewise
   PacketFlow flow_;
   bool step_records_;
   std::uint64_t packets_ = 0;          ///< since the last `collect`
+  Picoseconds io_port_;                ///< likewise: it worked
   std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
   Outbox outbox_;                      ///< of the step in work
   std::vector<PacketSource> sources_;  ///< of the step in work

@@ -382,13 +382,13 @@ TEST_CASE("a heat map: a square per core and an arrow per link, as dark as they 
   CHECK(count_of(picture, "<path class=\"l l") == chip.topology().links().size());
   CHECK(count_of(picture, "<rect class=\"tile\"") == chip.topology().tiles());
 
-  const auto busier = [](const CoreBusy& core) {
+  const auto busier = [](const UnitTimes& core) {
     return std::max(core.neuron_unit, core.synapse_unit).value();
   };
   std::int64_t most = 0;
-  for (const CoreBusy& core : result.chip->cores) most = std::max(most, busier(core));
+  for (const UnitTimes& core : result.chip->cores) most = std::max(most, busier(core));
   std::map<std::int64_t, std::size_t> cores_by_shade;
-  for (const CoreBusy& core : result.chip->cores) {
+  for (const UnitTimes& core : result.chip->cores) {
     const std::int64_t busy = busier(core);
     ++cores_by_shade[busy == 0 ? 0 : std::min<std::int64_t>(8, 1 + busy * 8 / most)];
   }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <neurojoule/app/report.hpp>
@@ -208,10 +209,20 @@ TEST_CASE("series.h5: what was done in steps adds up to the results, layer by la
   CHECK(result_json(prepared, run(prepared, {.threads = 1})) == result_json(prepared, result));
 }
 
+/// The tiny scenario on a chip whose encoders read frames and whose long links stall, as only one
+/// packet may be on its way.
+PreparedRun prepare_stalling(const TinyScenario& tiny) {
+  const std::filesystem::path chip = tiny.folder() / "stalling.yaml";
+  write_file_atomically(chip,
+                        "base: " + frames_chip +
+                            "\nname: stalling\ndescription: small buffers, long links\n"
+                            "topology: {buffer: 1 packets, hop_north_south: {latency: 100 ns}}\n");
+  return prepare(read_batch(tiny.file(), {"chip=" + chip.string()}).points.front().scenario);
+}
+
 TEST_CASE("series.h5: steps follow one another, cores and links add up to their loads") {
   const TinyScenario tiny;
-  const PreparedRun prepared =
-      prepare(read_batch(tiny.file(), {"chip=" + frames_chip}).points.front().scenario);
+  const PreparedRun prepared = prepare_stalling(tiny);
   const RunResult result = run_with_series(tiny, prepared);
   const Hdf5Reader file(tiny.folder() / "series.h5");
   const auto start = file.read<std::int64_t>("/steps/start", 1'000);
@@ -225,15 +236,22 @@ TEST_CASE("series.h5: steps follow one another, cores and links add up to their 
   const auto neurons = sums_of<std::int64_t>(file, "/cores/neuron_unit_busy");
   const auto synapses = sums_of<std::int64_t>(file, "/cores/synapse_unit_busy");
   const auto encoders = sums_of<std::int64_t>(file, "/cores/encoder_unit_busy");
+  const auto neurons_wait = sums_of<std::int64_t>(file, "/cores/neuron_unit_stalled");
+  const auto synapses_wait = sums_of<std::int64_t>(file, "/cores/synapse_unit_stalled");
+  const auto encoders_wait = sums_of<std::int64_t>(file, "/cores/encoder_unit_stalled");
+  CHECK(sum_of<std::int64_t>(file, "/steps/io_port_busy") == result.chip->io_port.value());
   const auto layers = file.read<std::int32_t>("/cores/layer", 1'000);
   REQUIRE(neurons.size() == result.chip->cores.size());
   for (std::size_t c = 0; c < neurons.size(); ++c) {
-    CHECK(CoreBusy{Picoseconds{neurons[c]}, Picoseconds{synapses[c]}, Picoseconds{encoders[c]}} ==
+    CHECK(UnitTimes{Picoseconds{neurons[c]}, Picoseconds{synapses[c]}, Picoseconds{encoders[c]}} ==
           result.chip->cores[c]);
+    CHECK(UnitTimes{Picoseconds{neurons_wait[c]}, Picoseconds{synapses_wait[c]},
+                    Picoseconds{encoders_wait[c]}} == result.chip->stalled[c]);
     CHECK((layers[c] >= 0) == (neurons[c] > 0));
   }
   const auto flits = sums_of<std::uint64_t>(file, "/links/flits");
   const auto busy = sums_of<std::int64_t>(file, "/links/busy");
+  const auto stalled = sums_of<std::int64_t>(file, "/links/stalled");
   const auto queues = file.read<std::uint64_t>("/links/most_packets", 1 << 20);
   std::vector<std::uint64_t> most(flits.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {
@@ -241,7 +259,8 @@ TEST_CASE("series.h5: steps follow one another, cores and links add up to their 
   }
   REQUIRE(flits.size() == result.chip->links.size());
   for (std::size_t i = 0; i < flits.size(); ++i) {
-    CHECK(LinkLoad{flits[i], Picoseconds{busy[i]}, most[i]} == result.chip->links[i]);
+    CHECK(LinkLoad{flits[i], Picoseconds{busy[i]}, most[i], Picoseconds{stalled[i]}} ==
+          result.chip->links[i]);
   }
   CHECK(file.read_texts("/links/to", 1'000, 100'000)[0] ==
         prepared.chip->chip.topology().router_name(prepared.chip->chip.topology().links()[0].to));
@@ -270,6 +289,98 @@ TEST_CASE("series.h5 of an array has the rows of array.csv, sample by sample") {
                     Picoseconds{stores[i]}, Picoseconds{off_chip[i]},
                     Picoseconds{ended[i]}} == result.chip->array[i]);
   }
+}
+
+/// Fields of a line of CSV; names of routers, such as (0,1), are quoted.
+std::vector<std::string> fields_of(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  return fields;
+}
+
+TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare_stalling(tiny);
+  const RunResult result = run(prepared, {.threads = 1, .progress = {}});
+  const ChipResult& chip = *result.chip;
+  double latency = 0;
+  for (const Picoseconds of : chip.latencies) latency += static_cast<double>(of.value());
+  std::istringstream lines(units_csv(prepared, result));
+  std::string line;
+  std::getline(lines, line);
+  CHECK(line == "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction");
+  std::map<std::string, std::size_t> rows;
+  std::map<std::string, double> waits;
+  const auto check = [&](const std::vector<std::string>& row, Picoseconds busy,
+                         Picoseconds stalled) {
+    CHECK(std::stoll(row[6]) == busy.value() / 3);
+    CHECK(std::stoll(row[7]) == stalled.value() / 3);
+    CHECK(std::stod(row[8]) * latency ==
+          doctest::Approx(static_cast<double>(busy.value())).epsilon(1e-12));
+    CHECK(std::stod(row[9]) * latency ==
+          doctest::Approx(static_cast<double>(stalled.value())).epsilon(1e-12));
+    CHECK(std::stod(row[8]) + std::stod(row[9]) <= 1);
+    waits[row[0]] += static_cast<double>(stalled.value());
+  };
+  const Topology& topology = prepared.chip->chip.topology();
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> row = fields_of(line);
+    REQUIRE(row.size() == 10);
+    const std::size_t number = rows[row[0]]++;
+    if (row[0] == "io_port") {
+      check(row, chip.io_port, Picoseconds{0});
+    } else if (row[0] == "link") {
+      CHECK(row[2] == topology.router_name(topology.links()[number].from));
+      CHECK(row[3] == topology.router_name(topology.links()[number].to));
+      check(row, chip.links[number].busy, chip.links[number].stalled);
+    } else {
+      const auto core = static_cast<std::uint32_t>(std::stoul(row[1]));
+      CHECK(std::stoul(row[4]) == prepared.chip->chip.cores()[core].tile);
+      CHECK_FALSE(row[5].empty());
+      const auto time = row[0] == "neuron_unit"    ? &UnitTimes::neuron_unit
+                        : row[0] == "synapse_unit" ? &UnitTimes::synapse_unit
+                                                   : &UnitTimes::encoder_unit;
+      check(row, chip.cores[core].*time, chip.stalled[core].*time);
+    }
+  }
+  // Cores have an encoder unit that reads frames, or a synapse unit.
+  CHECK(rows.at("io_port") == 1);
+  CHECK(rows.at("link") == topology.links().size());
+  CHECK(rows.at("neuron_unit") == chip.mapping.slices.size());
+  CHECK(rows.at("synapse_unit") + rows.at("encoder_unit") == rows.at("neuron_unit"));
+  for (const char* unit : {"link", "neuron_unit", "synapse_unit", "encoder_unit"}) {
+    CAPTURE(unit);
+    CHECK(waits.at(unit) > 0);
+  }
+}
+
+TEST_CASE("busy and stalled times: means in the terminal, each under the pointer of the heat map") {
+  const TinyScenario tiny;
+  const PreparedRun prepared = prepare_stalling(tiny);
+  const RunResult result = run(prepared, {.threads = 1, .progress = {}});
+  const ChipResult& chip = *result.chip;
+  double latency = 0;
+  for (const Picoseconds of : chip.latencies) latency += static_cast<double>(of.value());
+  double neurons = 0;
+  for (const UnitTimes& core : chip.cores) neurons += static_cast<double>(core.neuron_unit.value());
+  const std::string mean =
+      fmt::format("; neuron units work {:.1f} % of the time, synapse units ",
+                  100 * neurons / latency / static_cast<double>(chip.mapping.slices.size()));
+  CHECK(terminal_table(prepared, result).find(mean) != std::string::npos);
+  const UnitTimes& stalled = chip.stalled[chip.mapping.slices.front().core.index];
+  const std::string tip =
+      fmt::format(", stalled {:.3g} %</title></rect>",
+                  100 * static_cast<double>(stalled.encoder_unit.value()) / latency);
+  CHECK(heatmap_svg(prepared, result).find(tip) != std::string::npos);
 }
 
 TEST_CASE("a run that stops leaves no series behind") {

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -228,11 +229,19 @@ TEST_CASE("carry: loads are what the links carried, and queues their fullest") {
   CHECK(carried.links[first] == LinkLoad{3, ps(30), 2});
   CHECK(carried.links[second] == LinkLoad{3, ps(3000), 2});
   CHECK(carried.links[link_between(topology, 1, 0)] == LinkLoad{});
-  // Room for two at b: it fills; each packet is alone at c.
+  // Room for two at b: it fills at 10 (the second packet on its way), until the first one leaves at
+  // 100: the link, free from 20 on, is stalled until then. Each packet is alone at c.
   spec.buffer_flits = 2;
   carried = carry(Topology(spec), spec, messages);
-  CHECK(carried.links[first] == LinkLoad{3, ps(30), 2});
+  CHECK(carried.links[first] == LinkLoad{3, ps(30), 2, ps(80)});
   CHECK(carried.links[second] == LinkLoad{3, ps(3000), 1});
+  // Room for one: free at 10, stalled until 100; the second packet is at b until 1100, stalled
+  // from 110 until then.
+  spec.buffer_flits = 1;
+  carried = carry(Topology(spec), spec, messages);
+  CHECK(carried.links[first] == LinkLoad{3, ps(30), 1, ps(90 + 990)});
+  CHECK(carried.links[second] == LinkLoad{3, ps(3000), 1});
+  spec.buffer_flits = 2;
   // 24 bits in flits of 8, on links of 8 bits: three flits, three words.
   spec.packet_bits = 24;
   spec.buffer_flits.reset();
@@ -326,6 +335,28 @@ TEST_CASE("flit: a link takes a word per cycle as long as there are credits") {
   CHECK(nth(19, 19) == ps(100 + 200));  // not at 190: the first credit is back at 200
   CHECK(nth(19, 20) == ps(100 + 210));
   CHECK(nth(1, 39) == ps(100 + 39 * 200));
+}
+
+TEST_CASE("flit: a link is stalled while a word is ready, and no credit is there") {
+  const std::vector<Message> messages{{ps(0), 0, {2}}, {ps(0), 0, {2}}, {ps(0), 0, {2}}};
+  TopologySpec spec = line(link(1000, 100));
+  const auto first = [&](std::optional<std::uint32_t> buffer) {
+    spec.buffer_flits = buffer;
+    const Topology topology(spec);
+    return carry(topology, spec, messages, TimingLevel::flit).links[link_between(topology, 0, 1)];
+  };
+  CHECK(first(std::nullopt).stalled == ps(0));
+  // Packets of one word are in a's queue at 0, 10 and 20. With room for two at b, the third waits
+  // from 20 until the credit of the first, which leaves b at 100, is back at 200.
+  CHECK(first(2) == LinkLoad{3, ps(30), 2, ps(180)});
+  // With room for one, the second waits from 10 until 200; it leaves b at 1100, so that the third
+  // waits from 210 until 1200.
+  CHECK(first(1) == LinkLoad{3, ps(30), 1, ps(190 + 990)});
+  // Two words of 8 bits in one packet: the credit of the first one is back before the second is
+  // there, so the link is not stalled in between.
+  spec = line(link(10, 100));
+  spec.packet_bits = 16;
+  CHECK(first(2).stalled == ps(180 + 180));
 }
 
 TEST_CASE("flit: a channel is kept to the last word, and goes to its inputs in turn") {

@@ -107,8 +107,7 @@ TEST_CASE("frames: every count is the one worked out by hand") {
   // All 12 neurons have an input in step 0 and none in step 1.
   CHECK(at(result, "encoder.neuron_unit", Action::neuron_update_active, 12, a_lif) == 12);
   CHECK(at(result, "encoder.neuron_unit", Action::neuron_update_inactive, 12, a_lif) == 12);
-  // The only packet is the spike of a.
-  CHECK(result.packets == 1);
+  CHECK(result.packets == 1);  // the spike of a
   for (const auto& [key, count] : result.actions.entries()) {
     const std::string text = count_definition(spec, key.component, key.action);
     CHECK((text.find("per spike that reaches") == std::string::npos || key.component[0] == 'n'));
@@ -190,8 +189,13 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
     REQUIRE(result.path.size() == 3);
     CHECK(result.path[0] == encoded(6, 50, 41));
     CHECK(result.path[1] == encoded(6, 36, 32));
-    CHECK(result.busy[1] == CoreBusy{ns(41 + 32), {}, ns(50 + 36)});
-    CHECK(result.busy[3] == CoreBusy{ns(20 + 16), {}, ns(39.5 + 36)});
+    CHECK(result.busy[1] == UnitTimes{ns(41 + 32), {}, ns(50 + 36)});
+    CHECK(result.busy[3] == UnitTimes{ns(20 + 16), {}, ns(39.5 + 36)});
+    // Core 0 waits for its packet, sent at a clock edge of 6 ns, 72, at the level `flit`.
+    CHECK(result.stalled[0].synapse_unit == ns(level == TimingLevel::flit ? 73 : 68));
+    CHECK(result.stalled[1] == UnitTimes{ns(6 + 50 + 6 + 36), {}, ns(6 + 6)});
+    CHECK(result.stalled[3] == UnitTimes{ns(10 + 39.5 + 10 + 36), {}, ns(10 + 10)});
+    CHECK(result.io_port == ns(10 + 10));
     CriticalPath path;
     add_to(path, result.path);
     CHECK(path.at({PathKind::frame_fetch, a, CoreId{1}}) == PathShare{2, 0, ns(12)});
@@ -289,15 +293,12 @@ TEST_CASE("frames: a head reads whole frames, and sums them up to the last step"
   s.populations = populations(s.network);
   s.widths.resize(2);
   s.mapping = {{{1, 0, 3, 0, 1, CoreId{3}}}};
-  const SpikeTrain frames = *s.trace[0];
-  s.trace = SpikeTrace(2);
-  s.trace[0] = frames;
+  s.trace.resize(2);
   ChipSpec spec = frames_chip();
   spec.core_kinds[1].encoder_unit->skips_zero = false;
   s.chip = Chip(spec);
   const SimulationResult result = run(s);
-  // 6 pixels to 3 classes in each of 2 steps, 3 x 5 bits of weights: 2 words for each input
-  // channel.
+  // 6 pixels to 3 classes in each of 2 steps, 3 x 5 bits of weights: 2 words for the input channel.
   CHECK(result.actions.at({"encoder.encoder_unit", Action::multiply, 5, a}) == 2 * 6 * 3);
   CHECK(result.actions.at({"encoder.synapse_memory", Action::read_word, 8, a}) == 2 * 2);
   CHECK(result.actions.at({"encoder.frame_buffer", Action::read_word, 4, a}) == 2 * 6);
@@ -488,8 +489,7 @@ TEST_CASE("frames: behind the encoder all is as with packets") {
     CHECK(expected > 5'000);
     CHECK((operations(read, "encoder.encoder_unit") == expected) == skips_zero);
     CHECK(operations(read, "encoder.encoder_unit") >= expected);
-    const std::uint64_t of_input =
-        sent.actions.at({"io.axon_out", Action::packet_inject, 64, input});
+    const auto of_input = sent.actions.at({"io.axon_out", Action::packet_inject, 64, input});
     CHECK(of_input > 100);
     CHECK(read.packets == sent.packets - of_input);
     CHECK(read.timeline.steps.size() + 1 == sent.timeline.steps.size());

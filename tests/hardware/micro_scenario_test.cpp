@@ -170,13 +170,51 @@ TEST_CASE("micro scenario: every count is the one worked out by hand, and there 
   CHECK(result.hops == 15);
 }
 
-TEST_CASE("micro scenario: busy times are the sums worked out by hand") {
+TEST_CASE("micro scenario: busy and stalled times are the sums worked out by hand") {
   const SimulationResult result = run(micro_scenario());
   // Core 0: neuron unit 12 + 14 + 8; 3 deliveries x 7. Core 1: 10 + 12 + 8; 21.
   // Core 2: 10 + 10 + 8; 1 + 3 deliveries x 7. Core 3: 10 + 10 + 9; 28.
-  const std::vector<CoreBusy> expected{
+  const std::vector<UnitTimes> expected{
       {ns(34), ns(21)}, {ns(30), ns(21)}, {ns(28), ns(28)}, {ns(29), ns(28)}};
   CHECK(result.busy == expected);
+  // Synapse units: the end of the last service of each step less what they served. Core 0: 11 - 7
+  // and 18 - 14. Core 1: 31 - 7 and 38 - 14. Core 2: 28 - 7 and 48 - 21. Core 3: 54 - 7 and 61 -
+  // 21. Neuron units do not wait.
+  const std::vector<UnitTimes> stalled{
+      {ns(0), ns(8)}, {ns(0), ns(48)}, {ns(0), ns(48)}, {ns(0), ns(87)}};
+  CHECK(result.stalled == stalled);
+  // Three frames of a word; 2 and 4 packets.
+  CHECK(result.io_port == ns(3 * 2 + 6));
+}
+
+/// What the link between two tiles carried in a step.
+LinkLoad load_between(const Chip& chip, const StepRecord& step, std::uint32_t from,
+                      std::uint32_t to) {
+  const std::span<const Link> links = chip.topology().links();
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    if (links[i].from == from && links[i].to == to) return step.links[i];
+  }
+  FAIL("no such link");
+  return {};
+}
+
+TEST_CASE("micro scenario: a full buffer stalls its link, and who waits for its packets") {
+  const MappedNetwork s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.topology.buffer_flits = 1;
+  const Chip chip(spec);
+  const SimulationResult result = simulate(s.network, s.populations, s.widths, s.trace, chip,
+                                           s.mapping, {.step_records = true});
+  CHECK(load_between(chip, result.steps[0], 0, 1) == LinkLoad{1, ns(6), 1, ns(0)});
+  // Step 1. Over 0-1 at 4; free at 10, but its buffer until 24: the second is at core 1 at 44.
+  // Over 0-2 at 11; free at 17, its buffer at 21: the second is at tile 2 at 31, at core 3 at 51.
+  const StepRecord& one = result.steps[1];
+  CHECK(load_between(chip, one, 0, 1) == LinkLoad{2, ns(12), 1, ns(14)});
+  CHECK(load_between(chip, one, 0, 2) == LinkLoad{2, ns(12), 1, ns(4)});
+  CHECK(load_between(chip, one, 2, 3) == LinkLoad{1, ns(6), 1, ns(0)});
+  // Core 1 serves 24-31 and 44-51.
+  CHECK(one.stalled ==
+        std::vector<UnitTimes>{{ns(0), ns(4)}, {ns(0), ns(37)}, {ns(0), ns(21)}, {ns(0), ns(51)}});
 }
 
 /// Work of a core or of the chip, in nanoseconds.
@@ -237,9 +275,9 @@ TEST_CASE("micro scenario: what every unit did, and its sums") {
     CHECK(result.work[i] == expected[i]);
   }
   CHECK_FALSE(result.work_until);
-  std::vector<CoreBusy> sums(4);
+  std::vector<UnitTimes> sums(4);
   for (const WorkRecord& record : result.work) {
-    CoreBusy& core = sums[record.core.index];
+    UnitTimes& core = sums[record.core.index];
     if (record.unit == WorkUnit::neuron_unit) core.neuron_unit += record.end - record.start;
     if (record.unit == WorkUnit::synapse_unit) core.synapse_unit += record.end - record.start;
   }
@@ -360,17 +398,6 @@ TEST_CASE("micro scenario: shares of the path add up to the latency") {
   CHECK(sum == result.timeline.latency());
 }
 
-/// What the link between two tiles carried in a step.
-LinkLoad load_between(const Chip& chip, const StepRecord& step, std::uint32_t from,
-                      std::uint32_t to) {
-  const std::span<const Link> links = chip.topology().links();
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    if (links[i].from == from && links[i].to == to) return step.links[i];
-  }
-  FAIL("no such link");
-  return {};
-}
-
 TEST_CASE("micro scenario: what each step did, link by link and core by core") {
   const MappedNetwork s = micro_scenario();
   const SimulationResult result = simulate(s.network, s.populations, s.widths, s.trace, s.chip,
@@ -386,7 +413,10 @@ TEST_CASE("micro scenario: what each step did, link by link and core by core") {
   CHECK(load_between(s.chip, one, 2, 3) == LinkLoad{1, ns(6), 0});
   CHECK(load_between(s.chip, one, 1, 3) == LinkLoad{});
   CHECK(one.busy ==
-        std::vector<CoreBusy>{{ns(12), ns(14)}, {ns(10), ns(14)}, {ns(0), ns(7)}, {ns(0), ns(7)}});
+        std::vector<UnitTimes>{{ns(12), ns(14)}, {ns(10), ns(14)}, {ns(0), ns(7)}, {ns(0), ns(7)}});
+  CHECK(one.stalled ==
+        std::vector<UnitTimes>{{ns(0), ns(4)}, {ns(0), ns(24)}, {ns(0), ns(21)}, {ns(0), ns(47)}});
+  CHECK(one.io_port == ns(6));
   CHECK(one.actions.at({"neuron.axon_in", Action::packet_deliver, 64, LayerId{0}}) == 4);
   CHECK(one.actions.at({"neuron.axon_in", Action::packet_deliver, 64, LayerId{2}}) == 2);
   CHECK(one.actions.at({"chip.synchronisation", Action::barrier, 0, chip_overhead}) == 1);
@@ -397,7 +427,9 @@ TEST_CASE("micro scenario: what each step did, link by link and core by core") {
   CHECK(load_between(s.chip, result.steps[2], 0, 2) == LinkLoad{4, ns(24), 2});
   CHECK(load_between(s.chip, result.steps[2], 0, 1) == LinkLoad{});
   CHECK(result.steps[3].packets == 0);
-  CHECK(result.steps[3].busy[2] == CoreBusy{ns(10), ns(0)});
+  CHECK(result.steps[2].io_port == ns(2));
+  CHECK(result.steps[3].busy[2] == UnitTimes{ns(10), ns(0)});
+  CHECK(result.steps[3].stalled == std::vector<UnitTimes>(4));
 }
 
 TEST_CASE("micro scenario: records of steps add up to the totals, and change nothing else") {
@@ -405,24 +437,33 @@ TEST_CASE("micro scenario: records of steps add up to the totals, and change not
     CAPTURE(buffered);
     MappedNetwork s = micro_scenario();
     ChipSpec spec = s.chip.spec();
-    if (buffered) spec.topology.buffer_flits = 2;
+    if (buffered) spec.topology.buffer_flits = 1;
     s.chip = Chip(spec);
     SimulationResult result = simulate(s.network, s.populations, s.widths, s.trace, s.chip,
                                        s.mapping, {.step_records = true});
     SimulationResult sums;
     sums.busy.resize(result.busy.size());
+    sums.stalled.resize(result.busy.size());
     sums.links.resize(result.links.size());
     for (const StepRecord& step : result.steps) {
       sums.actions += step.actions;
       sums.packets += step.packets;
       sums.hops += step.hops;
+      sums.io_port += step.io_port;
       for (std::size_t i = 0; i < step.busy.size(); ++i) sums.busy[i] += step.busy[i];
+      for (std::size_t i = 0; i < step.busy.size(); ++i) sums.stalled[i] += step.stalled[i];
       for (std::size_t i = 0; i < step.links.size(); ++i) sums.links[i] += step.links[i];
     }
     CHECK(sums.actions == result.actions);
     CHECK(sums.packets == result.packets);
     CHECK(sums.hops == result.hops);
     CHECK(sums.busy == result.busy);
+    CHECK(sums.stalled == result.stalled);
+    CHECK(sums.io_port == result.io_port);
+    for (std::size_t i = 0; i < result.busy.size(); ++i) {
+      const Picoseconds sum = result.busy[i].synapse_unit + result.stalled[i].synapse_unit;
+      CHECK(sum <= result.timeline.latency());
+    }
     CHECK(sums.links == result.links);
     result.steps.clear();
     CHECK(result == simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping));

@@ -232,6 +232,12 @@ void check_load(const Topology& topology, const TopologySpec& spec,
     }
     if (load.max_queue > packets[i]) ++wrong;
     if (spec.buffer_flits && load.max_queue > room(spec, level)) ++wrong;
+    const bool waits = spec.buffer_flits && level != TimingLevel::analytic;
+    if (!waits && load.stalled != Picoseconds{0}) ++wrong;
+    // It may be kept by its last packet when that one has arrived.
+    if (waits && load.busy + load.stalled > end + topology.links()[i].service(spec.packet_bits)) {
+      ++wrong;
+    }
     hops += packets[i];
   }
   for (const std::uint64_t direction : carried.hops) hops -= direction;
@@ -293,9 +299,13 @@ std::uint32_t run_kind(const std::string& kind) {
       check_conservation(topology, spec, messages, carried);
       CHECK(carried.end >= bound);
       if (i % loads_per_reference != 0) continue;
-      const auto expected = testing::ReferenceNetwork(topology, spec).run(messages, 100'000);
+      testing::ReferenceNetwork reference(topology, spec);
+      const auto expected = reference.run(messages, 100'000);
       REQUIRE(expected);
       CHECK(carried.arrived == *expected);
+      std::vector<Picoseconds> stalled;
+      for (const LinkLoad& load : carried.links) stalled.push_back(load.stalled);
+      CHECK(stalled == reference.stalled());
     }
   }
   return refused;

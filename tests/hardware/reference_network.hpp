@@ -15,7 +15,10 @@ namespace nj::testing {
 class ReferenceNetwork {
  public:
   ReferenceNetwork(const Topology& topology, const TopologySpec& spec)
-      : topology_(topology), spec_(spec), free_(topology.links().size(), 0) {
+      : topology_(topology),
+        spec_(spec),
+        free_(topology.links().size(), 0),
+        stalled_(topology.links().size()) {
     const std::size_t channels = topology.links().size() * topology.virtual_channels();
     queues_.resize(channels + topology.tiles());
     if (spec.buffer_flits) depth_ = *spec.buffer_flits / spec.packet_flits();
@@ -29,6 +32,9 @@ class ReferenceNetwork {
     if (left_ != 0) return std::nullopt;
     return arrived_;
   }
+
+  /// By link: how long it was free, and what was ready for it had no room.
+  [[nodiscard]] const std::vector<Picoseconds>& stalled() const { return stalled_; }
 
  private:
   struct Goal {
@@ -148,6 +154,17 @@ class ReferenceNetwork {
       while (move_queues(now)) {
       }
     } while (send_one(now));
+    note_stalls(now);
+  }
+
+  /// What is ready for a free link now, and has not gone, has no room.
+  void note_stalls(std::int64_t now) {
+    for (std::size_t l = 0; l < free_.size(); ++l) {
+      const bool ready = std::any_of(asks_.begin(), asks_.end(), [&](const Ask& ask) {
+        return ask.channel / topology_.virtual_channels() == l && ask.ready <= now;
+      });
+      if (ready && free_[l] <= now) stalled_[l] += Picoseconds{1};
+    }
   }
 
   /// Whether a queue's front has come or gone.
@@ -242,8 +259,9 @@ class ReferenceNetwork {
   const Topology& topology_;
   const TopologySpec& spec_;
   std::optional<std::uint32_t> depth_;
-  std::vector<std::int64_t> free_;  ///< by link
-  std::vector<Queue> queues_;       ///< by channel, then by tile
+  std::vector<std::int64_t> free_;    ///< by link
+  std::vector<Picoseconds> stalled_;  ///< by link
+  std::vector<Queue> queues_;         ///< by channel, then by tile
   std::vector<Ask> asks_;
   std::vector<Flight> flights_;
   std::vector<std::vector<Picoseconds>> arrived_;

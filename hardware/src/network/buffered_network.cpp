@@ -193,7 +193,10 @@ void BufferedNetwork::choose(const StepTraffic& traffic, Picoseconds now, std::u
     if (queues_[ask->channel].places == depth_) continue;
     if (best == state.asks.end() || earlier(*ask, *best)) best = ask;
   }
-  if (best == state.asks.end()) return;
+  if (best == state.asks.end()) {
+    if (state.stalled_since < Picoseconds{0}) state.stalled_since = now;
+    return;
+  }
   const Ask chosen = *best;
   *best = state.asks.back();
   state.asks.pop_back();
@@ -206,6 +209,10 @@ void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uin
   const LinkTiming& timing = links_[link];
   LinkState& state = states_[link];
   state.free = now + timing.service;
+  if (state.stalled_since >= Picoseconds{0}) {
+    state.stalled += now - state.stalled_since;
+    state.stalled_since = Picoseconds{-1};
+  }
   ++state.packets;
   Queue& goal = queues_[ask.channel];
   ++goal.places;
@@ -230,13 +237,17 @@ std::vector<LinkLoad> BufferedNetwork::loads() const {
       most = std::max<std::uint64_t>(most, queues_[i * topology_.virtual_channels() + v].most);
     }
     loads.push_back({states_[i].packets * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(states_[i].packets), most});
+                     links_[i].service * static_cast<std::int64_t>(states_[i].packets), most,
+                     states_[i].stalled});
   }
   return loads;
 }
 
 void BufferedNetwork::clear_loads() {
-  for (LinkState& state : states_) state.packets = 0;
+  for (LinkState& state : states_) {
+    state.packets = 0;
+    state.stalled = Picoseconds{0};
+  }
   for (Queue& queue : queues_) queue.most = queue.places;
 }
 

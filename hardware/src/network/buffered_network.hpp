@@ -61,7 +61,9 @@ class BufferedNetwork {
   };
   struct LinkState {
     Picoseconds free;
-    Picoseconds planned{-1};  ///< time of the choice that is planned; -1: none is
+    Picoseconds planned{-1};        ///< time of the choice that is planned; -1: none is
+    Picoseconds stalled_since{-1};  ///< all that ask lack room; -1: not so
+    Picoseconds stalled;
     std::uint64_t packets = 0;
     std::vector<Ask> asks;
   };

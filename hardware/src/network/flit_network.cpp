@@ -330,17 +330,26 @@ void FlitNetwork::allocate(const StepTraffic& traffic) {
 }
 
 void FlitNetwork::grant(std::uint32_t link) {
-  const Output& output = outputs_[link];
+  Output& output = outputs_[link];
   if (output.free > wheel_.now()) return wake(link, output.free);
   const std::uint32_t count = topology_.virtual_channels();
   for (std::uint32_t v = 0; v < count; ++v) hold(link * count + v);
+  bool stalls = false;
   for (std::uint32_t v = 0; v < count; ++v) {
     const std::uint32_t channel = link * count + (output.turn + v) % count;
-    if (!can_send(channel)) continue;
+    if (!has_word(channel)) continue;
+    if (!has_room(channel)) {
+      stalls = true;
+      continue;
+    }
     const Part& part = parts_[channels_[channel].holder];
     grants_.push_back({queues_[worms_[part.worm].queue].port, link, channel});
-    return;
+    stalls = false;
+    break;
   }
+  if (stalls == (output.stalled_since != 0)) return;
+  if (!stalls) output.stalled += wheel_.now() - output.stalled_since;
+  output.stalled_since = stalls ? wheel_.now() : 0;
 }
 
 /// Gives a free channel to an input that waits for it.
@@ -356,14 +365,22 @@ void FlitNetwork::hold(std::uint32_t id) {
   channel.turn = (input + 1) % channel.inputs;
 }
 
-bool FlitNetwork::can_send(std::uint32_t id) const {
+/// The packet that keeps the channel has its next word.
+bool FlitNetwork::has_word(std::uint32_t id) const {
   const Channel& channel = channels_[id];
   if (channel.holder == none) return false;
   const Part& part = parts_[channel.holder];
   const std::uint32_t bits = std::min(packet_bits_, part.bits + words_[link_of(id)].width);
-  if (worms_[part.worm].bits < bits) return false;
-  return !bounded_ ||
-         ceil_div(bits, flit_bits_) - ceil_div(part.bits, flit_bits_) <= channel.credits;
+  return worms_[part.worm].bits >= bits;
+}
+
+/// There are credits for that word.
+bool FlitNetwork::has_room(std::uint32_t id) const {
+  if (!bounded_) return true;
+  const Channel& channel = channels_[id];
+  const Part& part = parts_[channel.holder];
+  const std::uint32_t bits = std::min(packet_bits_, part.bits + words_[link_of(id)].width);
+  return ceil_div(bits, flit_bits_) - ceil_div(part.bits, flit_bits_) <= channel.credits;
 }
 
 /// One input takes one of the grants [begin, end) that it has, and those for copies of that word.
@@ -435,13 +452,14 @@ std::vector<LinkLoad> FlitNetwork::loads() const {
       most = std::max<std::uint64_t>(most, queues_[i * topology_.virtual_channels() + v].most);
     }
     loads.push_back({outputs_[i].packets * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(outputs_[i].packets), most});
+                     links_[i].service * static_cast<std::int64_t>(outputs_[i].packets), most,
+                     tick_ * static_cast<std::int64_t>(outputs_[i].stalled)});
   }
   return loads;
 }
 
 void FlitNetwork::clear_loads() {
-  for (Output& output : outputs_) output.packets = 0;
+  for (Output& output : outputs_) output.packets = output.stalled = 0;
   for (Queue& queue : queues_) queue.most = queue.held;
 }
 

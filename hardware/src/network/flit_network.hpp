@@ -121,6 +121,8 @@ class FlitNetwork {
     Tick asked = 0;          ///< is in asked_ at this tick
     std::uint32_t turn = 0;  ///< virtual channel that is next
     std::uint64_t packets = 0;
+    Tick stalled_since = 0;  ///< all words that are ready lack credits; 0: not so
+    Tick stalled = 0;
   };
   struct Grant {
     std::uint32_t port = 0;
@@ -152,7 +154,8 @@ class FlitNetwork {
   void allocate(const StepTraffic& traffic);
   void grant(std::uint32_t link);
   void hold(std::uint32_t channel);
-  [[nodiscard]] bool can_send(std::uint32_t channel) const;
+  [[nodiscard]] bool has_word(std::uint32_t channel) const;
+  [[nodiscard]] bool has_room(std::uint32_t channel) const;
   void accept(const StepTraffic& traffic, std::size_t begin, std::size_t end);
   void send(const StepTraffic& traffic, const Grant& grant);
   void start_copy(const StepTraffic& traffic, std::uint32_t part, std::uint32_t link);

@@ -133,9 +133,11 @@ struct ChipResult {
   /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
   /// of an array, how long it computed.
   std::vector<Picoseconds> busy;
-  CriticalPath path{};          ///< of all these samples
-  std::vector<CoreBusy> cores;  ///< by core, over all these samples
-  std::vector<LinkLoad> links;  ///< by link, over all these samples; `max_queue` is the most
+  CriticalPath path{};               ///< of all these samples
+  std::vector<UnitTimes> cores;      ///< by core, over all these samples: its units worked
+  std::vector<UnitTimes> stalled{};  ///< likewise
+  Picoseconds io_port{};             ///< likewise: it worked; of an array none
+  std::vector<LinkLoad> links;       ///< by link, over all these samples; `max_queue` is the most
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;        ///< by sample

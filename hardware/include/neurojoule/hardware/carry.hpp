@@ -19,11 +19,16 @@ struct LinkLoad {
   /// Most packets at once: waiting to enter the link where buffers are unbounded, else (and at the
   /// level `flit`) in, or on the way to, the fullest buffer at its end; 0 at the level `analytic`.
   std::uint64_t max_queue = 0;
+  /// The link was free and a packet ready for it, but none could enter as the buffer at its end had
+  /// no room (at the level `flit`, as far as its router knew); 0 where buffers are unbounded and at
+  /// the level `analytic`.
+  Picoseconds stalled{};
   /// Adds what it carried at another time.
   LinkLoad& operator+=(const LinkLoad& other) {
     flits += other.flits;
     busy += other.busy;
     max_queue = std::max(max_queue, other.max_queue);
+    stalled += other.stalled;
     return *this;
   }
   friend bool operator==(const LinkLoad&, const LinkLoad&) = default;

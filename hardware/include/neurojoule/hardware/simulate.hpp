@@ -104,6 +104,12 @@
 // weights, frame_word per access to the buffer (row by row), multiply_accumulate per `lanes`
 // products, and accumulator_word per access to the sums of each position. Then the neuron unit
 // starts. Fetching, encoding and neurons of a core do not overlap.
+//
+// Stalled. In a global step a unit is stalled while it waits for what it still has to do in that
+// step: a synapse unit, before the last packet that it serves, whenever it serves none; an encoder
+// unit until its core has all rows; the neuron unit of such a core until the rows are encoded. All
+// other neuron units, and the I/O port, work from the start of the step until they are done. Then a
+// unit is idle up to the end of the barrier, and so is one without work in that step.
 
 namespace nj {
 
@@ -147,18 +153,18 @@ struct Timeline {
   friend bool operator==(const Timeline&, const Timeline&) = default;
 };
 
-/// How long the units of one core worked.
-struct CoreBusy {
+/// A time of each unit of one core.
+struct UnitTimes {
   Picoseconds neuron_unit;
   Picoseconds synapse_unit;
   Picoseconds encoder_unit{};
-  CoreBusy& operator+=(const CoreBusy& other) {
+  UnitTimes& operator+=(const UnitTimes& other) {
     neuron_unit += other.neuron_unit;
     synapse_unit += other.synapse_unit;
     encoder_unit += other.encoder_unit;
     return *this;
   }
-  friend bool operator==(const CoreBusy&, const CoreBusy&) = default;
+  friend bool operator==(const UnitTimes&, const UnitTimes&) = default;
 };
 
 /// What the chip did in one global step, barrier included.
@@ -166,8 +172,10 @@ struct StepRecord {
   ActionCounts actions;
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
-  std::vector<CoreBusy> busy;   ///< per core
-  std::vector<LinkLoad> links;  ///< per link of the topology; `max_queue` within the step
+  std::vector<UnitTimes> busy;     ///< per core: its units worked
+  std::vector<UnitTimes> stalled;  ///< per core
+  std::vector<LinkLoad> links;     ///< per link of the topology; `max_queue` within the step
+  Picoseconds io_port;             ///< the I/O port worked
   friend bool operator==(const StepRecord&, const StepRecord&) = default;
 };
 
@@ -178,8 +186,10 @@ struct SimulationResult {
   std::uint64_t packets = 0;    ///< sent; all are delivered, with multicast to several cores
   std::uint64_t merged = 0;     ///< of those, pooled positions that another slice had sent already
   std::uint64_t hops = 0;       ///< links passed, all packets
-  std::vector<CoreBusy> busy;   ///< per core
-  std::vector<LinkLoad> links;  ///< per link of the topology
+  std::vector<UnitTimes> busy;  ///< per core: its units worked
+  std::vector<UnitTimes> stalled;           ///< per core
+  std::vector<LinkLoad> links;              ///< per link of the topology
+  Picoseconds io_port{};                    ///< the I/O port worked; of an array none
   std::vector<PacketRecord> records;        ///< in order of service, when asked for
   std::vector<StepPath> path;               ///< per global step; of an array none
   std::vector<ArrayStep> array;             ///< of an array: by turn, then step
