@@ -1,14 +1,21 @@
 #!/usr/bin/env python3
-"""Print what published tools compute, for tests/energy.
+"""Print what published tools compute, for tests/energy and tests/models.
 
     tools/convention_reference.py
 
-Needs qualia-plugin-snn 2.6.0 with qualia-codegen-plugin-snn. Rows of `lemaire`:
-EnergyEstimationMetric on one layer each, with given rates in place of a run.
+Needs qualia-plugin-snn 2.6.0 with qualia-codegen-plugin-snn, and neurobench 2.3.0. First the rows of
+`lemaire`: EnergyEstimationMetric on one layer each, with given rates in place of a run. Then
+`neurobench`: its hooks and metrics on a small network whose activations are given trains, a time
+step to a call.
 """
 
 import types
 
+import torch
+from neurobench.metrics.static import Footprint
+from neurobench.metrics.utils.layers import single_layer_MACs
+from neurobench.metrics.workload import ActivationSparsity, SynapticOperations
+from neurobench.models import TorchModel
 from qualia_codegen_core.graph import layers as base
 from qualia_codegen_plugin_snn.graph import layers as spiking
 from qualia_plugin_snn.postprocessing.EnergyEstimationMetric import EnergyEstimationMetric
@@ -70,5 +77,66 @@ def print_lemaire():
     lemaire(convolution(), 0, 0, False, None, 32, is_spiking=False)
 
 
+def pattern(shape, rule):
+    """A tensor of rule(indices)."""
+    values = torch.zeros(shape)
+    for index in torch.cartesian_prod(*(torch.arange(n) for n in shape)):
+        values[tuple(index)] = float(rule(*index.tolist()))
+    return values
+
+
+def weight(*index):
+    """0, 1, -1 or 0.5, of the indices [out, in / groups, ky, kx] of a weight."""
+    out, i, y, x = index + (0,) * (4 - len(index))
+    return (0, 1, -1, 0.5)[(out * 5 + i * 3 + y * 2 + x) % 4]
+
+
+def frame(step, c, y, x):
+    return (c * 7 + y * 5 + x * 3 + step * 2) % (2 if step == 1 else 4)
+
+
+def spike(step, c, y, x):
+    return (c * 7 + y * 5 + x * 3 + step * 2) % 5 == 0
+
+
+class Net(torch.nn.Module):
+    """Layers that read given trains: frames [2, 5, 4], then spikes [3, 3, 2] and [6, 3, 2]."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Conv2d(2, 3, 3, stride=2, padding=1)
+        self.first_neurons = torch.nn.ReLU()
+        self.second = torch.nn.Conv2d(3, 6, (3, 1), padding=(2, 0), dilation=(2, 1), groups=3)
+        self.second_neurons = torch.nn.ReLU()
+        self.head = torch.nn.Linear(6, 4)
+        for layer in (self.first, self.second, self.head):
+            layer.weight.data = pattern(layer.weight.shape, weight)
+        self.trains = [pattern((3, 3, 3, 2), spike), pattern((3, 6, 3, 2), spike)]
+
+    def forward(self, frames):
+        for step in range(3):
+            assert self.first(frames[step:step + 1]).shape == (1, 3, 3, 2)
+            spikes = self.first_neurons(self.trains[0][step:step + 1])
+            assert self.second(spikes).shape == (1, 6, 3, 2)
+            self.second_neurons(self.trains[1][step:step + 1])
+        return self.head(self.trains[1].mean((0, 2, 3)).unsqueeze(0))
+
+
+def print_neurobench():
+    model = TorchModel(Net())
+    model.register_hooks()
+    frames = pattern((3, 2, 5, 4), frame)
+    with torch.no_grad():
+        predictions = model(frames)
+    for hook in model.connection_hooks:
+        calls = [single_layer_MACs(inputs[0], hook.layer) for inputs in hook.inputs]
+        print("neurobench", type(hook.layer).__name__, "(products, spikes) by call:", calls)
+    data = (torch.zeros(1), torch.zeros(1))  # one sample
+    print(SynapticOperations()(model, predictions, data))
+    print("sparsity", ActivationSparsity()(model, predictions, data))
+    print("footprint", Footprint()(model))
+
+
 if __name__ == "__main__":
     print_lemaire()
+    print_neurobench()

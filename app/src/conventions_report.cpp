@@ -153,6 +153,14 @@ std::string conventions_csv(const PreparedRun& prepared, const RunResult& result
                           costs.macs, costs.acs, costs.memory_accesses, costs.energy().value());
     }
   }
+  const auto samples = static_cast<double>(result.effective.samples);
+  for (const LayerId id : prepared.network.network().weighted_layers()) {
+    const EffectiveOperations& operations = result.effective.layers[id.index];
+    text +=
+        fmt::format("{},neurobench,{},{},,\n", csv_field(prepared.network.network().layer(id).name),
+                    static_cast<double>(operations.macs) / samples,
+                    static_cast<double>(operations.acs) / samples);
+  }
   return text;
 }
 
@@ -163,7 +171,17 @@ std::string convention_lines(const PreparedRun& prepared, const RunResult& resul
     text += fmt::format("           {:<14} {:>8}  {}\n", to_string(convention),
                         to_string(cost(convention, layers).energy()), describe(convention));
   }
-  return text;
+  const EffectiveActivity& effective = result.effective;
+  const auto millions = [&](std::uint64_t count) {
+    return static_cast<double>(count) / static_cast<double>(effective.samples) / 1e6;
+  };
+  const EffectiveOperations total = effective.total();
+  return text + fmt::format(
+                    "           {:<14} {:>8}  effective: {:.3g} M MACs, {:.3g} M ACs of {:.3g} M; "
+                    "sparsity {:.3f}; {} ({} samples)\n",
+                    "neurobench", "-", millions(total.macs), millions(total.acs),
+                    millions(total.dense), effective.activation_sparsity(),
+                    to_string(Bits(8 * footprint_bytes(prepared.network))), effective.samples);
 }
 
 }  // namespace nj

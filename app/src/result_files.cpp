@@ -49,6 +49,19 @@ Json conventions_json(const std::vector<LayerWork>& layers) {
   return json;
 }
 
+Json neurobench_json(const PreparedRun& prepared, const EffectiveActivity& effective) {
+  const EffectiveOperations total = effective.total();
+  const auto per_sample = [&](std::uint64_t count) {
+    return static_cast<double>(count) / static_cast<double>(effective.samples);
+  };
+  return {{"samples", effective.samples},
+          {"effective_macs", per_sample(total.macs)},
+          {"effective_acs", per_sample(total.acs)},
+          {"dense", per_sample(total.dense)},
+          {"activation_sparsity", effective.activation_sparsity()},
+          {"footprint_bytes", footprint_bytes(prepared.network)}};
+}
+
 Json layer_json(const LayerRow& row, bool priced) {
   Json json = {{"name", row.name}, {"parts", row.parts}, {"kind", row.kind}};
   if (row.weights != 0) {
@@ -124,6 +137,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
     json["accuracy"] = result.accuracy();
   }
   json["conventions"] = conventions_json(layer_work(prepared, result));
+  json["neurobench"] = neurobench_json(prepared, result.effective);
   if (result.chip) {
     const ChipResult& chip = *result.chip;
     json["chip"] = prepared.chip->chip.spec().name;

@@ -390,10 +390,8 @@ Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {
 RunResult run(const PreparedRun& prepared, const RunOptions& options) {
   const Dataset& dataset = *prepared.dataset;
   const std::size_t samples = dataset.size();
-  BatchOptions batch{.threads = options.threads};
-  if (prepared.chip) {
-    batch.trace_samples = std::min<std::size_t>(samples, prepared.scenario.chip->samples);
-  }
+  const std::size_t traced = prepared.chip ? prepared.scenario.chip->samples : effective_samples;
+  BatchOptions batch{.threads = options.threads, .trace_samples = std::min(samples, traced)};
   if (options.progress) {
     batch.progress = [&](std::size_t done) { options.progress("executing", done, samples); };
   }
@@ -403,6 +401,8 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options) {
                    .correct = 0,
                    .predictions = std::move(execution.predictions),
                    .activity = std::move(execution.activity),
+                   .effective = effective_activity(prepared.network, execution.traces,
+                                                   execution.head_inputs, options.threads),
                    .chip = std::nullopt};
   for (std::size_t i = 0; i < samples; ++i) {
     if (result.predictions[i] == dataset.label(i)) ++result.correct;

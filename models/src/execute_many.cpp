@@ -61,6 +61,7 @@ BatchExecution execute_many(const QuantizedNetwork& network, std::size_t count,
   result.logits.resize(count);
   result.traces.resize(traced);
   result.traced_activities.resize(traced);
+  result.head_inputs.resize(traced);
   Workers workers(network);
   std::mutex mutex;
   std::size_t done = 0;
@@ -74,6 +75,7 @@ BatchExecution execute_many(const QuantizedNetwork& network, std::size_t count,
     if (sample.trace) {
       result.traces[i] = std::move(*sample.trace);
       result.traced_activities[i] = std::move(sample.activity);
+      result.head_inputs[i] = std::move(sample.head_inputs);
     }
     workers.give_back(std::move(worker));
     if (options.progress) {

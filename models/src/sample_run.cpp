@@ -1,6 +1,7 @@
 #include "sample_run.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "neurojoule/core/parallel.hpp"
@@ -24,6 +25,16 @@ SpikeTrain input_train(const GradedTensor& input, bool binary) {
 std::uint32_t largest(const std::vector<double>& logits) {
   return static_cast<std::uint32_t>(std::max_element(logits.begin(), logits.end()) -
                                     logits.begin());
+}
+
+/// Sums in units of `unit` as means of `count` values.
+std::vector<double> means(const FeatureSums& sums, double unit, double count) {
+  std::vector<double> means;
+  for (const std::int64_t word : sums.words) {
+    means.push_back(static_cast<double>(word) * unit / count);
+  }
+  for (const double value : sums.values) means.push_back(value / count);
+  return means;
 }
 
 }  // namespace
@@ -235,6 +246,12 @@ void SampleRun::run_head(LayerId id) {
       counts(id, t).graded_multiplies = current(id).shape.neurons() * classes;
     }
     features = channel_sums(current(id));
+  }
+  if (options_.keep_trace) {
+    const double unit = reads_spikes(id) ? graph_.value_scale(source(id, 0))
+                                         : std::ldexp(1.0, -net_.stream().fraction_bits);
+    const std::uint64_t positions = graph_.output_shape(source(id, 0)).positions();
+    result_.head_inputs = means(features, unit, static_cast<double>(positions * steps_));
   }
   if (layer.is_float && features.values.empty()) {
     features.values.assign(features.words.begin(), features.words.end());

@@ -130,8 +130,41 @@ TEST_CASE("conventions: one table tells them all, with and without a chip") {
                            : doctest::Approx(operations).epsilon(1e-12)));
       CHECK(table.find(name) != std::string::npos);
       CHECK(std::count(csv.begin(), csv.end(), '\n') ==
-            static_cast<std::ptrdiff_t>(1 + all_conventions.size() *
-                                                layer_work(prepared, result).size()));
+            static_cast<std::ptrdiff_t>(
+                1 + all_conventions.size() * layer_work(prepared, result).size() +
+                prepared.network.network().weighted_layers().size()));
+    }
+  }
+}
+
+TEST_CASE("conventions: neurobench counts the chip samples, or the first of a run without a chip") {
+  const TinyScenario tiny;
+  const std::string text = TinyScenario::text();
+  for (const bool with_chip : {true, false}) {
+    CAPTURE(with_chip);
+    if (!with_chip) tiny.write(text.substr(0, text.find("chip:")));
+    const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+    const RunResult result = run(prepared, {.threads = 2});
+    const double samples = with_chip ? 3 : 10;
+    const auto json = nlohmann::json::parse(result_json(prepared, result))["neurobench"];
+    CHECK(json["samples"] == samples);
+    const EffectiveOperations total = result.effective.total();
+    CHECK(json["effective_macs"] == static_cast<double>(total.macs) / samples);
+    CHECK(json["effective_acs"] == static_cast<double>(total.acs) / samples);
+    CHECK(json["dense"] == static_cast<double>(total.dense) / samples);
+    CHECK(json["activation_sparsity"] == result.effective.activation_sparsity());
+    CHECK(json["footprint_bytes"] == footprint_bytes(prepared.network));
+    CHECK(terminal_table(prepared, result).find("neurobench") != std::string::npos);
+    CHECK(total.acs > 0);
+    if (!with_chip) continue;
+    // The executor adds zero weights too, so it made some more.
+    for (const LayerId id : prepared.network.network().weighted_layers()) {
+      const StepCounts did = result.chip->activity.layers[id.index].total();
+      if (!std::holds_alternative<Conv2d>(prepared.network.network().layer(id).op)) continue;
+      const EffectiveOperations& counted = result.effective.layers[id.index];
+      const std::uint64_t made = did.binary_accumulates + did.graded_multiplies;
+      CHECK(counted.macs + counted.acs <= made);
+      CHECK(static_cast<double>(counted.macs + counted.acs) >= 0.95 * static_cast<double>(made));
     }
   }
 }

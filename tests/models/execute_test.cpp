@@ -11,6 +11,7 @@
 
 #include "neurojoule/core/attention_operations.hpp"
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/models/effective_operations.hpp"
 #include "neurojoule/models/quantize.hpp"
 
 #include "dense_reference.hpp"
@@ -327,6 +328,136 @@ TEST_CASE("many samples: same result at 1, 2 and 4 threads, and as one by one") 
     CHECK(many.activity == one.activity);
     CHECK(many.logits == one.logits);
   }
+}
+
+/// The network and trains of tools/convention_reference.py.
+struct EffectiveCase {
+  EffectiveCase() {
+    model.weights.resize(model.network.size());
+    for (const LayerId id : model.network.weighted_layers()) {
+      const WeightShape shape = *weight_shape(model.network.layer(id).op);
+      LayerWeights weights{{}, std::vector<float>(shape.out)};
+      for (std::uint32_t out = 0; out < shape.out; ++out) {
+        for (std::uint32_t in = 0; in < shape.in; ++in) {
+          for (std::uint32_t y = 0; y < shape.kernel.y; ++y) {
+            for (std::uint32_t x = 0; x < shape.kernel.x; ++x) {
+              weights.weight.push_back(
+                  std::array{0.0F, 1.0F, -1.0F, 0.5F}.at((out * 5 + in * 3 + y * 2 + x) % 4));
+            }
+          }
+        }
+      }
+      model.weights[id.index] = std::move(weights);
+    }
+    GradedTensor frames(3, {2, 5, 4});
+    fill({2, 5, 4}, [&](std::uint32_t t, std::uint64_t address, std::uint32_t key) {
+      frames.step(t)[address] = static_cast<std::int16_t>(key % (t == 1 ? 2 : 4));
+    });
+    trace[0] = frames;
+    for (const auto& [layer, channels] : {std::pair{2, 3U}, std::pair{4, 6U}}) {
+      SpikeTensor spikes(3, {channels, 3, 2});
+      fill({channels, 3, 2}, [&](std::uint32_t t, std::uint64_t address, std::uint32_t key) {
+        if (key % 5 == 0) spikes.set(t, address);
+        if (layer == 4 && key % 5 == 0) head_inputs[address % 6] += 1.0 / 18;
+      });
+      trace[static_cast<std::size_t>(layer)] = spikes;
+    }
+  }
+
+  template <class Set>
+  static void fill(const FeatureShape& shape, Set&& set) {
+    for (std::uint32_t t = 0; t < 3; ++t) {
+      for (std::uint32_t c = 0; c < shape.channels; ++c) {
+        for (std::uint32_t y = 0; y < shape.height; ++y) {
+          for (std::uint32_t x = 0; x < shape.width; ++x) {
+            set(t, shape.address(c, y, x), c * 7 + y * 5 + x * 3 + t * 2);
+          }
+        }
+      }
+    }
+  }
+
+  Model model{
+      Network::build(
+          {{"input", Input{{2, 5, 4}, 3}, {}},
+           {"first", Conv2d{2, 3, 3, 2, 1}, {{"input", Port::input}}},
+           {"first_lif", Lif{}, {{"first", Port::input}}},
+           {"second", Conv2d{3, 6, {3, 1}, 1, {2, 0}, {2, 1}, 3}, {{"first_lif", Port::input}}},
+           {"second_lif", Lif{}, {{"second", Port::input}}},
+           {"head", ClassifierHead{6, 4}, {{"second_lif", Port::input}}}}),
+      {},
+      3};
+  SpikeTrace trace{6};
+  std::vector<double> head_inputs = std::vector<double>(6);
+};
+
+TEST_CASE("effective operations: what NeuroBench counts on the same layers") {
+  // single_layer_MACs, SynapticOperations and ActivationSparsity of neurobench 2.3.0, printed by
+  // tools/convention_reference.py: by call 124, 86 (spikes), 124; 15, 8, 0 (spikes); 15 of the
+  // head, whose inputs are fractions. Dense: 3 x (7 x 5 taps in the map x 2 x 3), 3 x (5 x 2 taps
+  // x 3 x 2), 6 x 4.
+  const EffectiveCase reference;
+  for (const Scheme scheme : {Scheme::uniform, Scheme::float32}) {
+    QuantizationSpec spec;
+    spec.default_rule.format.scheme = scheme;
+    spec.default_rule.format.bits = scheme == Scheme::uniform ? 8 : 32;
+    const QuantizedNetwork network = quantize(reference.model, spec);
+    const std::vector<SpikeTrace> traces(2, reference.trace);
+    const std::vector<std::vector<double>> heads(2, reference.head_inputs);
+    const EffectiveActivity counted = effective_activity(network, traces, heads, 2);
+    CHECK(counted.samples == 2);
+    CHECK(counted.layers[1] == EffectiveOperations{2 * 248, 2 * 86, 2 * 630});
+    CHECK(counted.layers[3] == EffectiveOperations{0, 2 * 23, 2 * 180});
+    CHECK(counted.layers[5] == EffectiveOperations{2 * 15, 0, 2 * 24});
+    CHECK(counted.total() == EffectiveOperations{2 * 263, 2 * 109, 2 * 834});
+    CHECK(counted.activation_sparsity() == doctest::Approx(0.7962962962962963).epsilon(1e-15));
+  }
+}
+
+TEST_CASE("effective operations: a late operand's first step is empty, its last is not read") {
+  // 1 x 1, weight 1: the neuron reads the input of this step and its own spike of the last one.
+  Network network = Network::build({{"input", Input{{1, 1, 1}, 1}, {}},
+                                    {"conv", Conv2d{1, 1, 1, 1, 0}, {{"input", Port::input, 1}}},
+                                    {"lif", Lif{1.0, 1.0}, {{"conv", Port::input}}}});
+  Model model{network, {}, 2};
+  model.weights.resize(3);
+  model.weights[1] = LayerWeights{{1.0F}, {0.0F}};
+  const QuantizedNetwork quantized = quantize(model, {});
+  SpikeTensor spikes(2, {1, 1, 1});
+  spikes.set(1, 0);  // read in a third step, which is none
+  SpikeTrace trace(3);
+  trace[0] = spikes;
+  trace[2] = SpikeTensor(2, {1, 1, 1});
+  CHECK(effective_activity(quantized, std::span(&trace, 1), {}, 1).layers[1].acs == 0);
+  spikes.set(0, 0);
+  trace[0] = spikes;
+  CHECK(effective_activity(quantized, std::span(&trace, 1), {}, 1).layers[1] ==
+        EffectiveOperations{0, 1, 2});
+}
+
+TEST_CASE("head inputs are means of what the head reads") {
+  EffectiveCase reference;
+  reference.model.weights[3]->bias = {0.0F, 2.0F, 0.0F, 4.0F, 0.0F, 1.0F};
+  const QuantizedNetwork network = quantize(reference.model, {});
+  const GradedTensor frames = std::get<GradedTensor>(*reference.trace[0]);
+  const Execution run = execute(network, frames, {.keep_trace = true});
+  std::vector<double> sums(6);
+  for (std::uint32_t t = 0; t < 3; ++t) {
+    for_each(*(*run.trace)[4], t,
+             [&](std::uint64_t address, std::int16_t) { ++sums[address % 6]; });
+  }
+  CHECK(sums[1] == 18);  // H = 2 / 2 fires in every step
+  REQUIRE(run.head_inputs.size() == 6);
+  for (std::size_t c = 0; c < 6; ++c) CHECK(run.head_inputs[c] == sums[c] / 18);
+  CHECK(execute(network, frames).head_inputs.empty());
+}
+
+TEST_CASE("footprint: stored weights and biases") {
+  // 54 + 18 + 24 weights of 8 bits, 3 + 6 scales and the head's of 32 (it has one a tensor), biases
+  // of 9 channels in 24-bit membranes and of 4 classes in 64 bits.
+  const QuantizedNetwork network = quantize(EffectiveCase{}.model, {});
+  CHECK(network.weight_storage_bits() == 96 * 8 + 10 * 32);
+  CHECK(footprint_bytes(network) == (96 * 8 + 10 * 32 + 9 * 24 + 4 * 64) / 8);
 }
 
 }  // namespace

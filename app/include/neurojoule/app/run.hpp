@@ -21,6 +21,7 @@
 #include "neurojoule/hardware/mapping_report.hpp"
 #include "neurojoule/hardware/simulate.hpp"
 #include "neurojoule/hardware/streamed.hpp"
+#include "neurojoule/models/effective_operations.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 
 namespace nj {
@@ -146,12 +147,16 @@ struct ChipResult {
   std::optional<SimulationResult> traced{};
 };
 
+/// Samples whose effective operations are counted where no chip says how many to simulate.
+inline constexpr std::size_t effective_samples = 10;
+
 /// What a run found.
 struct RunResult {
   std::uint64_t samples = 0;
   std::uint64_t correct = 0;
   std::vector<std::uint32_t> predictions;  ///< by sample
   Activity activity;                       ///< of all samples
+  EffectiveActivity effective{};           ///< of the chip samples, or the first effective_samples
   std::optional<ChipResult> chip;
 
   [[nodiscard]] double accuracy() const;

@@ -19,6 +19,9 @@ struct Execution {
   std::vector<double> logits;    ///< [classes]; empty for a network without a head
   std::uint32_t prediction = 0;  ///< class of the largest logit, the lowest on a tie
   std::optional<SpikeTrace> trace;
+  /// With the trace: what the head multiplies by its weights, [channels] means over time and
+  /// positions; empty for a network without a head.
+  std::vector<double> head_inputs{};
 };
 
 struct ExecuteOptions {
@@ -69,11 +72,12 @@ struct BatchOptions {
 
 /// What many samples did.
 struct BatchExecution {
-  Activity activity;                        ///< summed over all samples
-  std::vector<std::uint32_t> predictions;   ///< by sample
-  std::vector<std::vector<double>> logits;  ///< by sample
-  std::vector<Activity> traced_activities;  ///< of the first `trace_samples` samples each
-  std::vector<SpikeTrace> traces;           ///< of the first `trace_samples` samples
+  Activity activity;                             ///< summed over all samples
+  std::vector<std::uint32_t> predictions;        ///< by sample
+  std::vector<std::vector<double>> logits;       ///< by sample
+  std::vector<Activity> traced_activities;       ///< of the first `trace_samples` samples each
+  std::vector<SpikeTrace> traces;                ///< of the first `trace_samples` samples
+  std::vector<std::vector<double>> head_inputs;  ///< of these samples, as Execution has them
 };
 
 /// Runs samples [0, count); `load` gives the input of a sample and is called from several threads.
