@@ -415,7 +415,7 @@ TEST_CASE("effective operations: what NeuroBench counts on the same layers") {
 }
 
 TEST_CASE("effective operations: a late operand's first step is empty, its last is not read") {
-  // 1 x 1, weight 1: the neuron reads the input of this step and its own spike of the last one.
+  // 1 x 1, weight 1: what the layer reads in step 1 is the input of step 0.
   Network network = Network::build({{"input", Input{{1, 1, 1}, 1}, {}},
                                     {"conv", Conv2d{1, 1, 1, 1, 0}, {{"input", Port::input, 1}}},
                                     {"lif", Lif{1.0, 1.0}, {{"conv", Port::input}}}});
