@@ -387,10 +387,27 @@ Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {
                mismatch_rule(*prepared.scenario.chip));
 }
 
+namespace {
+
+/// Samples whose trains are kept.
+std::size_t traced_samples(const PreparedRun& prepared) {
+  if (prepared.chip) return prepared.scenario.chip->samples;
+  const Network& network = prepared.network.network();
+  std::uint64_t bits = 0;
+  for (std::uint32_t i = 0; i < network.size(); ++i) {
+    if (!network.max_output({i})) continue;
+    bits += network.output_shape({i}).neurons() * (network.is_binary({i}) ? 1 : 16);
+  }
+  const std::uint64_t bytes = bits / 8 * prepared.dataset->frames(0).timesteps() + 1;
+  return std::clamp<std::uint64_t>(effective_bytes / bytes, 1, effective_samples);
+}
+
+}  // namespace
+
 RunResult run(const PreparedRun& prepared, const RunOptions& options) {
   const Dataset& dataset = *prepared.dataset;
   const std::size_t samples = dataset.size();
-  const std::size_t traced = prepared.chip ? prepared.scenario.chip->samples : effective_samples;
+  const std::size_t traced = traced_samples(prepared);
   BatchOptions batch{.threads = options.threads, .trace_samples = std::min(samples, traced)};
   if (options.progress) {
     batch.progress = [&](std::size_t done) { options.progress("executing", done, samples); };

@@ -147,8 +147,10 @@ struct ChipResult {
   std::optional<SimulationResult> traced{};
 };
 
-/// Samples whose effective operations are counted where no chip says how many to simulate.
+/// Samples whose effective operations are counted where no chip says how many to simulate: so many,
+/// or as many as have their trains in so many bytes, but at least one.
 inline constexpr std::size_t effective_samples = 10;
+inline constexpr std::uint64_t effective_bytes = std::uint64_t{64} << 20;
 
 /// What a run found.
 struct RunResult {
