@@ -115,12 +115,14 @@ void check_widths(const Network& network, std::span<const LayerWidths> widths) {
     }
     Location where;
     where.key = network.layer(LayerId{i}).name;
-    throw Error(ErrorKind::config,
-                fmt::format("widths must be 1..64 bits (weights and outputs 1..32, inputs 1..8), got weights "
-                            "{}, integers {}, accumulator {}, membrane {}, output {}",
-                            w.weights.bits, w.weight_integer_bits, w.accumulator_bits,
-                            w.membrane_bits, w.output_bits),
-                where);
+    throw Error(
+        ErrorKind::config,
+        fmt::format(
+            "widths must be 1..64 bits (weights and outputs 1..32, inputs 1..8), got weights "
+            "{}, integers {}, accumulator {}, membrane {}, output {}",
+            w.weights.bits, w.weight_integer_bits, w.accumulator_bits, w.membrane_bits,
+            w.output_bits),
+        where);
   }
 }
 

@@ -71,7 +71,8 @@ TEST_CASE("spikes of a range of addresses are those between its ends, in their o
         if (train.test(1, a)) expected.push_back(a);
       }
       std::vector<std::uint64_t> visited;
-      train.for_each_in(1, first, last, [&](std::uint64_t a, std::int16_t) { visited.push_back(a); });
+      train.for_each_in(1, first, last,
+                        [&](std::uint64_t a, std::int16_t) { visited.push_back(a); });
       REQUIRE(visited == expected);
     }
   }
