@@ -19,6 +19,17 @@ struct Definition {
 
 constexpr std::string_view leakage = "latency in ps x units of this name, used or not";
 
+constexpr Definition of_neurons[] = {
+    {"neuron_unit", Action::accumulate,
+     "per neuron and step: 3 (bias, difference, leak); a head: 1 per class and sample"},
+    {"neuron_unit", Action::shift, "per neuron and step: 1"},
+    {"neuron_unit", Action::compare, "per neuron and step: 1"},
+    {"neuron_unit", Action::neuron_update_active,
+     "per neuron and step in which input reached it, or it fired"},
+    {"neuron_unit", Action::neuron_update_inactive, "per neuron and step without input and spike"},
+    {"neuron_unit", Action::or_bit, "per spike and pooling window that it falls into"},
+};
+
 constexpr Definition of_cores[] = {
     {"synapse_memory", Action::read_word,
      "per spike that reaches a slice: P x ceil(n x weight bits / word); n channels of the slice, P "
@@ -43,14 +54,6 @@ constexpr Definition of_cores[] = {
     {"attention_unit", Action::accumulate, "one per coincidence and per addition of a score"},
     {"attention_unit", Action::synaptic_operation,
      "one per coincidence and per addition of a score"},
-    {"neuron_unit", Action::accumulate,
-     "per neuron and step: 3 (bias, difference, leak); a head: 1 per class and sample"},
-    {"neuron_unit", Action::shift, "per neuron and step: 1"},
-    {"neuron_unit", Action::compare, "per neuron and step: 1"},
-    {"neuron_unit", Action::neuron_update_active,
-     "per neuron and step in which input reached it, or it fired"},
-    {"neuron_unit", Action::neuron_update_inactive, "per neuron and step without input and spike"},
-    {"neuron_unit", Action::or_bit, "per spike and pooling window that it falls into"},
     {"axon_out", Action::packet_inject,
      "per spike and slice that it is for; with multicast per spike"},
     {"axon_in", Action::packet_deliver, "per packet and slice that gets it"},
@@ -134,14 +137,6 @@ constexpr Definition of_arrays[] = {
     {"output_buffer", Action::write_word, "per job: ceil(bits of its outputs / word)"},
     {"spike_buffer", Action::read_word, "per load from it: ceil(bits / word)"},
     {"spike_buffer", Action::write_word, "per store to it: ceil(bits / word)"},
-    {"neuron_unit", Action::accumulate,
-     "per neuron and step: 3 (bias, difference, leak); a head: 1 per class and sample"},
-    {"neuron_unit", Action::shift, "per neuron and step: 1"},
-    {"neuron_unit", Action::compare, "per neuron and step: 1"},
-    {"neuron_unit", Action::neuron_update_active,
-     "per neuron and step in which input reached it, or it fired"},
-    {"neuron_unit", Action::neuron_update_inactive, "per neuron and step without input and spike"},
-    {"neuron_unit", Action::or_bit, "per spike and pooling window that it falls into"},
     {"memory", Action::read_bit,
      "bits of whole words: weights, input frames, trains and membranes that are not on the chip"},
     {"memory", Action::write_bit,
@@ -187,6 +182,7 @@ std::string count_definition(const ChipSpec& chip, const std::string& component,
     if (!text.empty()) text += fmt::format("; or, of {}: ", of);
     text += found->text;
   };
+  add(of_neurons, "neurons");
   if (chip.array) {
     add(of_arrays, "arrays");
   } else {
