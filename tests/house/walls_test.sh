@@ -14,7 +14,8 @@ declare -A arrows=(
   [datasets]="core"
   [hardware]="core"
   [energy]="core hardware"
-  [app]="core models datasets hardware energy"
+  [search]="core"
+  [app]="core models datasets hardware energy search"
 )
 failures=0
 complain() {
@@ -36,9 +37,9 @@ a_header() {
 }
 
 allowed=0 refused=0
-for room in core models datasets hardware energy app; do
+for room in core models datasets hardware energy search app; do
   mapfile -t flags < <(include_flags "$room")
-  for other in core models datasets hardware energy app; do
+  for other in core models datasets hardware energy search app; do
     header=$(a_header "$other")
     if [[ -z $header ]]; then
       complain "$other has no public header"
@@ -64,12 +65,12 @@ printf '%d allowed and %d forbidden includes compiled\n' "$allowed" "$refused"
 
 # A relative path would climb over the walls.
 climbing=$(grep -rnE '#include *["<][^">]*\.\./' --include='*.hpp' --include='*.cpp' \
-  "$source_dir"/{core,models,datasets,hardware,energy,app} || true)
+  "$source_dir"/{core,models,datasets,hardware,energy,search,app} || true)
 [[ -z $climbing ]] || complain "includes with '..': $climbing"
 
 # Third-party libraries stay behind the public headers.
-leaking=$(grep -rnE '#include *<(yaml-cpp|hdf5|H5|boost|tbb|oneapi|hwy|fmt|nlohmann|CLI|zlib)' \
-  --include='*.hpp' "$source_dir"/{core,models,datasets,hardware,energy}/include || true)
+leaking=$(grep -rnE '#include *<(yaml-cpp|hdf5|H5|boost|tbb|oneapi|hwy|fmt|pagmo|nlohmann|CLI|zlib)' \
+  --include='*.hpp' "$source_dir"/{core,models,datasets,hardware,energy,search}/include || true)
 [[ -z $leaking ]] || complain "third-party headers in public headers: $leaking"
 
 ((failures == 0))

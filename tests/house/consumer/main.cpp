@@ -7,6 +7,7 @@
 #include <neurojoule/energy/price_table.hpp>
 #include <neurojoule/hardware/chip.hpp>
 #include <neurojoule/models/family.hpp>
+#include <neurojoule/search/problem.hpp>
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
@@ -16,8 +17,10 @@ int main(int argc, char** argv) {
     const auto camera = nj::log_intensity_table(0.1);
     const auto chip = nj::load_chip(share / "chips" / "mesh45.yaml");
     const auto prices = nj::load_price_table(share / "tables" / "horowitz45.yaml");
-    std::printf("%zu layers, %zu cores, %zu prices, black %d\n", network.size(),
-                chip.cores().size(), prices.entries.size(), camera[0]);
+    const nj::SearchSpace space{{3, 7}};
+    std::printf("%zu layers, %zu cores, %zu prices, black %d, %d candidates\n", network.size(),
+                chip.cores().size(), prices.entries.size(), camera[0],
+                static_cast<int>(space.size()));
   } catch (const nj::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
