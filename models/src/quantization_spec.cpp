@@ -203,13 +203,21 @@ std::string to_yaml(const QuantizationSpec& spec, std::size_t indent) {
   return text;
 }
 
-std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& network) {
+std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Model& model) {
+  const Network& network = model.network;
   const std::vector<LayerId> layers = network.weighted_layers();
   std::vector<WeightRule> rules(layers.size(), spec.default_rule);
   for (const WeightOverride& entry : spec.layers) {
     bool matched = false;
     for (std::size_t i = 0; i < layers.size(); ++i) {
-      if (!matches(entry.pattern, network.layer(layers[i]).name)) continue;
+      const std::string& name = network.layer(layers[i]).name;
+      if (!matches(entry.pattern, name)) continue;
+      if (const auto& integers = model.weights[layers[i].index]->integers) {
+        throw Error(ErrorKind::config,
+                    fmt::format("layer '{}' is quantized already, as {}", name,
+                                to_string(integers->format)),
+                    entry.location);
+      }
       rules[i] = entry.rule;
       matched = true;
     }
@@ -226,6 +234,10 @@ std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& net
                 location);
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (const auto& integers = model.weights[layers[i].index]->integers) {
+      rules[i] = {integers->format, ScaleRule::mse, 0.0};
+      continue;
+    }
     const bool head = std::holds_alternative<ClassifierHead>(network.layer(layers[i]).op);
     if (head && rules[i].format.scheme != Scheme::float32) {
       rules[i].format.granularity = Granularity::per_tensor;

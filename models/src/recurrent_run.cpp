@@ -143,14 +143,14 @@ RecurrentRun::RecurrentRun(SampleRun& sample, const Stage& stage)
 
 void RecurrentRun::operator()(const GradedTensor& input) {
   prepare_results();
-  SampleRun step(sample_.net_, sample_.buffers_, sample_.options_, 1);
+  SampleRun step(*sample_.net_, sample_.buffers_, sample_.options_, 1);
   RunningNeurons neurons(sample_.graph_.size());
   step.running_ = &neurons;
   for (const Population& population : stage_.populations) {
     if (!population.lif) continue;
     const LayerId lif = *population.lif;
     const FeatureShape& shape = sample_.graph_.output_shape(lif);
-    neurons.add(lif, *sample_.net_.layer(lif).neurons, shape, step.block_size(shape));
+    neurons.add(lif, *sample_.net_->layer(lif).neurons, shape, step.block_size(shape));
   }
   for (std::uint32_t t = 0; t < sample_.steps_; ++t) {
     begin_step(step, t);
@@ -175,7 +175,7 @@ void RecurrentRun::prepare_results() {
       sample_.trains_[id.index] = silence(sample_.graph_.is_binary(id), sample_.steps_, shape);
     } else if (leaves_current(id)) {
       sample_.currents_[id.index] = sample_.take_current();
-      sample_.currents_[id.index]->assign(sample_.steps_, shape, sample_.net_.layer(id).is_float);
+      sample_.currents_[id.index]->assign(sample_.steps_, shape, sample_.net_->layer(id).is_float);
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "sample_run.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
@@ -65,7 +66,7 @@ SampleRun::SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers,
 
 SampleRun::SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers,
                      const ExecuteOptions& options, std::uint32_t steps)
-    : net_(network),
+    : net_(&network),
       graph_(network.network()),
       buffers_(buffers),
       options_(options),
@@ -92,6 +93,32 @@ Execution SampleRun::operator()(const GradedTensor& input) {
   result_.activity.samples = 1;
   if (options_.keep_trace) result_.trace = std::move(trains_);
   return std::move(result_);
+}
+
+const Execution& SampleRun::rerun(const QuantizedNetwork& network, std::size_t first,
+                                  const GradedTensor& input) {
+  for (std::size_t i = first; i < buffers_.order.size(); ++i) rerun_one(network, i, input);
+  result_.activity.samples = 1;
+  return result_;
+}
+
+void SampleRun::rerun_one(const QuantizedNetwork& network, std::size_t index,
+                          const GradedTensor& input) {
+  const Stage& stage = buffers_.order[index];
+  assert(!stage.stepwise);
+  const Population& population = stage.populations.front();
+  net_ = &network;
+  goes_back_ = true;
+  for (const auto& id : {std::optional(population.lead), population.lif, population.pool}) {
+    if (!id) continue;
+    result_.activity.layers[id->index].steps.assign(steps_, {});
+    auto& train = trains_[id->index];
+    if (train && listed_ == &*train) events_.reset();
+    train.reset();
+    delayed_[id->index].reset();
+    totals_[id->index].clear();
+  }
+  run(population, input);
 }
 
 void SampleRun::run(const Population& population, const GradedTensor& input) {
@@ -206,7 +233,7 @@ void SampleRun::run_average(LayerId id, const AveragePool2d& op) {
 void SampleRun::run_add(LayerId id) {
   if (!reads_spikes(id)) {
     CurrentTensor sum = take_current();
-    const auto saturations = add_streams(current(id, 0), current(id, 1), net_.stream(), sum);
+    const auto saturations = add_streams(current(id, 0), current(id, 1), net_->stream(), sum);
     for (std::uint32_t t = 0; t < steps_; ++t) {
       counts(id, t).saturations = saturations[t];
       counts(id, t).stream_additions = sum.shape.neurons();
@@ -233,7 +260,8 @@ void SampleRun::run_add(LayerId id) {
 }
 
 void SampleRun::run_head(LayerId id) {
-  const auto& layer = net_.layer(id);
+  result_.logits.clear();
+  const auto& layer = net_->layer(id);
   const std::size_t classes = graph_.output_shape(id).channels;
   FeatureSums features;
   if (reads_spikes(id)) {
@@ -249,7 +277,7 @@ void SampleRun::run_head(LayerId id) {
   }
   if (options_.keep_trace) {
     const double unit = reads_spikes(id) ? graph_.value_scale(source(id, 0))
-                                         : std::ldexp(1.0, -net_.stream().fraction_bits);
+                                         : std::ldexp(1.0, -net_->stream().fraction_bits);
     const std::uint64_t positions = graph_.output_shape(source(id, 0)).positions();
     result_.head_inputs = means(features, unit, static_cast<double>(positions * steps_));
   }
@@ -301,7 +329,7 @@ void SampleRun::count_operations(LayerId id, std::uint32_t t, std::size_t operan
 }
 
 CurrentTensor SampleRun::take_current() {
-  if (buffers_.currents.empty()) return {};
+  if (goes_back_ || buffers_.currents.empty()) return {};
   CurrentTensor tensor = std::move(buffers_.currents.back());
   buffers_.currents.pop_back();
   return tensor;
@@ -316,6 +344,7 @@ void SampleRun::delay_operands(LayerId id) {
 
 /// Frees the currents that nothing reads any more.
 void SampleRun::release_operands(LayerId id) {
+  if (goes_back_) return;
   for (const Operand& operand : graph_.operands(id)) {
     const std::size_t i = operand.source.index;
     if (--readers_[i] > 0 || !currents_[i]) continue;

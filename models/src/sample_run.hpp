@@ -58,6 +58,18 @@ class SampleRun {
   SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers, const ExecuteOptions& options);
   Execution operator()(const GradedTensor& input);
 
+  /// For callers that go back: of another network with the same layers, or of one that has changed,
+  /// all populations before `first` are as they were, and the others are executed.
+  /// Requires a network without cycles.
+  const Execution& rerun(const QuantizedNetwork& network, std::size_t first,
+                         const GradedTensor& input);
+  /// The same of one population, if all before it are as they should be.
+  void rerun_one(const QuantizedNetwork& network, std::size_t index, const GradedTensor& input);
+  /// What a layer reads and sends, once it has been executed.
+  [[nodiscard]] const SpikeTrain& train(LayerId id, std::size_t index = 0) const;
+  [[nodiscard]] const CurrentTensor& current(LayerId id, std::size_t index = 0) const;
+  [[nodiscard]] bool reads_spikes(LayerId id) const;
+
  private:
   friend class RecurrentRun;
 
@@ -122,20 +134,18 @@ class SampleRun {
   void merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks);
   [[nodiscard]] CurrentTensor take_current();
   [[nodiscard]] LayerId source(LayerId id, std::size_t index = 0) const;
-  [[nodiscard]] bool reads_spikes(LayerId id) const;
-  [[nodiscard]] const SpikeTrain& train(LayerId id, std::size_t index = 0) const;
   [[nodiscard]] const SpikeTensor& spikes(LayerId id, std::size_t index = 0) const;
-  [[nodiscard]] const CurrentTensor& current(LayerId id, std::size_t index = 0) const;
   StepCounts& counts(LayerId id, std::uint32_t t) {
     return result_.activity.layers[id.index].steps[t];
   }
   void count_operations(LayerId id, std::uint32_t t, std::size_t operand, std::uint64_t operations);
 
-  const QuantizedNetwork& net_;
+  const QuantizedNetwork* net_;
   const Network& graph_;
   SampleBuffers& buffers_;
   ExecuteOptions options_;
   std::uint32_t steps_;
+  bool goes_back_ = false;  ///< nothing that is stored is dropped
   RunningNeurons* running_ = nullptr;  ///< of a run that goes on where the one before ended
   SpikeTrace trains_;
   SpikeTrace delayed_;                           ///< the same a step late, where they are so read

@@ -67,7 +67,7 @@ std::vector<SampleRun::BlockCounts> SampleRun::for_each_block(const FeatureShape
 /// Adds the blocks' counts in their order: rows to the maker, spikes and saturations where they
 /// happened.
 void SampleRun::merge(LayerId maker, LayerId clipped, const std::vector<BlockCounts>& blocks) {
-  const auto& synapses = net_.layer(maker).synapses;
+  const auto& synapses = net_->layer(maker).synapses;
   const std::uint64_t row = synapses ? synapses->laid_out->geometry().group_outputs() : 0;
   for (std::uint32_t t = 0; t < steps_; ++t) {
     for (const BlockCounts& block : blocks) {
@@ -107,7 +107,7 @@ const InputEvents& SampleRun::events_into(LayerId id, const ConvolutionWeights& 
 void SampleRun::run_convolution(const Population& population) {
   const LayerId id = population.lead;
   const FeatureShape& shape = graph_.output_shape(id);
-  const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
+  const ConvolutionWeights& weights = *net_->layer(id).synapses->laid_out;
   const InputEvents& events = events_into(id, weights);
   if (population.lif) {
     trains_[population.lif->index] = SpikeTensor::unwritten(steps_, shape);
@@ -120,7 +120,7 @@ void SampleRun::run_convolution(const Population& population) {
     if (weights.is_float()) {
       convolve_block(population, events, begin, end, buffers.float_sums, buffers, counted);
     } else if (!is_dense(id, events) && population.lif && is_fast(*population.lif) &&
-               !net_.layer(id).may_overflow && weights.fits_int16(events)) {
+               !net_->layer(id).may_overflow && weights.fits_int16(events)) {
       convolve_block(population, events, begin, end, buffers.narrow_sums, buffers, counted);
     } else {
       convolve_block(population, events, begin, end, buffers.sums, buffers, counted);
@@ -131,12 +131,12 @@ void SampleRun::run_convolution(const Population& population) {
 
 /// Whether the fast integer kernel can step these neurons.
 bool SampleRun::is_fast(LayerId lif) const {
-  return running_ == nullptr && net_.layer(lif).neurons->narrow.has_value();
+  return running_ == nullptr && net_->layer(lif).neurons->narrow.has_value();
 }
 
 /// Whether so many inputs are not zero that making all products is faster than listing events.
 bool SampleRun::is_dense(LayerId id, const InputEvents& events) const {
-  const auto& dense = net_.layer(id).synapses->dense;
+  const auto& dense = net_->layer(id).synapses->dense;
   if (!dense || !dense->takes(events.min_value(), events.max_value())) return false;
   const double share = static_cast<double>(events.listed()) /
                        static_cast<double>(shape_of(train(id)).neurons() * events.timesteps());
@@ -148,12 +148,12 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
                                std::uint64_t begin, std::uint64_t end, AlignedVector<Sum>& sums,
                                BlockBuffers& buffers, BlockCounts& counted) {
   const LayerId id = population.lead;
-  const ConvolutionWeights& weights = *net_.layer(id).synapses->laid_out;
+  const ConvolutionWeights& weights = *net_->layer(id).synapses->laid_out;
   const std::size_t step = (end - begin) * padded(graph_.output_shape(id).channels);
   if (sums.size() < step * steps_) sums.resize(step * steps_);
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
     if (is_dense(id, events)) {
-      dense_sums(*net_.layer(id).synapses->dense, train(id), events, begin, end, buffers.dense,
+      dense_sums(*net_->layer(id).synapses->dense, train(id), events, begin, end, buffers.dense,
                  sums.data(), counted.rows);
     } else {
       convolve(weights, events, begin, end, buffers.convolution, sums.data(), counted.rows);
@@ -166,14 +166,14 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
     counted.rows[t] = counted.rows[0];
   }
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
-    for (std::uint32_t t = 0; net_.layer(id).may_overflow && t < steps_; ++t) {
-      counted.overflows[t] = read_accumulators(net_.accumulator(), graph_.output_shape(id).channels,
+    for (std::uint32_t t = 0; net_->layer(id).may_overflow && t < steps_; ++t) {
+      counted.overflows[t] = read_accumulators(net_->accumulator(), graph_.output_shape(id).channels,
                                                end - begin, sums.data() + t * step);
     }
   }
   if (population.lif) {
     return fire_block(*population.lif, {begin, end, step}, sums.data(),
-                      net_.layer(id).current_bound, counted);
+                      net_->layer(id).current_bound, counted);
   }
   if constexpr (!std::is_same_v<Sum, std::int16_t>) {
     for (std::uint32_t t = 0; t < steps_; ++t) {
@@ -184,7 +184,7 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
 
 void SampleRun::run_step_sums(LayerId id) {
   currents_[id.index] = take_current();
-  currents_[id.index]->assign(steps_, graph_.output_shape(id), net_.layer(id).is_float);
+  currents_[id.index]->assign(steps_, graph_.output_shape(id), net_->layer(id).is_float);
   for_each_step([&](std::uint32_t t, BlockBuffers& buffers) {
     counts(id, t).saturations = sum_step(id, t, buffers);
   });
@@ -203,8 +203,8 @@ std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buf
     const AttentionCounts counted = attend(op.heads, spikes(id, 0), spikes(id, 1), spikes(id, 2), t,
                                            buffers.attention, buffers.sums.data());
     StepCounts& step = counts(id, t);
-    if (shape.channels / op.heads > static_cast<std::uint32_t>(net_.score().max())) {
-      step.overflows = attend_words(op.heads, net_.score(), spikes(id, 0), spikes(id, 1),
+    if (shape.channels / op.heads > static_cast<std::uint32_t>(net_->score().max())) {
+      step.overflows = attend_words(op.heads, net_->score(), spikes(id, 0), spikes(id, 1),
                                     spikes(id, 2), t, buffers.sums.data());
     }
     step.attention_coincidences = counted.coincidences;
@@ -212,11 +212,11 @@ std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buf
     step.transposed_coincidences = counted.key_value_coincidences;
     step.transposed_accumulates = counted.query_additions;
   }
-  if (net_.layer(id).may_overflow && !net_.layer(id).is_float) {
-    counts(id, t).overflows += read_accumulators(net_.accumulator(), shape.channels,
+  if (net_->layer(id).may_overflow && !net_->layer(id).is_float) {
+    counts(id, t).overflows += read_accumulators(net_->accumulator(), shape.channels,
                                                  shape.positions(), buffers.sums.data());
   }
-  if (!net_.layer(id).is_float) return store(id, t, 0, shape.positions(), buffers.sums.data());
+  if (!net_->layer(id).is_float) return store(id, t, 0, shape.positions(), buffers.sums.data());
   buffers.float_sums.assign(buffers.sums.data(), buffers.sums.data() + room);
   return store(id, t, 0, shape.positions(), buffers.float_sums.data());
 }
@@ -224,14 +224,14 @@ std::uint64_t SampleRun::sum_step(LayerId id, std::uint32_t t, BlockBuffers& buf
 template <class Sum>
 std::uint64_t SampleRun::store(LayerId id, std::uint32_t t, std::uint64_t begin, std::uint64_t rows,
                                Sum* sums) {
-  const auto& writer = net_.layer(id).writer;
+  const auto& writer = net_->layer(id).writer;
   CurrentTensor& out = *currents_[id.index];
   std::uint64_t saturations = 0;
   if constexpr (std::is_same_v<Sum, float>) {
     write_stream(*writer, out.shape, rows, sums);
     std::copy(sums, sums + rows * out.stride(), out.values.data() + out.at(t, begin));
   } else {
-    if (writer) saturations = write_stream(*writer, net_.stream(), out.shape, rows, sums);
+    if (writer) saturations = write_stream(*writer, net_->stream(), out.shape, rows, sums);
     std::copy(sums, sums + rows * out.stride(), out.words.data() + out.at(t, begin));
   }
   return saturations;
@@ -251,7 +251,7 @@ template <class Sum>
 void SampleRun::step_block(LayerId lif, const NeuronBlock& block, const Sum* sums,
                            std::int64_t bound, std::span<std::uint64_t> saturations) {
   auto& out = std::get<SpikeTensor>(*trains_[lif.index]);
-  const Neurons& neurons = *net_.layer(lif).neurons;
+  const Neurons& neurons = *net_->layer(lif).neurons;
   if constexpr (!std::is_same_v<Sum, std::int16_t>) {
     if (running_ != nullptr) return running_->at(lif, block.begin).run(sums, out, saturations);
   }
@@ -269,7 +269,7 @@ void SampleRun::step_block(LayerId lif, const NeuronBlock& block, const Sum* sum
 void SampleRun::fire_stored(LayerId lif) {
   const FeatureShape& shape = graph_.output_shape(lif);
   const CurrentTensor& in = current(lif);
-  const std::int64_t bound = net_.layer(source(lif)).current_bound;
+  const std::int64_t bound = net_->layer(source(lif)).current_bound;
   trains_[lif.index] = SpikeTensor::unwritten(steps_, shape);
   const auto blocks = for_each_block(
       shape, [&](std::uint64_t begin, std::uint64_t end, BlockBuffers&, BlockCounts& counted) {

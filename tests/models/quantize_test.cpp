@@ -275,7 +275,7 @@ TEST_CASE("specification: defaults, patterns, later ones win, round trip") {
   REQUIRE(spec.layers.size() == 3);
   CHECK(spec.layers[0].rule == rule(Scheme::uniform, 4, ScaleRule::max));
   CHECK(spec.membrane == FixedPointFormat{20, 4, Rounding::floor});
-  const auto rules = resolve(spec, halves_and_tenths().network);
+  const auto rules = resolve(spec, halves_and_tenths());
   REQUIRE(rules.size() == 2);
   CHECK(rules[0] == rule(Scheme::power_of_two, 3, ScaleRule::fixed, 0.5));
   CHECK(rules[1].format == NumberFormat{});
@@ -290,7 +290,7 @@ TEST_CASE("specification: defaults, patterns, later ones win, round trip") {
 
 std::string error_of(const std::string& text) {
   try {
-    resolve(parse(text), halves_and_tenths().network);
+    resolve(parse(text), halves_and_tenths());
   } catch (const Error& error) {
     CHECK(error.kind() == ErrorKind::config);
     return error.what();

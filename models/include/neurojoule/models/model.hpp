@@ -5,14 +5,20 @@
 #include <vector>
 
 #include "neurojoule/core/network.hpp"
+#include "neurojoule/core/number_format.hpp"
 
 namespace nj {
 
-/// Float weights of one layer, BatchNorm folded in.
+/// Weights of one layer, BatchNorm folded in.
 struct LayerWeights {
   std::vector<float> weight;  ///< [out, in, ky, kx]; the head's is [classes, in]
   std::vector<float> bias;    ///< [out]
+  /// Of a layer that is quantized already: `weight` is what they represent, rounded to float32.
+  std::optional<QuantizedTensor> integers{};
 };
+
+/// The weights that integers represent: integer * scale of the channel.
+std::vector<float> represented_weights(const QuantizedTensor& tensor, std::size_t channels);
 
 /// Extents of a weighted layer's tensor.
 struct WeightShape {

@@ -66,9 +66,10 @@ QuantizationSpec read_quantization_spec(const YamlNode& node);
 /// The block with every default written out, each line after `indent` blanks.
 std::string to_yaml(const QuantizationSpec& spec, std::size_t indent = 0);
 
-/// The rule of every weighted layer, in the order of `Network::weighted_layers()`.
-/// Throws: Error(config) at an override that matches no layer with weights, with "did you mean".
-std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Network& network);
+/// The rule of every weighted layer, in the order of `Network::weighted_layers()`; one that is
+/// quantized already keeps its format. Throws: Error(config) at an override that matches no layer
+/// with weights, with "did you mean", or one that is quantized already.
+std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Model& model);
 
 /// Quantizes weights `[channels, fan-in]`, channel by channel or as a whole.
 ///

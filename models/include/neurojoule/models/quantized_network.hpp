@@ -87,6 +87,7 @@ class QuantizedNetwork {
   [[nodiscard]] const AccumulatorFormat& accumulator() const { return words_.accumulator; }
   [[nodiscard]] const AccumulatorFormat& score() const { return words_.score; }
   [[nodiscard]] const Layer& layer(LayerId id) const { return layers_.at(id.index); }
+  Layer& layer(LayerId id) { return layers_.at(id.index); }
   /// Format of a layer's weights. Throws: Error(config) when it owns none.
   [[nodiscard]] const NumberFormat& weight_format(LayerId id) const;
   /// Bits of the adder that a layer's partial sums need: 1 + ceil(log2(bound + 1)), at most 32,

@@ -1,0 +1,368 @@
+// Question: does calibration count what layers read exactly, choose codes that err no more than
+// rounding, and restore what the float32 network's layers gave; and does it depend on the rules
+// alone?
+#include "neurojoule/models/calibrate.hpp"
+
+#include <cmath>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "neurojoule/models/execute.hpp"
+#include "neurojoule/models/family.hpp"
+
+#include "input_moments.hpp"
+#include "kernel_targets.hpp"
+#include "layer_fit.hpp"
+#include "random_model.hpp"
+#include "support/thrown.hpp"
+
+namespace {
+
+using namespace nj;
+using nj::test::for_each_target;
+using nj::test::Random;
+
+TEST_CASE("common bits: every instruction set counts as the reference does") {
+  Random random(1);
+  const std::size_t words = 64;
+  std::vector<std::uint64_t> rows(7 * words);
+  for (std::uint64_t& word : rows) {
+    word = (std::uint64_t{random.integer(0, 0xFFFFFFFF)} << 32) | random.integer(0, 0xFFFFFFFF);
+  }
+  for (std::size_t count = 0; count <= 7; ++count) {
+    std::vector<std::uint32_t> expected(count);
+    common_bits_ref(rows.data() + words, rows.data(), count, words, expected.data());
+    for_each_target([&] {
+      std::vector<std::uint32_t> counted(count);
+      common_bits(rows.data() + words, rows.data(), count, words, counted.data());
+      CHECK(counted == expected);
+    });
+  }
+}
+
+/// What a feature of a window is, straight from the equation of Conv2d.
+std::int64_t input_at(const ConvolutionGeometry& g, const GradedTensor& train, std::uint32_t t,
+                      std::size_t group, std::size_t feature, std::size_t window) {
+  const std::size_t taps = std::size_t{g.kernel_y} * g.kernel_x;
+  const auto channel = group * g.group_inputs() + feature / taps;
+  const auto y = static_cast<std::int64_t>(window / g.out_width * g.stride_y +
+                                           feature % taps / g.kernel_x * g.dilation_y) -
+                 g.padding_y;
+  const auto x = static_cast<std::int64_t>(window % g.out_width * g.stride_x +
+                                           feature % g.kernel_x * g.dilation_x) -
+                 g.padding_x;
+  if (y < 0 || x < 0 || y >= g.in_height || x >= g.in_width) return 0;
+  const auto place = static_cast<std::size_t>(y) * g.in_width + static_cast<std::size_t>(x);
+  return train.step(t)[place * g.in_channels + channel];
+}
+
+void check_moments(const ConvolutionGeometry& g, std::int32_t least, std::int32_t most,
+                   std::uint64_t seed) {
+  Random random(seed);
+  MomentCounter counter(g, least, most, 2);
+  InputMoments expected(g.groups, g.group_rows());
+  for (int sample = 0; sample < 3; ++sample) {
+    GradedTensor train(2, {g.in_channels, g.in_height, g.in_width});
+    for (std::uint32_t t = 0; t < 2; ++t) {
+      for (std::int16_t& value : train.step(t)) {
+        const auto span = static_cast<std::uint32_t>(most - least);
+        value = static_cast<std::int16_t>(least + static_cast<int>(random.integer(0, span)));
+      }
+      expected.windows += g.out_positions();
+      for (std::size_t group = 0; group < g.groups; ++group) {
+        for (std::size_t w = 0; w < g.out_positions(); ++w) {
+          for (std::size_t i = 0; i < expected.features; ++i) {
+            const std::int64_t x = input_at(g, train, t, group, i, w);
+            expected.sums[group * expected.features + i] += x;
+            for (std::size_t j = 0; j < expected.features; ++j) {
+              expected.products[(group * expected.features + i) * expected.features + j] +=
+                  x * input_at(g, train, t, group, j, w);
+            }
+          }
+        }
+      }
+    }
+    counter.add(train);
+  }
+  const InputMoments counted = counter.finish();
+  CHECK(counted.windows == expected.windows);
+  CHECK(counted.sums == expected.sums);
+  CHECK(counted.products == expected.products);
+}
+
+TEST_CASE("moments of binary, graded and signed inputs equal those of the equation") {
+  ConvolutionGeometry plain{.in_channels = 3,
+                            .out_channels = 4,
+                            .kernel_y = 3,
+                            .kernel_x = 3,
+                            .padding_y = 1,
+                            .padding_x = 1,
+                            .in_height = 5,
+                            .in_width = 4,
+                            .out_height = 5,
+                            .out_width = 4};
+  check_moments(plain, 0, 1, 1);
+  check_moments(plain, 0, 15, 2);
+  check_moments(plain, 0, 5, 3);
+  check_moments(plain, -7, 6, 4);
+  ConvolutionGeometry odd{.in_channels = 4,
+                          .out_channels = 4,
+                          .groups = 2,
+                          .kernel_y = 2,
+                          .kernel_x = 3,
+                          .stride_y = 2,
+                          .stride_x = 1,
+                          .padding_y = 0,
+                          .padding_x = 2,
+                          .dilation_y = 1,
+                          .dilation_x = 2,
+                          .in_height = 6,
+                          .in_width = 5,
+                          .out_height = 3,
+                          .out_width = 5};
+  check_moments(odd, 0, 3, 5);
+  // More windows than are held at once: 4096.
+  ConvolutionGeometry wide{.in_channels = 1,
+                           .out_channels = 1,
+                           .kernel_y = 1,
+                           .kernel_x = 3,
+                           .padding_x = 1,
+                           .in_height = 3,
+                           .in_width = 1500,
+                           .out_height = 3,
+                           .out_width = 1500};
+  check_moments(wide, 0, 2, 6);
+}
+
+/// Two inputs that are always equal, of variance 1 and mean 1/2.
+const std::vector<InputStatistics> twins{{{0.5, 0.5}, {1, 1, 1, 1}}};
+
+FitRequest request(const NumberFormat& format, const CalibrationSpec& spec, double scale = 0.0) {
+  WeightRule rule{format, scale > 0 ? ScaleRule::fixed : ScaleRule::max, scale};
+  return {.rule = rule, .least_scale = 0, .spec = spec, .threads = 1};
+}
+
+TEST_CASE("hand-worked compensation: what rounding takes away, the twin gives back") {
+  // Both weights 0.4 of a step of 1 round to 0. The sum of both matters: 0.8. Compensation rounds
+  // the first to 0, and gives its error to the second, 0.8 -> 1 (0.0001 of damping apart).
+  CalibrationSpec spec{.correction = false, .damping = 1e-4, .refinements = 0};
+  const LayerWeights weights{{0.4F, 0.4F}, {0.25F}};
+  const OutputStatistics wanted = output_statistics(weights, twins);
+  CHECK(wanted.mean[0] == doctest::Approx(0.4 + 0.25));
+  CHECK(wanted.deviation[0] == doctest::Approx(0.8));
+  const NumberFormat format{Scheme::uniform, 4, Granularity::per_channel};
+  const LayerWeights fitted = fit_layer(weights, twins, wanted, request(format, spec, 1.0));
+  CHECK(fitted.integers->integers == std::vector<std::int16_t>{0, 1});
+  CHECK(fitted.bias[0] == 0.25F);
+  spec.compensation = false;
+  CHECK(fit_layer(weights, twins, wanted, request(format, spec, 1.0)).integers->integers ==
+        std::vector<std::int16_t>{0, 0});
+}
+
+TEST_CASE("hand-worked correction: mean and deviation as before") {
+  // Binary: both +1 with scale 0.3; sum of weights before 0.2 + 0.4 = 0.6, after 2 * scale: the
+  // deviation 0.6 wants a scale of 0.3. Mean before 0.5 * 0.6 + 1 = 1.3, the same after.
+  CalibrationSpec spec{.compensation = false};
+  const LayerWeights weights{{0.2F, 0.4F}, {1.0F}};
+  const OutputStatistics wanted = output_statistics(weights, twins);
+  FitRequest binary = request({Scheme::binary, 1, Granularity::per_channel}, spec);
+  LayerWeights fitted = fit_layer(weights, twins, wanted, binary);
+  CHECK(fitted.integers->integers == std::vector<std::int16_t>{1, 1});
+  CHECK(fitted.integers->scales[0] == doctest::Approx(0.3));
+  CHECK(fitted.bias[0] == doctest::Approx(1.0));
+  // A scale of the whole tensor stays (max: 0.4), and the bias makes up for the mean alone.
+  binary.rule.format.granularity = Granularity::per_tensor;
+  fitted = fit_layer(weights, twins, wanted, binary);
+  CHECK(fitted.integers->scales[0] == doctest::Approx(0.4));
+  CHECK(fitted.bias[0] == doctest::Approx(1.3 - 0.5 * 2 * 0.4));
+  // No scale below the least one.
+  binary.rule.format.granularity = Granularity::per_channel;
+  binary.least_scale = 0.7;
+  CHECK(fit_layer(weights, twins, wanted, binary).integers->scales[0] == 0.7);
+}
+
+std::vector<NumberFormat> all_formats() {
+  std::vector<NumberFormat> formats;
+  for (const Granularity granularity : {Granularity::per_channel, Granularity::per_tensor}) {
+    for (const int width : {2, 3, 8, 16}) {
+      const auto bits = static_cast<std::uint8_t>(width);
+      formats.push_back({Scheme::uniform, bits, granularity});
+      formats.push_back({Scheme::power_of_two, bits, granularity});
+    }
+    formats.push_back({Scheme::uniform, 2, granularity, true});
+    formats.push_back({Scheme::uniform, 5, granularity, true});
+    formats.push_back({Scheme::additive_power_of_two, 4, granularity});
+    formats.push_back({Scheme::ternary, 2, granularity});
+    formats.push_back({Scheme::binary, 1, granularity});
+  }
+  formats.push_back({Scheme::uniform, 3, Granularity::per_group, false, 5});
+  return formats;
+}
+
+/// Statistics of inputs that depend on each other.
+InputStatistics random_statistics(Random& random, std::size_t features) {
+  std::vector<double> mixing(features * features);
+  for (double& m : mixing) m = random.symmetric();
+  InputStatistics result{std::vector<double>(features), std::vector<double>(features * features)};
+  for (std::size_t i = 0; i < features; ++i) {
+    result.mean[i] = random.symmetric();
+    for (std::size_t j = 0; j < features; ++j) {
+      for (std::size_t k = 0; k < features; ++k) {
+        result.covariance[i * features + j] += mixing[i * features + k] * mixing[j * features + k];
+      }
+    }
+  }
+  return result;
+}
+
+/// (w - q)^T (C + damping) (w - q) of each channel.
+std::vector<double> output_errors(const LayerWeights& weights, const LayerWeights& fitted,
+                                  const InputStatistics& inputs, double damping) {
+  const std::size_t f = inputs.mean.size();
+  double mean = 0;
+  for (std::size_t i = 0; i < f; ++i) mean += inputs.covariance[i * f + i] / static_cast<double>(f);
+  std::vector<double> errors(weights.bias.size());
+  for (std::size_t o = 0; o < errors.size(); ++o) {
+    for (std::size_t i = 0; i < f; ++i) {
+      const double a = double{weights.weight[o * f + i]} - double{fitted.weight[o * f + i]};
+      errors[o] += a * a * damping * mean;
+      for (std::size_t j = 0; j < f; ++j) {
+        errors[o] += a * inputs.covariance[i * f + j] *
+                     (double{weights.weight[o * f + j]} - double{fitted.weight[o * f + j]});
+      }
+    }
+  }
+  return errors;
+}
+
+TEST_CASE("every scheme: codes of the format, no output errs more than with rounded weights") {
+  double rounded_sum = 0;
+  double compensated_sum = 0;
+  for (const NumberFormat& format : all_formats()) {
+    CAPTURE(to_string(format));
+    Random random(7);
+    const std::size_t features = 12;
+    const std::vector<InputStatistics> inputs{random_statistics(random, features)};
+    LayerWeights weights{{}, {0.5F, -0.5F, 0.0F}};
+    for (std::size_t i = 0; i < 3 * features; ++i) weights.weight.push_back(random.symmetric());
+    const OutputStatistics wanted = output_statistics(weights, inputs);
+    CalibrationSpec spec{.correction = false};
+    const LayerWeights fitted = fit_layer(weights, inputs, wanted, request(format, spec));
+    spec.compensation = false;
+    const LayerWeights rounded = fit_layer(weights, inputs, wanted, request(format, spec));
+    CHECK(rounded.integers == quantize_tensor(weights.weight, 3, {format, ScaleRule::max, 0.0}));
+    const auto errors = output_errors(weights, fitted, inputs[0], spec.damping);
+    const auto before = output_errors(weights, rounded, inputs[0], spec.damping);
+    for (std::size_t o = 0; o < 3; ++o) {
+      CHECK(errors[o] <= before[o] * (1 + 1e-5) + 1e-9);  // weights are rounded to float32
+      rounded_sum += before[o];
+      compensated_sum += errors[o];
+    }
+    const std::int32_t largest = largest_integer(format);
+    for (const std::int16_t integer : fitted.integers->integers) {
+      CHECK(std::abs(integer) <= largest);
+      if (format.scheme == Scheme::binary) CHECK(integer != 0);
+    }
+    // With correction, mean and deviation are the wanted ones where channels have scales.
+    spec.correction = true;
+    const LayerWeights corrected = fit_layer(weights, inputs, wanted, request(format, spec));
+    const OutputStatistics given = output_statistics(corrected, inputs);
+    for (std::size_t o = 0; o < 3; ++o) {
+      CHECK(given.mean[o] == doctest::Approx(wanted.mean[o]).epsilon(1e-5));
+      if (format.granularity == Granularity::per_tensor) continue;
+      CHECK(given.deviation[o] == doctest::Approx(wanted.deviation[o]).epsilon(1e-5));
+    }
+  }
+  CHECK(compensated_sum < 0.7 * rounded_sum);
+}
+
+Network small_network(Family family) {
+  FamilyParameters parameters;
+  parameters.family = family;
+  parameters.input = {2, 10, 9};
+  parameters.max_input = 7;
+  parameters.embed_dims = 16;
+  parameters.depths = {1};
+  parameters.heads = 2;
+  parameters.mlp_ratio = 2;
+  return build_network(parameters);
+}
+
+struct Case {
+  Model model;
+  std::vector<GradedTensor> samples;
+
+  explicit Case(std::uint64_t seed, Family family = Family::spikformer)
+      : model(nj::test::random_model(small_network(family), 3, seed, 2.0F)) {
+    const auto& input = std::get<Input>(model.network.layer({0}).op);
+    for (std::uint64_t i = 0; i < 6; ++i) {
+      samples.push_back(nj::test::random_frames(
+          3, input.shape, static_cast<std::uint32_t>(input.max_value), 20, 100 * seed + i));
+    }
+  }
+  std::vector<WeightRule> rules(const NumberFormat& format) const {
+    const auto layers = model.network.weighted_layers();
+    std::vector<WeightRule> result(layers.size(), {format, ScaleRule::mse, 0.0});
+    result.back().format.granularity = Granularity::per_tensor;
+    return result;
+  }
+};
+
+std::vector<std::vector<double>> logits(const QuantizedNetwork& network,
+                                        const std::vector<GradedTensor>& samples) {
+  std::vector<std::vector<double>> result;
+  for (const GradedTensor& sample : samples) result.push_back(execute(network, sample).logits);
+  return result;
+}
+
+/// Spikes are what Spikformer's head reads, a stream what Spikingformer's does.
+void check_rules_alone(Family family) {
+  const Case c(3, family);
+  const auto all = [&](std::uint8_t bits) {
+    return c.rules({Scheme::uniform, bits, Granularity::per_channel});
+  };
+  Calibrator once(c.model, {}, c.samples, {}, 1);
+  const auto expected = logits(once.quantize(all(3)), c.samples);
+  CHECK(logits(quantize(once.model(), {}), c.samples) == expected);
+  for (const unsigned threads : {1U, 2U, 4U}) {
+    Calibrator again(c.model, {}, c.samples, {}, threads);
+    (void)again.quantize(all(2));
+    std::vector<WeightRule> mixed = all(3);
+    for (std::size_t i = mixed.size() / 2; i < mixed.size(); ++i) mixed[i].format.bits = 5;
+    const auto of_mixed = logits(again.quantize(mixed), c.samples);
+    CHECK(of_mixed != expected);
+    CHECK(logits(again.quantize(all(3)), c.samples) == expected);
+    CHECK(again.model().weights[1]->integers == once.model().weights[1]->integers);
+    CHECK(logits(again.quantize(mixed), c.samples) == of_mixed);
+  }
+}
+
+TEST_CASE("a calibrated network depends on its rules alone, and is its model quantized") {
+  check_rules_alone(Family::spikformer);
+  check_rules_alone(Family::spikingformer);
+}
+
+TEST_CASE("calibration refuses what it cannot do") {
+  const Case c(4);
+  CHECK_THROWS_WITH_AS(Calibrator(c.model, {}, {}, {}, 1), "calibration needs samples", Error);
+}
+
+TEST_CASE("a model that is quantized already keeps its integers, and takes no rule") {
+  const Case c(5);
+  Calibrator calibrator(c.model, {}, c.samples, {}, 1);
+  (void)calibrator.quantize(c.rules({Scheme::uniform, 3, Granularity::per_channel}));
+  const Model& model = calibrator.model();
+  const std::string name = model.network.layer(model.network.weighted_layers()[0]).name;
+  QuantizationSpec spec;
+  spec.layers.push_back({name, {}, {.file = "s.yaml", .line = 3}});
+  CHECK_THROWS_WITH_AS(quantize(model, spec),
+                       ("s.yaml:3: layer '" + name + "' is quantized already, as uniform3").c_str(),
+                       Error);
+  Model broken = model;
+  broken.weights[model.network.weighted_layers()[0].index]->integers->integers[2] = 4;
+  CHECK_THROWS_WITH_AS(quantize(broken, {}),
+                       (name + ": integer 2 is 4, uniform3 has up to 3").c_str(), Error);
+}
+
+}  // namespace
