@@ -99,7 +99,8 @@ std::optional<std::pair<Candidate, Evaluation>> record_from(std::string_view tex
 /// The text of a line whose checksum is right.
 std::optional<std::string_view> sound(std::string_view line) {
   std::string_view text = line;
-  if (take(text, ' ') != fmt::format("{:016x}", checksum_of(text))) return {};
+  const std::string_view checksum = take(text, ' ');
+  if (checksum != fmt::format("{:016x}", checksum_of(text))) return {};
   return text;
 }
 

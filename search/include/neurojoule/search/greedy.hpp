@@ -10,7 +10,7 @@ namespace nj {
 
 struct GreedyOptions {
   /// Moves measured together; the best one is taken.
-  std::size_t width = 8;
+  std::size_t width = 4;
   /// Batches of moves tried in one round before it takes the best so far, or ends.
   std::size_t patience = 3;
   /// Accepted moves between two looks back.

@@ -29,9 +29,9 @@ struct KnapsackOptions {
   /// Steps of the cost scale that the dynamic programme runs on.
   std::uint32_t cells = 4096;
   /// Solutions: the first of the table, each further one corrected by all measurements so far.
-  std::size_t rounds = 4;
+  std::size_t rounds = 8;
   /// Ranges of cost that are corrected apart, since a change costs more loss where little is left.
-  std::size_t regions = 6;
+  std::size_t regions = 24;
 };
 
 /// Takes the loss for a sum over the variables, and the first cost too; solves that exactly for
