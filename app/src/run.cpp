@@ -360,10 +360,41 @@ MisfitError::MisfitError(const std::vector<Violation>& violations, const Locatio
   }
 }
 
+std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
+  std::vector<GradedTensor> frames(dataset.size());
+  parallel_for(frames.size(), 1, threads,
+               [&](std::size_t i, std::size_t) { frames[i] = dataset.frames(i); });
+  return frames;
+}
+
+std::unique_ptr<const Dataset> calibration_dataset(const Scenario& scenario) {
+  if (!scenario.calibration) return nullptr;
+  try {
+    return std::make_unique<const Dataset>(scenario.calibration->dataset, scenario.seed);
+  } catch (const Error& error) {
+    Location location = error.location();
+    if (location.key.starts_with("dataset")) location.key.replace(0, 7, "calibration");
+    if (location.file.empty()) location.file = scenario.file.string();
+    throw Error(error.kind(), error.message(), location);
+  }
+}
+
+namespace {
+
+QuantizedNetwork calibrated(const Scenario& scenario, const Model& model, const Dataset& samples) {
+  Calibrator calibrator(model, scenario.quantization, frames_of(samples, 0),
+                        scenario.calibration->spec, 0);
+  return calibrator.quantize(resolve(scenario.quantization, model));
+}
+
+}  // namespace
+
 PreparedRun prepare(const Scenario& scenario) {
   auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
   const Model model = load_fitting(scenario, *dataset);
-  QuantizedNetwork network = quantize(model, scenario.quantization);
+  const std::unique_ptr<const Dataset> samples = calibration_dataset(scenario);
+  QuantizedNetwork network =
+      samples ? calibrated(scenario, model, *samples) : quantize(model, scenario.quantization);
   std::vector<Population> groups = populations(network.network());
   std::optional<MappedChip> chip;
   if (scenario.chip) {
@@ -371,7 +402,7 @@ PreparedRun prepare(const Scenario& scenario) {
     // A table that cannot price this chip's process is refused before any work.
     (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
   }
-  std::string hash = scenario_hash(scenario, *dataset);
+  std::string hash = scenario_hash(scenario, *dataset, samples.get());
   return {.scenario = scenario,
           .hash = std::move(hash),
           .dataset = std::move(dataset),

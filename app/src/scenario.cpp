@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/data_files.hpp"
+#include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/hardware/chip_file.hpp"
 
 #include "digest.hpp"
@@ -50,6 +51,39 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
     run.timing_location = timing->location();
   }
   return run;
+}
+
+/// `calibration:`; samples of the scenario's data set, of its training part if it has one.
+CalibrationChoice read_calibration(const YamlNode& node, const Scenario& scenario) {
+  CalibrationChoice choice{.spec = read_calibration_spec(node), .dataset = scenario.dataset};
+  DatasetSpec& dataset = choice.dataset;
+  const bool has_splits = dataset.source != DatasetSource::hdf5;
+  if (has_splits) dataset.split = Split::train;
+  dataset.first = 0;
+  dataset.samples = calibration_samples;
+  if (const auto path = node.find("path")) dataset.path = scenario.directory / path->text();
+  if (const auto split = node.find("split")) {
+    if (!has_splits) throw split->error("hdf5 has no splits; name another file by `path`");
+    dataset.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
+  }
+  if (const auto first = node.find("first")) {
+    dataset.first = static_cast<std::uint64_t>(first->integer(0, max_integer));
+  }
+  if (const auto samples = node.find("samples")) {
+    dataset.samples = static_cast<std::uint64_t>(samples->integer(2, 4096));
+  }
+  return choice;
+}
+
+std::string calibration_text(const CalibrationChoice& choice) {
+  const DatasetSpec& dataset = choice.dataset;
+  const bool has_splits = dataset.source != DatasetSource::hdf5;
+  return fmt::format(
+      "calibration: {{path: {}, {}first: {}, samples: {}, {}}}\n",
+      yaml_quoted(dataset.path.string()),
+      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
+                 : "",
+      dataset.first, *dataset.samples, to_yaml_flow(choice.spec));
 }
 
 Outputs read_outputs(const YamlNode& node, bool has_chip) {
@@ -225,6 +259,7 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
   std::string text = fmt::format("name: {}\nseed: {}\nmodel:\n{}dataset:\n{}quantization:\n{}",
                                  scenario.name, scenario.seed, to_yaml(scenario.model, 2),
                                  to_yaml(scenario.dataset, 2), to_yaml(scenario.quantization, 2));
+  if (scenario.calibration) text += calibration_text(*scenario.calibration);
   if (chip != nullptr) {
     text += fmt::format(
         "chip: {}\nprices: {}\n{}simulation:\n  samples: {}\n  timing: {}\n"
@@ -257,6 +292,9 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   if (const auto node = root.find("quantization")) {
     scenario.quantization = read_quantization_spec(*node);
   }
+  if (const auto node = root.find("calibration")) {
+    scenario.calibration = read_calibration(*node, scenario);
+  }
   scenario.chip = read_chip_run(root);
   if (const auto node = root.find("seed")) {
     scenario.seed = static_cast<std::uint64_t>(node->integer(0, max_integer));
@@ -283,6 +321,9 @@ std::optional<LoneModel> read_lone_model(const fs::path& file) {
 std::string to_yaml(const Scenario& scenario) {
   Scenario resolved = scenario;
   resolved.dataset.path = absolute_path(scenario.dataset.path);
+  if (resolved.calibration) {
+    resolved.calibration->dataset.path = absolute_path(scenario.calibration->dataset.path);
+  }
   if (const std::string& weights = weights_path(scenario.model); !weights.empty()) {
     resolved.model = with_weights_path(scenario.model, absolute_path(scenario.directory / weights));
   }
@@ -299,10 +340,12 @@ std::string to_yaml(const Scenario& scenario) {
   return scenario_text(resolved, resolved.chip ? &*resolved.chip : nullptr);
 }
 
-std::string scenario_hash(const Scenario& scenario, const Dataset& dataset) {
+std::string scenario_hash(const Scenario& scenario, const Dataset& dataset,
+                          const Dataset* calibration) {
   Scenario hashed = scenario;
   hashed.dataset = dataset.spec();
   hashed.dataset.path = digest_of(dataset);
+  if (calibration != nullptr) hashed.calibration->dataset.path = digest_of(*calibration);
   hashed.model = with_weights_path(
       scenario.model, sha256_hex_of_file(scenario.directory / weights_path(scenario.model)));
   if (hashed.chip) {

@@ -98,6 +98,53 @@ std::string to_string(const NumberFormat& format) {
   return text;
 }
 
+NumberFormat parse_number_format(std::string_view text) {
+  const auto refuse = [&] {
+    throw Error(ErrorKind::config,
+                fmt::format("expected a format such as uniform4, uniform2+z, pot3, apot4, ternary, "
+                            "binary or float32, with /tensor or /group16 behind it; got '{}'",
+                            text));
+  };
+  std::string_view rest = text;
+  const auto take = [&](std::string_view word) {
+    if (!rest.starts_with(word)) return false;
+    rest.remove_prefix(word.size());
+    return true;
+  };
+  const auto number = [&](int most) {
+    int value = 0;
+    while (!rest.empty() && rest.front() >= '0' && rest.front() <= '9' && value <= most) {
+      value = 10 * value + (rest.front() - '0');
+      rest.remove_prefix(1);
+    }
+    if (value > most) refuse();
+    return value;
+  };
+  NumberFormat format;
+  const auto take_scheme = [&](std::string_view word, Scheme scheme, std::uint8_t bits) {
+    if (!take(word)) return false;
+    format.scheme = scheme;
+    format.bits = bits != 0 ? bits : static_cast<std::uint8_t>(number(32));
+    return true;
+  };
+  if (!take_scheme("uniform", Scheme::uniform, 0) && !take_scheme("pot", Scheme::power_of_two, 0) &&
+      !take_scheme("apot", Scheme::additive_power_of_two, 0) &&
+      !take_scheme("ternary", Scheme::ternary, 2) && !take_scheme("binary", Scheme::binary, 1) &&
+      !take_scheme("float32", Scheme::float32, 32)) {
+    refuse();
+  }
+  format.zero_point = take("+z");
+  if (take("/tensor")) {
+    format.granularity = Granularity::per_tensor;
+  } else if (take("/group")) {
+    format.granularity = Granularity::per_group;
+    format.group = static_cast<std::uint16_t>(number(65535));
+  }
+  if (!rest.empty() || to_string(format) != text) refuse();
+  validate(format);
+  return format;
+}
+
 void validate(const NumberFormat& format) {
   const auto require_bits = [&](int least, int most) {
     if (format.bits < least || format.bits > most) {

@@ -87,6 +87,7 @@ struct Calibrator::State {
       throw layer_error(ErrorKind::unsupported, model.network.layer(lead),
                         "calibration does not take cycles");
     }
+    for (const GradedTensor& sample : samples) require_fit(quantizer.network(), sample);
     for (const LayerId id : model.network.weighted_layers()) {
       const LayerSpec& layer = model.network.layer(id);
       const std::uint64_t features = weight_shape(layer.op)->fan_in();

@@ -21,9 +21,7 @@ ExecutionContext::~ExecutionContext() = default;
 ExecutionContext::ExecutionContext(ExecutionContext&&) noexcept = default;
 ExecutionContext& ExecutionContext::operator=(ExecutionContext&&) noexcept = default;
 
-namespace {
-
-void check_input(const QuantizedNetwork& network, const GradedTensor& input) {
+void require_fit(const QuantizedNetwork& network, const GradedTensor& input) {
   for (const LayerSpec& layer : network.network().layers()) {
     const auto* expected = std::get_if<Input>(&layer.op);
     if (!expected) continue;
@@ -47,11 +45,9 @@ void check_input(const QuantizedNetwork& network, const GradedTensor& input) {
   }
 }
 
-}  // namespace
-
 Execution execute(const QuantizedNetwork& network, const GradedTensor& input,
                   const ExecuteOptions& options, ExecutionContext& context) {
-  check_input(network, input);
+  require_fit(network, input);
   return SampleRun(network, *context.buffers_, options)(input);
 }
 

@@ -135,7 +135,7 @@ class ModelReader {
     std::error_code code;
     const std::uintmax_t bytes = std::filesystem::file_size(file, code);
     if (code) fail(ErrorKind::io, "", code.message());
-    values_left_ = std::min(max_model_weights, bytes / sizeof(float) * deflate_ratio);
+    values_left_ = std::min(max_model_weights, bytes / sizeof(std::int16_t) * deflate_ratio);
   }
 
   Model read() {
@@ -149,6 +149,7 @@ class ModelReader {
       const LayerId id = *model.network.find(names_[i]);
       model.weights[id.index] = read_weights(model.network.layer(id).op, model_file::layer_path(i));
     }
+    check_integers(model);
     return model;
   }
 
@@ -172,7 +173,7 @@ class ModelReader {
     }
   }
 
-  std::uint32_t read_header() const {
+  std::uint32_t read_header() {
     Attributes root(reader_, name_, "/");
     if (!root.take("format")) fail(ErrorKind::format, "/@format", "missing: no neurojoule model");
     if (const std::string format = reader_.attribute_text("/", "format");
@@ -182,10 +183,12 @@ class ModelReader {
     }
     const auto version =
         root.integers({"version", true, 0.0, std::numeric_limits<std::int32_t>::max()}, 1, 1);
-    if (version[0] != model_file_version) {
+    if (version[0] != model_file_version && version[0] != quantized_model_file_version) {
       root.fail(ErrorKind::unsupported, "version",
-                fmt::format("expected {}, got {}", model_file_version, version[0]));
+                fmt::format("expected {} or {}, got {}", model_file_version,
+                            quantized_model_file_version, version[0]));
     }
+    may_be_quantized_ = version[0] == quantized_model_file_version;
     const auto timesteps = root.integers({"timesteps", true, 1.0, 1024.0}, 1, 1);
     root.finish();
     return static_cast<std::uint32_t>(timesteps[0]);
@@ -232,6 +235,7 @@ class ModelReader {
   Network::Draft read_layer(const std::string& path) const {
     Attributes attributes(reader_, name_, path);
     Network::Draft draft = fields::read_layer(attributes);
+    if (has_weights(draft.op) && is_quantized(path)) (void)attributes.take("format");
     attributes.finish();
     try {
       fields::check_name(draft.name);
@@ -257,23 +261,60 @@ class ModelReader {
       require_members(path, {});
       return std::nullopt;
     }
+    if (is_quantized(path)) return read_quantized(*shape, path);
     require_members(path, {"bias", "weight"});
-    return LayerWeights{read_tensor(path + "/weight", model_file::weight_extents(*shape)),
-                        read_tensor(path + "/bias", {shape->out})};
+    return LayerWeights{read_tensor<float>(path + "/weight", model_file::weight_extents(*shape)),
+                        read_tensor<float>(path + "/bias", {shape->out})};
   }
 
-  std::vector<float> read_tensor(const std::string& path,
-                                 const std::vector<std::uint64_t>& expected) {
+  [[nodiscard]] bool is_quantized(const std::string& path) const {
+    return may_be_quantized_ && reader_.has(path + "/integers");
+  }
+
+  LayerWeights read_quantized(const WeightShape& shape, const std::string& path) {
+    require_members(path, {"bias", "integers", "scales"});
+    Attributes attributes(reader_, name_, path);
+    QuantizedTensor tensor;
+    try {
+      tensor.format = parse_number_format(attributes.text("format"));
+    } catch (const Error& error) {
+      if (!error.location().file.empty()) throw;
+      attributes.fail(error.kind(), "format", error.message());
+    }
+    if (tensor.format.scheme == Scheme::float32) {
+      attributes.fail(ErrorKind::config, "format", "float32 has no integers");
+    }
+    const bool one = tensor.format.granularity == Granularity::per_tensor;
+    tensor.integers =
+        read_tensor<std::int16_t>(path + "/integers", model_file::weight_extents(shape));
+    tensor.scales = read_tensor<double>(path + "/scales", {one ? 1 : shape.out});
+    std::vector<float> bias = read_tensor<float>(path + "/bias", {shape.out});
+    std::vector<float> weight = represented_weights(tensor, shape.out);
+    return {std::move(weight), std::move(bias), std::move(tensor)};
+  }
+
+  /// Integers that their format does not have are refused where they stand.
+  void check_integers(const Model& model) const {
+    try {
+      validate(model);
+    } catch (const Error& error) {
+      fail_in_network(error);
+    }
+  }
+
+  template <class T>
+  std::vector<T> read_tensor(const std::string& path, const std::vector<std::uint64_t>& expected) {
     const std::vector<std::uint64_t> shape = reader_.shape(path);
     if (shape != expected) {
       fail(ErrorKind::shape, path,
            fmt::format("expected shape {}, found {}", to_string(expected), to_string(shape)));
     }
     Attributes(reader_, name_, path).finish();
-    std::vector<float> values = reader_.read<float>(path, values_left_);
+    std::vector<T> values = reader_.read<T>(path, values_left_);
     values_left_ -= values.size();
-    const auto bad = std::find_if_not(values.begin(), values.end(),
-                                      [](float value) { return std::isfinite(value); });
+    const auto bad = std::find_if_not(values.begin(), values.end(), [](T value) {
+      return std::isfinite(static_cast<double>(value));
+    });
     if (bad != values.end()) {
       fail(ErrorKind::numeric, path, fmt::format("element {} is {}", bad - values.begin(), *bad));
     }
@@ -282,7 +323,8 @@ class ModelReader {
 
   std::string name_;
   Hdf5Reader reader_;
-  std::uint64_t values_left_ = 0;   ///< weights that may still be read
+  std::uint64_t values_left_ = 0;  ///< weights that may still be read
+  bool may_be_quantized_ = false;
   std::vector<std::string> names_;  ///< of layers, in file order
 };
 

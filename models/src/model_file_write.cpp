@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
@@ -73,7 +76,10 @@ void write_model_file(const Model& model, const std::filesystem::path& file) {
   model_file::check_size(model);
   Hdf5Writer writer(file);
   writer.attribute("/", "format", std::string(model_file::format));
-  writer.attribute("/", "version", model_file_version);
+  const bool quantized =
+      std::any_of(model.weights.begin(), model.weights.end(),
+                  [](const auto& weights) { return weights && weights->integers; });
+  writer.attribute("/", "version", quantized ? quantized_model_file_version : model_file_version);
   writer.attribute("/", "timesteps", std::int64_t{model.timesteps});
   for (const auto& [name, unit] : model_file::units()) writer.attribute("/units", name, unit);
   for (std::uint32_t i = 0; i < model.network.size(); ++i) {
@@ -81,8 +87,15 @@ void write_model_file(const Model& model, const std::filesystem::path& file) {
     fields::write_layer(model.network, {i}, sink);
     if (!model.weights[i]) continue;
     const WeightShape shape = *weight_shape(model.network.layer({i}).op);
-    writer.write<float>(sink.path + "/weight", model.weights[i]->weight,
-                        model_file::weight_extents(shape));
+    if (const auto& tensor = model.weights[i]->integers) {
+      sink.text("format", to_string(tensor->format));
+      writer.write<std::int16_t>(sink.path + "/integers", tensor->integers,
+                                 model_file::weight_extents(shape));
+      writer.write<double>(sink.path + "/scales", tensor->scales, {tensor->scales.size()});
+    } else {
+      writer.write<float>(sink.path + "/weight", model.weights[i]->weight,
+                          model_file::weight_extents(shape));
+    }
     writer.write<float>(sink.path + "/bias", model.weights[i]->bias, {shape.out});
   }
   writer.commit();

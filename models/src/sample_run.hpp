@@ -52,6 +52,9 @@ class SampleBuffers {
   std::vector<std::unique_ptr<BlockBuffers>> free_;
 };
 
+/// Throws: Error(shape), Error(numeric) for an input that a network does not take.
+void require_fit(const QuantizedNetwork& network, const GradedTensor& input);
+
 /// Runs one sample; trains and stored currents fill in population by population.
 class SampleRun {
  public:

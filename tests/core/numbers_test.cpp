@@ -109,6 +109,23 @@ TEST_CASE("formats print, and refuse widths that they do not have") {
   CHECK(FixedPointFormat{.bits = 8}.min() == -128);
 }
 
+TEST_CASE("formats are read as they print, and refused otherwise") {
+  for (const char* text :
+       {"uniform2", "uniform16", "uniform2+z", "pot3", "pot16/tensor", "apot8", "ternary",
+        "binary/tensor", "float32", "uniform4/group16", "uniform2+z/tensor"}) {
+    CHECK(to_string(parse_number_format(text)) == text);
+  }
+  for (const char* text : {"", "uniform", "uniform04", "uniform99", "ternary2", "uniform4 ",
+                           "float32/tensor", "uniform4/channel", "uniform4/group", "Uniform4",
+                           "uniform4/group70000", "uniform4/tensor+z"}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS((void)parse_number_format(text), Error);
+  }
+  CHECK_THROWS_WITH((void)parse_number_format("uniform1"), "uniform takes 2..16 bits, got 1");
+  CHECK_THROWS_WITH((void)parse_number_format("pot4+z"),
+                    "a zero point needs uniform codes of 2..15 bits, not pot4");
+}
+
 TEST_CASE("action counts merge by key and never hold zeros") {
   ActionCounts counts;
   const ActionKey read{"neuron.synapse_memory", Action::read_word, 64, {2}};

@@ -55,11 +55,14 @@ struct Content {
   }
   void write(const std::filesystem::path& file) const {
     Hdf5Writer writer(file);
+    fill(writer);
+    writer.commit();
+  }
+  void fill(Hdf5Writer& writer) const {
     for (const auto& [path, data] : datasets) writer.write<float>(path, data.values, data.shape);
     for (const auto& [key, value] : attributes) {
       std::visit([&](const auto& v) { writer.attribute(key.first, key.second, v); }, value);
     }
-    writer.commit();
   }
 };
 
@@ -205,6 +208,61 @@ TEST_CASE("a file in another order than the graph gives its weights to the right
   CHECK(same(read_model_file(folder / "a.h5"), read_model_file(folder / "b.h5")));
 }
 
+TEST_CASE("layers that are quantized already come back with their integers") {
+  const TemporaryFolder folder;
+  Model model = random_model(every_operator(), 3, 1);
+  const std::vector<LayerId> layers = model.network.weighted_layers();
+  for (std::size_t i = 0; i < layers.size(); i += 2) {
+    LayerWeights& weights = *model.weights[layers[i].index];
+    const NumberFormat format = parse_number_format(i % 4 == 0 ? "uniform3" : "pot4/tensor");
+    const std::size_t channels = weights.bias.size();
+    weights.integers = quantize_tensor(weights.weight, channels, {format, ScaleRule::mse, 0.0});
+    weights.weight = represented_weights(*weights.integers, channels);
+  }
+  write_model_file(model, folder / "q.h5");
+  const Model back = read_model_file(folder / "q.h5");
+  CHECK(same(back, model));
+  for (const LayerId id : layers) {
+    CHECK(back.weights[id.index]->integers == model.weights[id.index]->integers);
+  }
+  const Hdf5Reader reader(folder / "q.h5");
+  CHECK(reader.attribute_integer("/", "version") == 2);
+}
+
+/// A file whose head is quantized: integers `value`, and one scale.
+std::string quantized_refusal(const std::string& format, std::int16_t value, double scale,
+                              std::int64_t version = 2) {
+  const TemporaryFolder folder;
+  Content content = small();
+  content.attributes[{"/", "version"}] = version;
+  if (!format.empty()) content.at("00003", "format") = format;
+  content.datasets.erase("/layers/00003/weight");
+  const std::filesystem::path file = folder / "m.h5";
+  Hdf5Writer writer(file);
+  content.fill(writer);
+  writer.write<std::int16_t>("/layers/00003/integers", std::vector<std::int16_t>(6, value),
+                             {2, 3, 1, 1});
+  writer.write<double>("/layers/00003/scales", std::vector<double>{scale}, {1});
+  writer.commit();
+  return refusal(file);
+}
+
+TEST_CASE("quantized layers that cannot be are refused") {
+  CHECK(quantized_refusal("uniform3/tensor", 3, 0.5) == "NO FILE: nothing thrown");
+  CHECK(quantized_refusal("uniform3/tensor", -4, 0.5) ==
+        "/layers/00003: layer 'h': integer 0 is -4, uniform3/tensor has up to 3");
+  CHECK(quantized_refusal("uniform3/tensor", 1, 0.0) == "/layers/00003: layer 'h': scale 0 is 0");
+  CHECK(quantized_refusal("uniform3", 1, 0.5) ==
+        "/layers/00003/scales: expected shape [2], found [1]");
+  CHECK(quantized_refusal("float32", 1, 0.5) == "/layers/00003@format: float32 has no integers");
+  CHECK(quantized_refusal("uniform33", 1, 0.5)
+            .starts_with("/layers/00003@format: expected a format such as uniform4"));
+  CHECK(quantized_refusal("uniform1", 1, 0.5) ==
+        "/layers/00003@format: uniform takes 2..16 bits, got 1");
+  CHECK(quantized_refusal("", 1, 0.5) == "/layers/00003@format: missing attribute");
+  CHECK(quantized_refusal("", 1, 0.5, 1) == "/layers/00003/integers: unknown member");
+}
+
 TEST_CASE("headers that are not ours") {
   CHECK(refusal([](Content& c) {
           c.attributes.erase({"/", "format"});
@@ -213,8 +271,8 @@ TEST_CASE("headers that are not ours") {
           c.attributes[{"/", "format"}] = "nir";
         }) == "/@format: expected 'neurojoule-model', got 'nir'");
   CHECK(refusal([](Content& c) {
-          c.attributes[{"/", "version"}] = std::int64_t{2};
-        }) == "/@version: expected 1, got 2");
+          c.attributes[{"/", "version"}] = std::int64_t{3};
+        }) == "/@version: expected 1 or 2, got 3");
   CHECK(refusal([](Content& c) {
           c.attributes.erase({"/", "version"});
         }) == "/@version: missing attribute");
@@ -375,7 +433,7 @@ TEST_CASE("sizes that lie are refused before memory is taken") {
   content.at("00001", "out_channels") = std::int64_t{1} << 28;
   content.write(file);
   replace_by_claim(file, "/layers/00001/weight", H5T_IEEE_F32LE, {hsize_t{1} << 28, 2, 1, 1});
-  const std::uint64_t bound = std::filesystem::file_size(file) / 4 * 1032;
+  const std::uint64_t bound = std::filesystem::file_size(file) / 2 * 1032;
   CHECK(bound < (std::uint64_t{1} << 28));
   CHECK(refusal(file) ==
         "/layers/00001/weight: has more than " + std::to_string(bound) + " elements");

@@ -77,6 +77,12 @@ class MisfitError : public Error {
 /// Loads, quantizes, maps. Throws: Error for every kind of bad input; MisfitError.
 PreparedRun prepare(const Scenario& scenario);
 
+/// The frames of all samples, in their order.
+std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads);
+
+/// The samples that a scenario calibrates on; null where it does not. Throws: as Dataset.
+std::unique_ptr<const Dataset> calibration_dataset(const Scenario& scenario);
+
 /// What actions of the chip cost at the scenario's prices. Requires prepared.chip. Throws: as
 /// price.
 Ledger price(const PreparedRun& prepared, const ActionCounts& actions);

@@ -11,6 +11,7 @@
 #include "neurojoule/hardware/fixed_mapping.hpp"
 #include "neurojoule/hardware/placement.hpp"
 #include "neurojoule/hardware/timing_level.hpp"
+#include "neurojoule/models/calibrate.hpp"
 #include "neurojoule/models/model_source.hpp"
 #include "neurojoule/models/quantize.hpp"
 
@@ -40,6 +41,14 @@ struct ChipRun {
   Location timing_location{};
 };
 
+/// Weights are quantized by what their layers read of some samples, whose labels are not used.
+struct CalibrationChoice {
+  CalibrationSpec spec;
+  DatasetSpec dataset;  ///< the scenario's, other samples
+  friend bool operator==(const CalibrationChoice&, const CalibrationChoice&) = default;
+};
+inline constexpr std::uint64_t calibration_samples = 256;  ///< where a scenario does not say
+
 /// What a run writes beside its results.
 struct Outputs {
   bool spikes = false;       ///< spikes.h5: spike trains of the chip samples
@@ -56,6 +65,7 @@ struct Scenario {
   ModelSource model;
   DatasetSpec dataset;
   QuantizationSpec quantization;
+  std::optional<CalibrationChoice> calibration;
   std::optional<ChipRun> chip;  ///< absent: execute only, no energy
   std::uint64_t seed = 1;
   Outputs outputs;
@@ -79,8 +89,10 @@ std::optional<LoneModel> read_lone_model(const std::filesystem::path& file);
 std::string to_yaml(const Scenario& scenario);
 
 /// SHA-256 of what determines the results: the resolved scenario, with the content of the files
-/// that it names, and of the samples that it uses, in place of their paths. Throws: Error(io).
-std::string scenario_hash(const Scenario& scenario, const Dataset& dataset);
+/// that it names, and of the samples that it uses, in place of their paths. `calibration`: those
+/// samples, or null. Throws: Error(io).
+std::string scenario_hash(const Scenario& scenario, const Dataset& dataset,
+                          const Dataset* calibration);
 
 /// One point of a batch.
 struct BatchPoint {

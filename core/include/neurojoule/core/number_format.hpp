@@ -46,6 +46,8 @@ struct NumberFormat {
 /// Renders as `float32`, `uniform8`, `pot4`, `apot5`, `ternary`, `binary`, with `+z` for a zero
 /// point and `/tensor` or `/group16` where the granularity is not the channel.
 std::string to_string(const NumberFormat& format);
+/// The format that is rendered so; valid. Throws: Error(config), which says what is expected.
+NumberFormat parse_number_format(std::string_view text);
 
 /// Throws: Error(config) when a part is out of the scheme's range.
 void validate(const NumberFormat& format);

@@ -7,8 +7,10 @@
 
 namespace nj {
 
-/// The version of the format that is written and read; docs/model-file.md describes it.
+/// The versions of the format that are read; docs/model-file.md describes them. The second has
+/// layers that are quantized already, and is only written of models that have some.
 inline constexpr std::int64_t model_file_version = 1;
+inline constexpr std::int64_t quantized_model_file_version = 2;
 /// The largest number of layers, and of weights and biases together, that a model file holds.
 inline constexpr std::uint64_t max_model_layers = 65536;
 inline constexpr std::uint64_t max_model_weights = std::uint64_t{1} << 30;
