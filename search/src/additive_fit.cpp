@@ -75,7 +75,6 @@ std::vector<std::vector<double>> fitted_losses(const SensitivityTable& table,
   const double base = table.base_evaluation.objectives[0];
   std::vector<Row> rows;
   for (const auto& [candidate, evaluation] : visited) {
-    if (!evaluation.complete) continue;
     const double distance = (evaluation.objectives[1] - cost) / width;
     if (std::abs(distance) > 4) continue;
     Row row{{constant}, evaluation.objectives[0] - base, std::exp(-distance * distance)};
@@ -83,7 +82,9 @@ std::vector<std::vector<double>> fitted_losses(const SensitivityTable& table,
       row.columns.push_back(first[v] + candidate[v]);
       row.missed -= table.loss[v][candidate[v]] - base;
     }
-    if (std::isfinite(row.missed)) rows.push_back(std::move(row));
+    if (!std::isfinite(row.missed)) continue;
+    // A bound only says that the table promises too much.
+    if (evaluation.complete || row.missed > 0) rows.push_back(std::move(row));
   }
   const std::vector<double> correction = solve(rows, columns);
   std::vector<std::vector<double>> loss = table.loss;

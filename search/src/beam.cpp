@@ -132,6 +132,7 @@ class Beam {
     }
     promising = best_of(std::move(promising), options_.width * options_.spread, order);
     std::vector<Candidate> batch;
+    batch.reserve(promising.size());
     for (const Node& node : promising) batch.push_back(node.candidate);
     const auto evaluations = evaluator_.evaluate(batch, {.infeasible = true});
     for (std::size_t i = 0; i < evaluations.size(); ++i) {

@@ -65,6 +65,7 @@ double hypervolume(std::span<const FrontPoint> points, std::span<const double> r
   }
   if (reference.size() == 2) {
     std::vector<Point2> flat;
+    flat.reserve(inside.size());
     for (const auto& values : inside) flat.push_back({values[0], values[1]});
     std::sort(flat.begin(), flat.end());
     return area_of(flat, {reference[0], reference[1]});

@@ -223,6 +223,28 @@ TEST_CASE("shares of the true hypervolume of 3125 candidates with interactions")
           " (", by_moead.evaluations, ")");
 }
 
+TEST_CASE("with three objectives the front is over all of them") {
+  SyntheticProblem problem(layers, widths, 5);
+  problem.slow_when_coarse = true;
+  Evaluator all{Problem(problem)};
+  exhaustive(all);
+  const std::vector<double> below{0.3, problem.costs(finest).values[0] + 1,
+                                  problem.costs(coarsest).values[1] + 1};
+  for (const Evolution algorithm : {Evolution::nsga2, Evolution::moead}) {
+    Evaluator evaluator{Problem(problem)};
+    evolve(
+        evaluator,
+        {.algorithm = algorithm, .population = 60, .generations = 20, .start = {finest, coarsest}});
+    CHECK(hypervolume(evaluator.front().points(), below) >
+          0.95 * hypervolume(all.front().points(), below));
+  }
+  Evaluator evaluator{Problem(problem)};
+  greedy(evaluator, sensitivity(evaluator, finest));
+  for (const FrontPoint& point : evaluator.front().points()) CHECK(point.objectives.size() == 3);
+  // The base alone has a second cost of 0: nothing dominates it, and it has the highest first cost.
+  CHECK(evaluator.front().points().back().candidate == finest);
+}
+
 TEST_CASE("racing does not change the front of the same visits") {
   SyntheticProblem raced(layers, widths, 2);
   raced.racing = true;

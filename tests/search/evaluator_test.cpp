@@ -1,9 +1,11 @@
-#include <cmath>
+#include <csignal>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <neurojoule/core/error.hpp>
 #include <neurojoule/search/beam.hpp>
@@ -122,30 +124,11 @@ TEST_CASE("a result given up early answers while its bound is above the bar") {
   SyntheticProblem problem(3, 4, 5);
   problem.racing = true;
   Evaluator evaluator{Problem(problem)};
-  // Options of 2 bits in all layers lose more than the base at less cost: complete. The same
-  // candidate costs less than any other, so that it can never be given up; a dear and bad one can.
-  const Candidate base{0, 0, 0};
-  Candidate bad = base;
-  for (std::uint16_t v = 0; v < 3; ++v) {
-    Candidate changed = base;
-    changed[v] = 3;
-    if (problem.loss(changed) > problem.loss(bad)) bad = changed;
-  }
-  const Candidate better = [&] {  // cheaper than `bad`, with less loss
-    for (std::uint16_t a = 0; a < 4; ++a) {
-      for (std::uint16_t b = 0; b < 4; ++b) {
-        for (std::uint16_t c = 0; c < 4; ++c) {
-          const Candidate candidate{a, b, c};
-          if (problem.loss(candidate) < problem.loss(bad) &&
-              problem.costs(candidate).values[0] < problem.costs(bad).values[0]) {
-            return candidate;
-          }
-        }
-      }
-    }
-    return Candidate{};
-  }();
-  REQUIRE(better.size() == 3);
+  // One candidate that is worse than another in both respects.
+  const Candidate bad{0, 0, 3};
+  const Candidate better{0, 2, 2};
+  REQUIRE(problem.loss(better) < problem.loss(bad));
+  REQUIRE(problem.costs(better).values[0] < problem.costs(bad).values[0]);
   evaluator.evaluate(std::vector<Candidate>{better});
   const auto bound = evaluator.evaluate(std::vector<Candidate>{bad})[0];
   CHECK_FALSE(bound.complete);
@@ -176,7 +159,8 @@ TEST_CASE("answers that break the contract are refused") {
 
 TEST_CASE("searches that cannot be are refused") {
   const auto making = [](const SearchSpace& space, const EvaluatorOptions& options) {
-    return testing::message_of([&] { Evaluator(Problem(*new WrongProblem{{}, space}), options); });
+    const WrongProblem problem{{}, space};
+    return testing::message_of([&] { Evaluator(Problem(problem), options); });
   };
   CHECK(making({}, {}) == "the search space has no variables");
   CHECK(making({{3, 0}}, {}) == "variable 1 has 0 options, expected 1..65536");
@@ -235,4 +219,37 @@ TEST_CASE("a search that was killed anywhere resumes to the same visits and fron
     CHECK(resumed.evaluations() == whole.evaluations());
     CHECK(resumed.measured() == whole.evaluations() - killed_after);
   }
+}
+
+TEST_CASE("kill -9 in the middle of 20 batches: the search resumes to the same visits and front") {
+  SyntheticProblem problem(4, 5, 3);
+  problem.racing = true;
+  const auto search = [&](ResultStore* store) {
+    Evaluator evaluator(Problem(problem), {.batch = 7, .store = store});
+    greedy(evaluator, sensitivity(evaluator, {0, 0, 0, 0}));
+    return evaluator;
+  };
+  const Evaluator whole = search(nullptr);
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "s";
+  std::size_t killed = 0;
+  for (std::uint64_t more = 1; more <= 20; ++more) {
+    // Each process goes on where the one before was killed, and dies `more` evaluations later.
+    const pid_t child = ::fork();
+    if (child == 0) {
+      problem.die_after = problem.measured + problem.given_up + more;
+      ResultStore store(file, "c0ffee", 4, 2);
+      search(&store);
+      ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 1 : 0;
+  }
+  CHECK(killed >= 10);
+  ResultStore store(file, "c0ffee", 4, 2);
+  CHECK(store.size() >= 30);
+  const Evaluator resumed = search(&store);
+  CHECK(candidates_of(resumed) == candidates_of(whole));
+  CHECK(resumed.front().points() == whole.front().points());
 }

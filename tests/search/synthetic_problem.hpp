@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -24,18 +25,24 @@ class SyntheticProblem {
   bool racing = false;                             ///< gives up where the loss is above the bar
   double loss_limit = 1e300;                       ///< above it the constraint is broken
   double cost_limit = 1e300;                       ///< known before measuring
+  bool slow_when_coarse = false;                   ///< a second cost, which grows as bits shrink
+  std::uint64_t die_after = ~std::uint64_t{0};     ///< kills the process at this evaluation
   mutable std::atomic<std::uint64_t> measured{0};  ///< to the end
   mutable std::atomic<std::uint64_t> given_up{0};
 
   [[nodiscard]] const SearchSpace& space() const { return space_; }
-  [[nodiscard]] std::size_t objectives() const { return 2; }
+  [[nodiscard]] std::size_t objectives() const { return slow_when_coarse ? 3 : 2; }
 
   [[nodiscard]] Costs costs(const Candidate& candidate) const {
     double cost = 0;
+    double second = 0;
     for (std::size_t v = 0; v < candidate.size(); ++v) {
       cost += (1 + below(v, 0, 30)) * bits(candidate[v]);
+      second += (1 + below(v, 2, 9)) * candidate[v];
     }
-    return {{cost}, std::max(0.0, cost - cost_limit)};
+    const double violation = std::max(0.0, cost - cost_limit);
+    if (slow_when_coarse) return {{cost, second}, violation};
+    return {{cost}, violation};
   }
 
   [[nodiscard]] double loss(const Candidate& candidate) const {
@@ -62,15 +69,18 @@ class SyntheticProblem {
  private:
   [[nodiscard]] Evaluation evaluate_one(const Candidate& candidate, const Bar& bar) const {
     const Costs known = costs(candidate);
+    if (measured + given_up == die_after) ::raise(SIGKILL);
     const double exact = loss(candidate);
     const double highest = bar(known.values);
-    const double violation = known.violation + std::max(0.0, exact - loss_limit);
+    Evaluation evaluation{{exact}, known.violation + std::max(0.0, exact - loss_limit), true};
     if (racing && exact > highest) {
-      ++given_up;
-      return {{(exact + highest) / 2, known.values[0]}, violation, false};
+      evaluation.objectives[0] = (exact + highest) / 2;
+      evaluation.complete = false;
     }
-    ++measured;
-    return {{exact, known.values[0]}, violation, true};
+    ++(evaluation.complete ? measured : given_up);
+    evaluation.objectives.insert(evaluation.objectives.end(), known.values.begin(),
+                                 known.values.end());
+    return evaluation;
   }
   [[nodiscard]] double below(std::size_t entity, std::uint32_t step, std::uint64_t bound) const {
     return static_cast<double>(random_below({seed_, 1, entity}, step, bound));
