@@ -134,21 +134,22 @@ TEST_CASE("greedy takes a loss that falls by noise for none, and the larger savi
 }
 
 TEST_CASE("a knapsack is solved as enumeration does") {
-  // 5 variables of 4 options; losses are multiples of 1/8, so that sums are exact.
+  // 5 variables of 4 options; losses are whole, so that sums are exact and often equal.
   const RandomKey key{11, 1, 0};
   KnapsackItems items;
   for (std::uint32_t v = 0; v < 5; ++v) {
     items.loss.emplace_back();
     items.weight.emplace_back();
     for (std::uint32_t o = 0; o < 4; ++o) {
-      items.loss[v].push_back(static_cast<double>(random_below(key, v * 8 + o, 80)) / 8 - 2);
+      items.loss[v].push_back(static_cast<double>(random_below(key, v * 8 + o, 9)) - 2);
       items.weight[v].push_back(static_cast<std::uint32_t>(random_below(key, v * 8 + o + 4, 20)));
     }
   }
   items.loss[2][1] = std::numeric_limits<double>::infinity();
   std::vector<std::uint32_t> capacities(101);
   for (std::uint32_t j = 0; j <= 100; ++j) capacities[j] = j;
-  std::vector<double> best(101, std::numeric_limits<double>::infinity());
+  const double none = std::numeric_limits<double>::infinity();
+  std::vector<std::pair<double, std::uint32_t>> best(101, {none, 0});
   const auto sums = [&](const Candidate& c) {
     double loss = 0;
     std::uint32_t weight = 0;
@@ -161,33 +162,90 @@ TEST_CASE("a knapsack is solved as enumeration does") {
   for (std::uint16_t code = 0; code < 1024; ++code) {
     Candidate c;
     for (int v = 0; v < 5; ++v) c.push_back((code >> (2 * v)) & 3);
-    const auto [loss, weight] = sums(c);
-    for (std::uint32_t j = weight; j <= 100; ++j) best[j] = std::min(best[j], loss);
+    const auto sum = sums(c);
+    for (std::uint32_t j = sum.second; j <= 100; ++j) best[j] = std::min(best[j], sum);
   }
   const auto solutions = solve_knapsack(items, capacities);
   for (std::uint32_t j = 0; j <= 100; ++j) {
-    if (std::isinf(best[j])) {
+    if (best[j].first == none) {
       CHECK(solutions[j].empty());
       continue;
     }
     REQUIRE(solutions[j].size() == 5);
-    CHECK(sums(solutions[j]).first == best[j]);
-    CHECK(sums(solutions[j]).second <= j);
+    CHECK(sums(solutions[j]) == best[j]);
   }
 }
 
-TEST_CASE("on a sum the first round of knapsack measures the front itself") {
-  // The table of greedy's example; costs are whole, 2 to 8 each: all budgets from 4 to 16.
-  const SmallProblem problem({{8, 4, 2}, {8, 4, 2}}, [](const Candidate& c) {
-    return std::vector<double>{0, 1, 5}[c[0]] + std::vector<double>{0, 2, 3}[c[1]];
+TEST_CASE("on sums with whole costs the first round of knapsack finds the front") {
+  std::vector<std::vector<double>> cost;
+  std::vector<std::vector<double>> loss;
+  for (std::uint32_t v = 0; v < 4; ++v) {
+    // Three options, each cheaper and worse than the one before.
+    const auto drop = [&](std::uint32_t step) {
+      return static_cast<double>(1 + random_below({5, 1, v}, step, 9));
+    };
+    cost.push_back({20, 20 - drop(0), 20 - drop(0) - drop(1)});
+    loss.push_back({0, drop(2), drop(2) + drop(3)});
+  }
+  const SmallProblem problem(cost, [&](const Candidate& c) {
+    double sum = 0;
+    for (std::size_t v = 0; v < 4; ++v) sum += loss[v][c[v]];
+    return sum;
   });
+  const double range =
+      problem.costs({0, 0, 0, 0}).values[0] - problem.costs({2, 2, 2, 2}).values[0];
   Evaluator evaluator{Problem(problem)};
-  knapsack(evaluator, sensitivity(evaluator, {0, 0}), {.budgets = 12, .rounds = 1, .regions = 1});
+  const SensitivityTable table = sensitivity(evaluator, {0, 0, 0, 0});
+  // Every whole cost from the cheapest plus 1 to the dearest is a budget.
+  knapsack(evaluator, table,
+           {.budgets = static_cast<std::size_t>(range), .cells = 60, .rounds = 1, .regions = 1});
   Evaluator all{Problem(problem)};
   exhaustive(all);
-  CHECK(objectives_of(evaluator.front()) == Objectives{{8, 4}, {4, 6}, {3, 8}, {1, 12}, {0, 16}});
-  CHECK(evaluator.front().points() == all.front().points());
-  CHECK(evaluator.evaluations() == 8);  // all but (2, 1), which costs 6 and loses 7
+  Objectives expected = objectives_of(all.front());
+  CHECK(expected.size() > 15);
+  expected.erase(expected.begin());  // the cheapest itself
+  CHECK(objectives_of(evaluator.front()) == expected);
+  CHECK(range < 60);
+}
+
+TEST_CASE("corrected by measurements, a knapsack comes nearer to the front") {
+  // Of 20 layers, in shares of what a wide beam finds.
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    const SyntheticProblem problem(20, 6, seed);
+    const Candidate base(20, 0);
+    const std::vector<double> below{0.3, problem.costs(base).values[0] + 1};
+    const auto volume = [&](const auto& search) {
+      Evaluator evaluator{Problem(problem)};
+      search(evaluator, sensitivity(evaluator, base));
+      return hypervolume(evaluator.front().points(), below);
+    };
+    const double whole = volume([](Evaluator& evaluator, const SensitivityTable& table) {
+      beam(evaluator, table, {.width = 8, .levels = 96});
+    });
+    const auto rounds = [&](std::size_t count) {
+      return volume([&](Evaluator& evaluator, const SensitivityTable& table) {
+        knapsack(evaluator, table, {.rounds = count});
+      });
+    };
+    CHECK(rounds(1) < 0.97 * whole);
+    CHECK(rounds(8) > 0.99 * whole);
+    const double narrow =
+        volume([](Evaluator& evaluator, const SensitivityTable& table) { beam(evaluator, table); });
+    CHECK(narrow > 0.995 * whole);
+  }
+}
+
+TEST_CASE("a beam does not go on from beyond the loss limit") {
+  const SmallProblem problem({{3, 2, 1}, {3, 2, 1}},
+                             [](const Candidate& c) { return c[0] + c[1]; });
+  const auto visits = [&](double loss_limit) {
+    Evaluator evaluator{Problem(problem)};
+    beam(evaluator, sensitivity(evaluator, {0, 0}), {.loss_limit = loss_limit});
+    return evaluator.evaluations();
+  };
+  CHECK(visits(0.5) == 5);  // the base and its four changes, which the table has
+  CHECK(visits(1) == 8);    // from (0, 1) and (1, 0) also (1, 1), (1, 2) and (2, 1)
+  CHECK(visits(3) == 9);
 }
 
 TEST_CASE("shares of the true hypervolume of 3125 candidates with interactions") {
@@ -197,7 +255,7 @@ TEST_CASE("shares of the true hypervolume of 3125 candidates with interactions")
   CHECK(by_greedy.share >= 0.97);
   CHECK(by_greedy.evaluations <= 3125 * 6 / 100);
   const Result by_beam =
-      worst_of([](Evaluator& evaluator) { beam(evaluator, sensitivity(evaluator, finest), {}); });
+      worst_of([](Evaluator& evaluator) { beam(evaluator, sensitivity(evaluator, finest), {.levels = 64}); });
   CHECK(by_beam.share >= 0.99);
   CHECK(by_beam.evaluations <= 3125 * 18 / 100);
   const Result by_knapsack = worst_of(

@@ -60,11 +60,11 @@ TEST_CASE("points that break a constraint or were given up are not on the front"
 
 TEST_CASE("the bar is the lowest loss among points that cost no more") {
   ParetoFront front;
-  front.insert({0}, {{1.0, 9.0, 9.0}});
-  front.insert({1}, {{4.0, 3.0, 3.0}});
+  front.insert({0}, {{1.0, 3.0, 9.0}});
+  front.insert({1}, {{4.0, 9.0, 3.0}});
   CHECK(front.bar(std::vector{9.0, 9.0}) == 1.0);
-  CHECK(front.bar(std::vector{8.9, 9.0}) == 4.0);
-  CHECK(front.bar(std::vector{9.0, 2.0}) == std::numeric_limits<double>::infinity());
+  CHECK(front.bar(std::vector{9.0, 8.9}) == 4.0);
+  CHECK(front.bar(std::vector{8.9, 8.9}) == std::numeric_limits<double>::infinity());
 }
 
 TEST_CASE("hypervolume of two objectives, by hand") {

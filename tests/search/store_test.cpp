@@ -74,6 +74,20 @@ TEST_CASE("cut at any byte, a store keeps its whole lines and goes on from there
   }
 }
 
+TEST_CASE("a cut line that is longer than the next record leaves nothing behind") {
+  const testing::TemporaryFolder folder;
+  const auto file = folder / "s";
+  const std::string whole = three_records(file);
+  const std::size_t last_record = whole.rfind('\n', whole.size() - 2) + 1;
+  write_file_atomically(file, whole.substr(0, last_record) + std::string(500, 'x'));
+  {
+    ResultStore store(file, "c0ffee", 2, 2);
+    store.append(std::vector<Candidate>{{300, 0}},
+                 std::vector<Evaluation>{{{-1e-300, 7.0}, 0.7, true}});
+  }
+  CHECK(read_file(file, megabyte) == whole);
+}
+
 TEST_CASE("a damaged line is refused with its place, wherever the damage is") {
   const testing::TemporaryFolder folder;
   const auto file = folder / "s";

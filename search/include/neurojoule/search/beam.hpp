@@ -15,7 +15,7 @@ struct BeamOptions {
   std::size_t spread = 2;
   /// Levels of cost between the base and the cheapest candidate. Too few for all the small moves
   /// that lead down harm more than a narrow beam.
-  std::size_t levels = 64;
+  std::size_t levels = 96;
   /// Nothing of larger loss is expanded.
   double loss_limit = std::numeric_limits<double>::infinity();
 };
