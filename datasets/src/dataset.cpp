@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/datasets/grey_image.hpp"
 
 namespace nj {
 namespace {
@@ -66,13 +67,7 @@ void choose_samples(DatasetSpec& spec, std::uint64_t available) {
 }  // namespace
 
 Dataset::Dataset(DatasetSpec spec, std::uint64_t seed) : spec_(std::move(spec)), seed_(seed) {
-  if (!spec_.encoding) {
-    validate(spec_.camera);
-    if (spec_.source != DatasetSource::fashion_mnist) {
-      throw Error(ErrorKind::config, "the camera sees Fashion-MNIST only; other images are encoded",
-                  {.key = "dataset.encoding"});
-    }
-  }
+  if (!spec_.encoding) validate(spec_.camera);
   read_images();
   if (spec_.encoding) encoder_.emplace(*spec_.encoding, images_.shape);
   static_cast<void>(frames(0));  // a spec that cannot work fails now, not in the middle of a run
@@ -107,9 +102,7 @@ FrameForm Dataset::form() const {
 }
 
 EventStream Dataset::events(std::uint64_t i) const {
-  const auto grey = pixels(i);
-  const Image image{images_.shape.height, images_.shape.width, {grey.begin(), grey.end()}};
-  return emulate(image, spec_.camera, seed_, image_index(i));
+  return emulate(grey_image(pixels(i), images_.shape), spec_.camera, seed_, image_index(i));
 }
 
 GradedTensor Dataset::frames(std::uint64_t i) const {

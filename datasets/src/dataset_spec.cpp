@@ -79,6 +79,8 @@ DvsCamera read_camera(const YamlNode& node) {
   read_time(node, "refractory", camera.refractory_us);
   read_time(node, "jitter", camera.jitter_us);
   read_real(node, "noise_hz", camera.noise_hz, 0.0, 100.0);
+  read_integer(node, "image_width", camera.image_width, 1, 4096);
+  read_integer(node, "image_height", camera.image_height, 1, 4096);
   try {
     validate(camera);
   } catch (const Error& error) {
@@ -130,11 +132,8 @@ void read_by_source(const YamlNode& node, DatasetSpec& spec) {
   if (path) spec.path = path->text();
   if (split) spec.split = split->one_of(split_words);
   if (encoding) spec.encoding = read_encoding(*encoding);
-  if (spec.source != DatasetSource::fashion_mnist) {
-    if (!path) throw node.error("this source needs a path");
-    if (!encoding) {
-      throw node.error("this source needs an encoding: the camera sees fashion-mnist only");
-    }
+  if (spec.source != DatasetSource::fashion_mnist && !path) {
+    throw node.error("this source needs a path");
   }
   if (split && spec.source == DatasetSource::hdf5) throw split->error("an HDF5 file has no splits");
   if (!encoding) return;
@@ -200,6 +199,8 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
   line("  refractory", fmt::format("{} us", camera.refractory_us));
   line("  jitter", fmt::format("{} us", camera.jitter_us));
   line("  noise_hz", camera.noise_hz);
+  if (camera.image_width > 0) line("  image_width", camera.image_width);
+  if (camera.image_height > 0) line("  image_height", camera.image_height);
   out += margin + "framing:\n";
   line("  timesteps", spec.framing.timesteps);
   line("  by", word_of(bin_words, spec.framing.by));

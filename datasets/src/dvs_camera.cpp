@@ -9,6 +9,7 @@
 
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/rng.hpp"
+#include "neurojoule/datasets/grey_image.hpp"
 
 namespace nj {
 namespace {
@@ -248,6 +249,12 @@ void validate(const DvsCamera& camera) {
           fmt::format("expected 0 .. 10 s, got {} us", camera.jitter_us));
   require(within(camera.noise_hz, 0.0, 100.0), "noise_hz",
           fmt::format("expected 0..100, got {}", camera.noise_hz));
+  require(camera.image_width <= camera.width, "image_width",
+          fmt::format("expected at most the {} columns of the sensor, got {}", camera.width,
+                      camera.image_width));
+  require(camera.image_height <= camera.height, "image_height",
+          fmt::format("expected at most the {} rows of the sensor, got {}", camera.height,
+                      camera.image_height));
 }
 
 std::array<std::int32_t, 256> log_intensity_table(double background) {
@@ -272,6 +279,13 @@ std::vector<std::int32_t> saccade_profile(std::int64_t steps) {
 EventStream emulate(const Image& image, const DvsCamera& camera, std::uint64_t seed,
                     std::uint64_t image_index) {
   validate(camera);
+  if (camera.image_width > 0 || camera.image_height > 0) {
+    DvsCamera as_is = camera;
+    as_is.image_width = as_is.image_height = 0;
+    const std::uint32_t width = camera.image_width > 0 ? camera.image_width : image.width;
+    const std::uint32_t height = camera.image_height > 0 ? camera.image_height : image.height;
+    return emulate(enlarged(image, width, height), as_is, seed, image_index);
+  }
   for (const Waypoint& point : camera.path) {
     if (std::uint64_t{point.x} + image.width > camera.width ||
         std::uint64_t{point.y} + image.height > camera.height) {

@@ -1,8 +1,11 @@
 #include "neurojoule/datasets/frame_export.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <span>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/hdf5_file.hpp"
@@ -26,6 +29,17 @@ void copy_channels_first(const GradedTensor& frames, std::span<std::uint8_t> out
       }
     }
   }
+}
+
+std::uint8_t byte_label(const Dataset& dataset, std::uint64_t i) {
+  const std::uint32_t label = dataset.label(i);
+  if (label > std::numeric_limits<std::uint8_t>::max()) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("labels of frames are 0..255, got {} for image {}", label,
+                            dataset.image_index(i)),
+                {.key = "dataset.path"});
+  }
+  return static_cast<std::uint8_t>(label);
 }
 
 }  // namespace
@@ -57,7 +71,7 @@ FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& f
         const EventStream stream = dataset.events(first + i);
         const Frames framed = frame_events(stream, spec.framing, spec.camera.duration_us());
         copy_channels_first(framed.values, std::span(frames).subspan(i * size, size));
-        labels[i] = static_cast<std::uint8_t>(dataset.label(first + i));
+        labels[i] = byte_label(dataset, first + i);
         events[i] = stream.events.size();
         saturated[i] = framed.saturated_events;
       }

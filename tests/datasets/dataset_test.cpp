@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <neurojoule/datasets/dataset.hpp>
+#include <neurojoule/datasets/grey_image.hpp>
 
 #include "support/image_files.hpp"
 #include "support/thrown.hpp"
@@ -51,6 +52,8 @@ camera:
   refractory: 1 ms
   jitter: 20 us
   noise_hz: 0.5
+  image_width: 30
+  image_height: 31
 framing: {timesteps: 6, by: count, values: binary, max_value: 7}
 )");
   DatasetSpec expected;
@@ -58,7 +61,7 @@ framing: {timesteps: 6, by: count, values: binary, max_value: 7}
   expected.split = Split::train;
   expected.first = 10;
   expected.samples = 1000;
-  expected.camera = {40, 41, {{0, 0}, {2, 1}}, 50'000, 500, 0.2, 0.3, 0.01, 1000, 20, 0.5};
+  expected.camera = {40, 41, {{0, 0}, {2, 1}}, 50'000, 500, 0.2, 0.3, 0.01, 1000, 20, 0.5, 30, 31};
   expected.framing = {6, FrameBins::count, FrameValues::binary, 7};
   CHECK(spec == expected);
 }
@@ -70,6 +73,10 @@ TEST_CASE("a spec written out reads back equal, at any indent") {
   CHECK(parse(to_yaml(spec, 0)) == spec);
   CHECK(parse(to_yaml(spec, 6)) == spec);
   CHECK(parse(to_yaml(DatasetSpec{}, 0)) == DatasetSpec{});
+  spec.camera.image_width = 29;
+  CHECK(parse(to_yaml(spec, 0)) == spec);
+  spec.camera.image_height = 30;
+  CHECK(parse(to_yaml(spec, 0)) == spec);
   spec.path = "tab\there, quote \" and back\\slash";
   CHECK(parse(to_yaml(spec, 2)) == spec);
 }
@@ -81,6 +88,10 @@ TEST_CASE("a wrong value is an error at its place") {
   CHECK(complain("samples: 0").substr(0, 20) == "s.yaml:1:1: samples:");
   CHECK(complain("camera:\n  step: 3 ms").substr(0, 57) ==
         "s.yaml:2:3: camera.step: expected a divisor of the saccad");
+  CHECK(complain("camera:\n  image_width: 35") ==
+        "s.yaml:2:3: camera.image_width: expected at most the 34 columns of the sensor, got 35");
+  CHECK(complain("camera: {image_height: 0}").substr(0, 34) ==
+        "s.yaml:1:10: camera.image_height: ");
   CHECK(complain("camera: {jitter: 1500 ns}") ==
         "s.yaml:1:10: camera.jitter: expected a whole number of microseconds");
   CHECK(complain("camera: {path: [[0, 0], [1]]}").find("expected a waypoint [x, y]") !=
@@ -150,9 +161,31 @@ TEST_CASE("images are encoded as they are, whatever the file") {
   rows.samples = 3;
   CHECK(message_of([&] { return Dataset(rows, 1); }) ==
         "dataset.samples: 3 samples from 1 on wanted, the file has 3");
-  rows.encoding.reset();
-  CHECK(message_of([&] { return Dataset(rows, 1); }).find("dataset.encoding: the camera sees") ==
-        0);
+}
+
+TEST_CASE("the camera sees images of any file, colours as luminance") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "test_batch.bin",
+                        nj::testing::cifar_record(4, 0) + nj::testing::cifar_record(5, 1));
+  DatasetSpec spec = spec_in(folder);
+  spec.source = DatasetSource::cifar10;
+  spec.camera.path = {{0, 0}, {2, 1}};
+  const Dataset cifar(spec, 1);
+  CHECK(cifar.form() == FrameForm{{2, 34, 34}, 4, 0, 15, std::nullopt});
+  CHECK(cifar.events(1) == emulate(grey_image(cifar.pixels(1), {3, 32, 32}), spec.camera, 1, 1));
+  CHECK(cifar.events(1) != cifar.events(0));
+
+  spec.source = DatasetSource::hdf5;
+  spec.path = folder / "i.h5";
+  const auto of_channels = [&](std::uint64_t channels) {
+    nj::testing::write_image_hdf5(spec.path, std::vector<std::uint8_t>(2 * channels * 12, 9),
+                                  {2, channels, 3, 4}, {1, 2});
+    return message_of([&] { return Dataset(spec, 1); });
+  };
+  CHECK(of_channels(1) == "nothing thrown");
+  CHECK(of_channels(3) == "nothing thrown");
+  CHECK(of_channels(2) ==
+        "dataset.camera: the camera sees images of 1 or 3 channels, got [2, 3, 4]");
 }
 
 TEST_CASE("encodings are read, written out and refused at their place") {
@@ -169,8 +202,8 @@ TEST_CASE("encodings are read, written out and refused at their place") {
   const auto complain = [](const std::string& text) {
     return message_of([&] { return parse(text); });
   };
-  CHECK(complain("{source: cifar10, path: c}").find("needs an encoding") != std::string::npos);
-  CHECK(complain("{source: cifar10, encoding: {kind: rate}}").find("needs a path") !=
+  CHECK(complain("{source: cifar10}").find("needs a path") != std::string::npos);
+  CHECK(complain("{source: hdf5, encoding: {kind: rate}}").find("needs a path") !=
         std::string::npos);
   CHECK(complain("{source: hdf5, path: c, split: test, encoding: {kind: rate}}")
             .find("split: an HDF5 file has no splits") != std::string::npos);

@@ -234,6 +234,10 @@ TEST_CASE("wrong parameters are named") {
           c.path = {{0, 0}};
         }) == "path: expected 2..1000 waypoints, got 1");
   CHECK(complain([](DvsCamera& c) { c.width = 0; }) == "width: expected 1..4096, got 0");
+  CHECK(complain([](DvsCamera& c) { c.image_width = 35; }) ==
+        "image_width: expected at most the 34 columns of the sensor, got 35");
+  CHECK(complain([](DvsCamera& c) { c.image_height = 35; }) ==
+        "image_height: expected at most the 34 rows of the sensor, got 35");
   CHECK(complain([](DvsCamera& c) {
           c.path[1] = {7, 0};
         }) == "an image of 28 x 28 at (7, 0) leaves the sensor of 34 x 34 pixels");

@@ -79,6 +79,23 @@ TEST_CASE("encoded images are not exported as frames") {
   CHECK_FALSE(std::filesystem::exists(folder / "f.h5"));
 }
 
+TEST_CASE("a label that does not fit a byte is refused") {
+  const TemporaryFolder folder;
+  nj::testing::write_image_hdf5(folder / "i.h5", std::vector<std::uint8_t>(3 * 12, 9), {3, 1, 3, 4},
+                                {1, 255, 256});
+  DatasetSpec spec;
+  spec.source = DatasetSource::hdf5;
+  spec.path = folder / "i.h5";
+  spec.samples = 2;
+  CHECK(export_frames(Dataset(spec, 1), folder / "f.h5", 1).samples == 2);
+  spec.samples = 3;
+  const auto error = thrown([&] { return export_frames(Dataset(spec, 1), folder / "g.h5", 1); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::unsupported);
+  CHECK(error->message() == "labels of frames are 0..255, got 256 for image 2");
+  CHECK_FALSE(std::filesystem::exists(folder / "g.h5"));
+}
+
 TEST_CASE("an export that cannot be written leaves nothing") {
   const TemporaryFolder folder;
   const Dataset dataset = made_up(folder, 1);

@@ -35,7 +35,7 @@ struct DatasetSpec {
   Split split = Split::test;
   std::uint64_t first = 0;               ///< index of the first image in the split
   std::optional<std::uint64_t> samples;  ///< how many; none: all from `first` on (`samples: all`)
-  /// Images as they are. None: the camera sees them (fashion_mnist only).
+  /// Images as they are. None: the camera sees them, colours as luminance.
   std::optional<ImageEncoding> encoding;
   DvsCamera camera;  ///< camera and framing only count without an encoding
   Framing framing;
@@ -52,7 +52,7 @@ struct DatasetSpec {
 /// samples: 1000          # or all
 /// camera: {width: 34, height: 34, path: [[0, 0], [3, 6], [6, 0], [0, 0]], saccade: 100 ms,
 ///          step: 1 ms, background: 0.1, threshold: 0.4, threshold_sigma: 0, refractory: 0 us,
-///          jitter: 0 us, noise_hz: 0}
+///          jitter: 0 us, noise_hz: 0, image_width: 28, image_height: 28}
 /// framing: {timesteps: 4, by: time, values: count, max_value: 15}   # by: count, values: binary
 /// # or, in place of camera and framing:
 /// encoding: {kind: direct, timesteps: 4, mean: [0.4914, 0.4822, 0.4465],
@@ -81,8 +81,8 @@ class Dataset {
  public:
   /// Reads the images and labels. `seed` keys the camera's imperfections and the rate encoding.
   /// Throws: Error(io) or Error(format) about a file; Error(config) when there are no samples, or
-  /// fewer than the spec wants, and as ImageEncoder; Error(shape) when the image does not fit the
-  /// sensor; Error(capacity).
+  /// fewer than the spec wants, and as ImageEncoder; Error(shape) when the image has neither one
+  /// channel nor three, or does not fit the sensor; Error(capacity).
   Dataset(DatasetSpec spec, std::uint64_t seed);
 
   [[nodiscard]] const DatasetSpec& spec() const { return spec_; }

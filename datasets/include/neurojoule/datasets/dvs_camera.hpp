@@ -16,7 +16,8 @@ struct Waypoint {
   friend bool operator==(const Waypoint&, const Waypoint&) = default;
 };
 
-/// An emulated event camera that looks at a moving image.
+/// An emulated event camera that looks at a moving image, first made larger where
+/// `image_width` or `image_height` says so (`enlarged` in grey_image.hpp).
 ///
 /// Brightness. A pixel of value v has log intensity
 ///   L = round(2^16 * ln(I0 + (1 - I0) * v / 255)),   I0 = `background`;
@@ -66,6 +67,10 @@ struct DvsCamera {
   /// polarity, at a random time; R does not move.
   double noise_hz = 0.0;
 
+  /// Columns and rows of the image on the sensor, at least its own; 0: as many as it has.
+  std::uint32_t image_width = 0;
+  std::uint32_t image_height = 0;
+
   /// Length of a recording, microseconds.
   [[nodiscard]] std::int64_t duration_us() const {
     return saccade_us * static_cast<std::int64_t>(path.size() - 1);
@@ -83,7 +88,8 @@ std::array<std::int32_t, 256> log_intensity_table(double background);
 std::vector<std::int32_t> saccade_profile(std::int64_t steps);
 
 /// The events that the camera sees of one image; a function of its arguments alone.
-/// Throws: Error(config) from `validate`; Error(shape) when the image leaves the sensor.
+/// Throws: Error(config) from `validate`; Error(shape) as `enlarged`, or when the image leaves the
+/// sensor.
 EventStream emulate(const Image& image, const DvsCamera& camera, std::uint64_t seed,
                     std::uint64_t image_index);
 
