@@ -47,13 +47,17 @@ LabelledImages read_idx_split(const DatasetSpec& spec) {
   return read_idx_pair(images, find_idx(spec, prefix + "-labels-idx1-ubyte"));
 }
 
+bool has_no_splits(DatasetSource source) {
+  return source == DatasetSource::hdf5 || source == DatasetSource::frames;
+}
+
 void choose_samples(DatasetSpec& spec, std::uint64_t available) {
   const std::uint64_t left = available - std::min(spec.first, available);
   const std::uint64_t wanted = spec.samples.value_or(left);
   if (wanted == 0 || wanted > left) {
-    const std::string_view whole = spec.source == DatasetSource::hdf5 ? "file"
-                                   : spec.split == Split::train       ? "train split"
-                                                                      : "test split";
+    const std::string_view whole = has_no_splits(spec.source)   ? "file"
+                                   : spec.split == Split::train ? "train split"
+                                                                : "test split";
     const std::string message =
         wanted == 0
             ? fmt::format("no samples from {} on in the {} of {}", spec.first, whole, available)
@@ -67,23 +71,44 @@ void choose_samples(DatasetSpec& spec, std::uint64_t available) {
 }  // namespace
 
 Dataset::Dataset(DatasetSpec spec, std::uint64_t seed) : spec_(std::move(spec)), seed_(seed) {
-  if (!spec_.encoding) validate(spec_.camera);
+  if (!spec_.encoding && spec_.source != DatasetSource::frames) validate(spec_.camera);
   read_images();
   if (spec_.encoding) encoder_.emplace(*spec_.encoding, images_.shape);
   static_cast<void>(frames(0));  // a spec that cannot work fails now, not in the middle of a run
 }
 
 void Dataset::read_images() {
-  if (spec_.source == DatasetSource::hdf5) {
-    const ImageHdf5 file(spec_.path);
+  if (has_no_splits(spec_.source)) {
+    const bool frames = spec_.source == DatasetSource::frames;
+    const ImageHdf5 file(spec_.path, frames ? StoredSamples::frames : StoredSamples::images);
     choose_samples(spec_, file.count());
     images_ = file.read(spec_.first, *spec_.samples);
     held_from_ = spec_.first;
+    if (frames) check_frames(file.timesteps());
     return;
   }
   images_ =
       spec_.source == DatasetSource::cifar10 ? read_cifar_split(spec_) : read_idx_split(spec_);
   choose_samples(spec_, images_.count());
+}
+
+void Dataset::check_frames(std::uint32_t timesteps) const {
+  const std::uint32_t most = spec_.framing.max_value;
+  if (timesteps != spec_.framing.timesteps) {
+    throw Error(ErrorKind::config,
+                fmt::format("the frames in {} have {} time steps, not {}", spec_.path.string(),
+                            timesteps, spec_.framing.timesteps),
+                {.key = "dataset.framing.timesteps"});
+  }
+  for (std::uint64_t i = 0; i < size(); ++i) {
+    for (const std::uint8_t value : pixels(i)) {
+      if (value <= most) continue;
+      throw Error(ErrorKind::config,
+                  fmt::format("sample {} in {} holds {}, more than {}", image_index(i),
+                              spec_.path.string(), value, most),
+                  {.key = "dataset.framing.max_value"});
+    }
+  }
 }
 
 FrameForm Dataset::form() const {
@@ -94,19 +119,37 @@ FrameForm Dataset::form() const {
   }
   const std::uint32_t largest =
       spec_.framing.values == FrameValues::binary ? 1 : spec_.framing.max_value;
-  return {{2, spec_.camera.height, spec_.camera.width},
-          spec_.framing.timesteps,
-          0,
-          static_cast<std::int16_t>(largest),
-          std::nullopt};
+  FeatureShape shape{2, spec_.camera.height, spec_.camera.width};
+  if (spec_.source == DatasetSource::frames) {
+    shape = images_.shape;
+    shape.channels /= spec_.framing.timesteps;
+  }
+  return {shape, spec_.framing.timesteps, 0, static_cast<std::int16_t>(largest), std::nullopt};
 }
 
 EventStream Dataset::events(std::uint64_t i) const {
   return emulate(grey_image(pixels(i), images_.shape), spec_.camera, seed_, image_index(i));
 }
 
+GradedTensor Dataset::stored_frames(std::uint64_t i) const {
+  const FeatureShape shape = form().shape;
+  GradedTensor frames(spec_.framing.timesteps, shape);
+  const auto values = pixels(i);
+  std::size_t next = 0;
+  for (std::uint32_t t = 0; t < frames.timesteps(); ++t) {
+    const std::span<std::int16_t> frame = frames.step(t);
+    for (std::uint32_t c = 0; c < shape.channels; ++c) {
+      for (std::size_t place = c; place < frame.size(); place += shape.channels) {
+        frame[place] = values[next++];
+      }
+    }
+  }
+  return frames;
+}
+
 GradedTensor Dataset::frames(std::uint64_t i) const {
   if (encoder_) return (*encoder_)(pixels(i), seed_, image_index(i));
+  if (spec_.source == DatasetSource::frames) return stored_frames(i);
   return frame_events(events(i), spec_.framing, spec_.camera.duration_us()).values;
 }
 

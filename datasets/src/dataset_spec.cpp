@@ -15,7 +15,8 @@ using Words = std::string_view;
 const std::vector<std::pair<Words, DatasetSource>> source_words = {
     {"fashion-mnist", DatasetSource::fashion_mnist},
     {"cifar10", DatasetSource::cifar10},
-    {"hdf5", DatasetSource::hdf5}};
+    {"hdf5", DatasetSource::hdf5},
+    {"frames", DatasetSource::frames}};
 const std::vector<std::pair<Words, Encoder>> encoder_words = {{"direct", Encoder::direct},
                                                               {"rate", Encoder::rate}};
 const std::vector<std::pair<Words, Split>> split_words = {{"train", Split::train},
@@ -124,6 +125,22 @@ ImageEncoding read_encoding(const YamlNode& node) {
   return encoding;
 }
 
+bool has_no_splits(DatasetSource source) {
+  return source == DatasetSource::hdf5 || source == DatasetSource::frames;
+}
+
+/// Frames are seen and framed already.
+void refuse_what_is_framed(const YamlNode& node) {
+  for (const char* key : {"encoding", "camera"}) {
+    if (const auto found = node.find(key)) throw found->error("does not go with frames");
+  }
+  const auto framing = node.find("framing");
+  if (!framing) return;
+  for (const char* key : {"by", "values"}) {
+    if (const auto found = framing->find(key)) throw found->error("does not go with frames");
+  }
+}
+
 /// What the source of the images leaves open, and what not.
 void read_by_source(const YamlNode& node, DatasetSpec& spec) {
   const auto path = node.find("path");
@@ -135,11 +152,36 @@ void read_by_source(const YamlNode& node, DatasetSpec& spec) {
   if (spec.source != DatasetSource::fashion_mnist && !path) {
     throw node.error("this source needs a path");
   }
-  if (split && spec.source == DatasetSource::hdf5) throw split->error("an HDF5 file has no splits");
+  if (split && has_no_splits(spec.source)) throw split->error("an HDF5 file has no splits");
+  if (spec.source == DatasetSource::frames) refuse_what_is_framed(node);
   if (!encoding) return;
   for (const char* key : {"camera", "framing"}) {
     if (const auto found = node.find(key)) throw found->error("does not go with an encoding");
   }
+}
+
+void write_camera(const DvsCamera& camera, std::string& out, const std::string& margin) {
+  const auto line = [&](std::string_view key, const auto& value) {
+    out += fmt::format("{}{}: {}\n", margin, key, value);
+  };
+  out += margin + "camera:\n";
+  line("  width", camera.width);
+  line("  height", camera.height);
+  std::string path;
+  for (const Waypoint& point : camera.path) {
+    path += fmt::format("{}[{}, {}]", path.empty() ? "" : ", ", point.x, point.y);
+  }
+  line("  path", "[" + path + "]");
+  line("  saccade", fmt::format("{} us", camera.saccade_us));
+  line("  step", fmt::format("{} us", camera.step_us));
+  line("  background", camera.background);
+  line("  threshold", camera.threshold);
+  line("  threshold_sigma", camera.threshold_sigma);
+  line("  refractory", fmt::format("{} us", camera.refractory_us));
+  line("  jitter", fmt::format("{} us", camera.jitter_us));
+  line("  noise_hz", camera.noise_hz);
+  if (camera.image_width > 0) line("  image_width", camera.image_width);
+  if (camera.image_height > 0) line("  image_height", camera.image_height);
 }
 
 }  // namespace
@@ -168,7 +210,7 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
   };
   line("source", word_of(source_words, spec.source));
   line("path", yaml_quoted(spec.path.string()));
-  if (spec.source != DatasetSource::hdf5) line("split", word_of(split_words, spec.split));
+  if (!has_no_splits(spec.source)) line("split", word_of(split_words, spec.split));
   line("first", spec.first);
   line("samples", spec.samples ? fmt::format("{}", *spec.samples) : "all");
   if (spec.encoding) {
@@ -182,29 +224,13 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
     line("  scale", encoding.scale);
     return out;
   }
-  out += margin + "camera:\n";
-  const DvsCamera& camera = spec.camera;
-  line("  width", camera.width);
-  line("  height", camera.height);
-  std::string path;
-  for (const Waypoint& point : camera.path) {
-    path += fmt::format("{}[{}, {}]", path.empty() ? "" : ", ", point.x, point.y);
-  }
-  line("  path", "[" + path + "]");
-  line("  saccade", fmt::format("{} us", camera.saccade_us));
-  line("  step", fmt::format("{} us", camera.step_us));
-  line("  background", camera.background);
-  line("  threshold", camera.threshold);
-  line("  threshold_sigma", camera.threshold_sigma);
-  line("  refractory", fmt::format("{} us", camera.refractory_us));
-  line("  jitter", fmt::format("{} us", camera.jitter_us));
-  line("  noise_hz", camera.noise_hz);
-  if (camera.image_width > 0) line("  image_width", camera.image_width);
-  if (camera.image_height > 0) line("  image_height", camera.image_height);
+  if (spec.source != DatasetSource::frames) write_camera(spec.camera, out, margin);
   out += margin + "framing:\n";
   line("  timesteps", spec.framing.timesteps);
-  line("  by", word_of(bin_words, spec.framing.by));
-  line("  values", word_of(value_words, spec.framing.values));
+  if (spec.source != DatasetSource::frames) {
+    line("  by", word_of(bin_words, spec.framing.by));
+    line("  values", word_of(value_words, spec.framing.values));
+  }
   line("  max_value", spec.framing.max_value);
   return out;
 }

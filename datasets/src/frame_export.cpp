@@ -52,6 +52,9 @@ FrameExport export_frames(const Dataset& dataset, const std::filesystem::path& f
     throw Error(ErrorKind::unsupported, "frames are written of events, not of encoded images",
                 {.key = "dataset.encoding"});
   }
+  if (spec.source == DatasetSource::frames) {
+    throw Error(ErrorKind::unsupported, "these are frames already", {.key = "dataset.source"});
+  }
   const std::uint64_t steps = spec.framing.timesteps;
   const std::uint64_t size = steps * 2 * spec.camera.height * spec.camera.width;
   Hdf5Writer writer(file);

@@ -1,6 +1,5 @@
 #include "neurojoule/datasets/image_files.hpp"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -18,6 +17,7 @@ constexpr std::uint64_t cifar_record = 1 + cifar_shape.neurons();
 constexpr std::uint8_t most_cifar_label = 9;
 constexpr std::uint64_t most_extent = std::uint64_t{1} << 16;
 constexpr std::int64_t most_label = std::numeric_limits<std::uint16_t>::max();
+constexpr std::int64_t most_frame_label = std::numeric_limits<std::uint8_t>::max();
 
 void append_cifar10(const std::filesystem::path& file, LabelledImages& images) {
   const std::uint64_t room = max_image_bytes - images.pixels.size();
@@ -63,48 +63,59 @@ LabelledImages read_cifar10(std::span<const std::filesystem::path> files) {
   return images;
 }
 
-ImageHdf5::ImageHdf5(const std::filesystem::path& file) : file_(file), reader_(file) {
-  const auto refuse = [&](ErrorKind kind, const char* key, const std::string& message) {
+ImageHdf5::ImageHdf5(const std::filesystem::path& file, StoredSamples samples)
+    : file_(file), key_(samples == StoredSamples::frames ? "frames" : "images"), reader_(file) {
+  const auto refuse = [&](ErrorKind kind, const std::string& key, const std::string& message) {
     throw Error(kind, message, {.file = file_.string(), .key = key});
   };
-  const std::vector<std::uint64_t> sizes = reader_.shape("images");
+  const std::vector<std::uint64_t> sizes = reader_.shape(key_);
   const std::vector<std::uint64_t> labels = reader_.shape("labels");
   const std::string written = fmt::format("[{}]", fmt::join(sizes, ", "));
-  if (sizes.size() != 4)
-    refuse(ErrorKind::format, "images", "expected [N, C, H, W], got " + written);
-  const auto [least, most] = std::minmax_element(sizes.begin() + 1, sizes.end());
-  if (*least == 0) refuse(ErrorKind::format, "images", "empty images: " + written);
-  if (*most > most_extent || sizes[1] * sizes[2] > max_image_bytes / sizes[3]) {
-    refuse(ErrorKind::capacity, "images",
-           fmt::format("images of {} are over {} in an extent or {} bytes", written, most_extent,
-                       max_image_bytes));
+  const bool steps = samples == StoredSamples::frames;
+  if (sizes.size() != (steps ? 5 : 4)) {
+    refuse(ErrorKind::format, key_,
+           fmt::format("expected [N, {}C, H, W], got {}", steps ? "T, " : "", written));
+  }
+  std::uint64_t room = max_image_bytes;
+  for (std::size_t i = 1; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) refuse(ErrorKind::format, key_, fmt::format("empty {}: {}", key_, written));
+    if (sizes[i] > most_extent || sizes[i] > room) {
+      refuse(ErrorKind::capacity, key_,
+             fmt::format("{} of {} are over {} in an extent or {} bytes", key_, written,
+                         most_extent, max_image_bytes));
+    }
+    room /= sizes[i];
   }
   if (labels.size() != 1 || labels[0] != sizes[0]) {
     refuse(ErrorKind::format, "labels",
-           fmt::format("expected [{}] for images {}, got [{}]", sizes[0], written,
+           fmt::format("expected [{}] for {} {}, got [{}]", sizes[0], key_, written,
                        fmt::join(labels, ", ")));
   }
   count_ = sizes[0];
-  shape_ = {static_cast<std::uint32_t>(sizes[1]), static_cast<std::uint32_t>(sizes[2]),
-            static_cast<std::uint32_t>(sizes[3])};
+  if (steps) timesteps_ = static_cast<std::uint32_t>(sizes[1]);
+  const std::size_t channels = sizes.size() - 3;
+  shape_ = {timesteps_ * static_cast<std::uint32_t>(sizes[channels]),
+            static_cast<std::uint32_t>(sizes[channels + 1]),
+            static_cast<std::uint32_t>(sizes[channels + 2])};
 }
 
 LabelledImages ImageHdf5::read(std::uint64_t first, std::uint64_t count) const {
   if (count > max_image_bytes / shape_.neurons()) {
     throw Error(ErrorKind::capacity,
-                fmt::format("{} images of {} are more than {} bytes; take fewer samples", count,
+                fmt::format("{} {} of {} are more than {} bytes; take fewer samples", count, key_,
                             to_string(shape_), max_image_bytes),
-                {.file = file_.string(), .key = "images"});
+                {.file = file_.string(), .key = key_});
   }
   LabelledImages images{
-      shape_, reader_.read_rows<std::uint8_t>("images", first, count, max_image_bytes), {}};
+      shape_, reader_.read_rows<std::uint8_t>(key_, first, count, max_image_bytes), {}};
   const auto labels = reader_.read_rows<std::int64_t>("labels", first, count, max_image_bytes);
+  const std::int64_t most = key_ == "frames" ? most_frame_label : most_label;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || labels[i] > most_label) {
-      throw Error(ErrorKind::format,
-                  fmt::format("expected labels of 0..{}, got {} for image {}", most_label,
-                              labels[i], first + i),
-                  {.file = file_.string(), .key = "labels"});
+    if (labels[i] < 0 || labels[i] > most) {
+      throw Error(
+          ErrorKind::format,
+          fmt::format("expected labels of 0..{}, got {} for sample {}", most, labels[i], first + i),
+          {.file = file_.string(), .key = "labels"});
     }
     images.labels.push_back(static_cast<std::uint16_t>(labels[i]));
   }

@@ -222,6 +222,35 @@ TEST_CASE("encodings are read, written out and refused at their place") {
             .find("framing: does not go with an encoding") != std::string::npos);
 }
 
+TEST_CASE("frames are framed already: their block says what the file must hold") {
+  const DatasetSpec spec = parse(
+      "{source: frames, path: f.h5, first: 3, samples: 2, framing: {timesteps: 10, max_value: 7}}");
+  DatasetSpec expected;
+  expected.source = DatasetSource::frames;
+  expected.path = "f.h5";
+  expected.first = 3;
+  expected.samples = 2;
+  expected.framing.timesteps = 10;
+  expected.framing.max_value = 7;
+  CHECK(spec == expected);
+  CHECK(parse(to_yaml(spec, 4)) == spec);
+
+  const auto complain = [](const std::string& text) {
+    return message_of([&] { return parse(text); });
+  };
+  CHECK(complain("{source: frames}").find("needs a path") != std::string::npos);
+  CHECK(complain("{source: frames, path: f, split: test}").find("split: an HDF5 file has no") !=
+        std::string::npos);
+  CHECK(complain("source: frames\npath: f\ncamera: {width: 9}") ==
+        "s.yaml:3:1: camera: does not go with frames");
+  CHECK(complain("source: frames\npath: f\nencoding: {kind: rate}") ==
+        "s.yaml:3:1: encoding: does not go with frames");
+  CHECK(complain("source: frames\npath: f\nframing: {by: time}") ==
+        "s.yaml:3:11: framing.by: does not go with frames");
+  CHECK(complain("source: frames\npath: f\nframing: {values: count}") ==
+        "s.yaml:3:11: framing.values: does not go with frames");
+}
+
 TEST_CASE("no samples, or more than there are, is an error of the scenario") {
   const TemporaryFolder folder;
   write_made_up_split(folder.path(), 5);

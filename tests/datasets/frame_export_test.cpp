@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <string>
+
 #include <doctest/doctest.h>
 
 #include <neurojoule/core/atomic_file.hpp>
@@ -77,6 +80,47 @@ TEST_CASE("encoded images are not exported as frames") {
   CHECK(error->kind() == ErrorKind::unsupported);
   CHECK(error->location().key == "dataset.encoding");
   CHECK_FALSE(std::filesystem::exists(folder / "f.h5"));
+}
+
+TEST_CASE("exported frames read back as a data set of frames") {
+  const TemporaryFolder folder;
+  const Dataset seen = made_up(folder, 5);
+  export_frames(seen, folder / "f.h5", 1);
+  DatasetSpec spec;
+  spec.source = DatasetSource::frames;
+  spec.path = folder / "f.h5";
+  spec.first = 2;
+  const Dataset stored(spec, 1);
+  CHECK(stored.size() == 3);
+  CHECK(stored.form() == seen.form());
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    CHECK(stored.frames(i) == seen.frames(i + 2));
+    CHECK(stored.label(i) == seen.label(i + 2));
+    CHECK(stored.image_index(i) == i + 2);
+  }
+  CHECK(stored.frames(0) != stored.frames(1));
+
+  // Values and steps must be what the scenario says.
+  std::int16_t most = 0;
+  for (std::uint64_t i = 0; i < 3; ++i) most = std::max(most, stored.frames(i).max());
+  spec.framing.max_value = static_cast<std::uint32_t>(most);
+  CHECK(Dataset(spec, 1).form().largest == most);
+  spec.framing.max_value -= 1;
+  const auto large = thrown([&] { return Dataset(spec, 1); });
+  REQUIRE(large);
+  CHECK(large->kind() == ErrorKind::config);
+  CHECK(large->location().key == "dataset.framing.max_value");
+  CHECK(large->message().find("f.h5 holds " + std::to_string(most)) != std::string::npos);
+  spec.framing = {.timesteps = 5};
+  const auto steps = thrown([&] { return Dataset(spec, 1); });
+  REQUIRE(steps);
+  CHECK(steps->location().key == "dataset.framing.timesteps");
+  CHECK(steps->message() == "the frames in " + spec.path.string() + " have 4 time steps, not 5");
+
+  const auto again = thrown([&] { return export_frames(stored, folder / "g.h5", 1); });
+  REQUIRE(again);
+  CHECK(again->kind() == ErrorKind::unsupported);
+  CHECK(again->location().key == "dataset.source");
 }
 
 TEST_CASE("a label that does not fit a byte is refused") {

@@ -111,8 +111,8 @@ TEST_CASE("an HDF5 file of other shapes, types or labels is refused by dataset")
   CHECK(complain({3, 2, 2, 4}, {1, 2}) ==
         name + ": labels: expected [3] for images [3, 2, 2, 4], got [2]");
   CHECK(complain({3, 2, 2, 4}, {1, -2, 3}) ==
-        name + ": labels: expected labels of 0..65535, got -2 for image 1");
-  CHECK(complain({3, 2, 2, 4}, {1, 2, 65536}).find("got 65536 for image 2") != std::string::npos);
+        name + ": labels: expected labels of 0..65535, got -2 for sample 1");
+  CHECK(complain({3, 2, 2, 4}, {1, 2, 65536}).find("got 65536 for sample 2") != std::string::npos);
 
   Hdf5Writer reals(file);
   reals.write<float>("images", std::vector<float>(48), {3, 2, 2, 4});
@@ -136,4 +136,39 @@ TEST_CASE("an HDF5 file of other shapes, types or labels is refused by dataset")
   CHECK(thrown([&] { return ImageHdf5(file); })->kind() == ErrorKind::capacity);
   write_file_atomically(file, "no HDF5");
   CHECK(thrown([&] { return ImageHdf5(file); })->kind() == ErrorKind::format);
+}
+
+TEST_CASE(
+    "an HDF5 file of frames has one dimension more; its steps follow each other as channels") {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::vector<std::uint64_t>& shape, const char* key,
+                         std::int64_t label = 255) {
+    std::uint64_t size = 1;
+    for (const std::uint64_t extent : shape) size *= extent;
+    std::vector<std::uint8_t> values(size);
+    for (std::size_t i = 0; i < size; ++i) values[i] = static_cast<std::uint8_t>(i);
+    Hdf5Writer writer(folder / "f.h5");
+    writer.write<std::uint8_t>(key, values, shape);
+    writer.write<std::int64_t>("labels", std::vector<std::int64_t>(shape[0], label), {shape[0]});
+    writer.commit();
+  };
+  const auto complain = [&] {
+    return message_of([&] { return ImageHdf5(folder / "f.h5", StoredSamples::frames); });
+  };
+  const std::string name = (folder / "f.h5").string();
+  write({2, 3, 1, 2, 2}, "frames");
+  const ImageHdf5 file(folder / "f.h5", StoredSamples::frames);
+  CHECK(file.count() == 2);
+  CHECK(file.timesteps() == 3);
+  CHECK(file.shape() == FeatureShape{3, 2, 2});
+  CHECK(file.read(1, 1).image(0)[0] == 12);
+  write({2, 3, 1, 2, 2}, "frames", 256);
+  CHECK(message_of([&] { return ImageHdf5(folder / "f.h5", StoredSamples::frames).read(1, 1); }) ==
+        name + ": labels: expected labels of 0..255, got 256 for sample 1");
+  write({2, 3, 2, 2}, "frames");
+  CHECK(complain() == name + ": frames: expected [N, T, C, H, W], got [2, 3, 2, 2]");
+  write({2, 0, 1, 2, 2}, "frames");
+  CHECK(complain() == name + ": frames: empty frames: [2, 0, 1, 2, 2]");
+  write({2, 3, 1, 2, 2}, "images");
+  CHECK(complain().find("frames") != std::string::npos);
 }

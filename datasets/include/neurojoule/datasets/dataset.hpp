@@ -20,7 +20,8 @@ namespace nj {
 enum class DatasetSource {
   fashion_mnist,  ///< `{train,t10k}-{images-idx3,labels-idx1}-ubyte`, plain or `.gz`, in `path`
   cifar10,        ///< `data_batch_1.bin` .. `data_batch_5.bin` and `test_batch.bin` in `path`
-  hdf5            ///< `path` is a file of `images` and `labels` (see ImageHdf5), without splits
+  hdf5,           ///< `path` is a file of `images` and `labels` (see ImageHdf5), without splits
+  frames          ///< likewise of `frames` and `labels`: events that are framed already
 };
 
 /// Which part of a data set.
@@ -38,6 +39,7 @@ struct DatasetSpec {
   /// Images as they are. None: the camera sees them, colours as luminance.
   std::optional<ImageEncoding> encoding;
   DvsCamera camera;  ///< camera and framing only count without an encoding
+  /// Of `frames` only `timesteps` and `max_value` count: what the file must hold.
   Framing framing;
   friend bool operator==(const DatasetSpec&, const DatasetSpec&) = default;
 };
@@ -54,6 +56,7 @@ struct DatasetSpec {
 ///          step: 1 ms, background: 0.1, threshold: 0.4, threshold_sigma: 0, refractory: 0 us,
 ///          jitter: 0 us, noise_hz: 0, image_width: 28, image_height: 28}
 /// framing: {timesteps: 4, by: time, values: count, max_value: 15}   # by: count, values: binary
+/// # source: frames has neither camera nor encoding, and framing: {timesteps, max_value}
 /// # or, in place of camera and framing:
 /// encoding: {kind: direct, timesteps: 4, mean: [0.4914, 0.4822, 0.4465],
 ///            std: [0.2470, 0.2435, 0.2616], scale: 0.015625}   # kind: rate, timesteps
@@ -76,12 +79,14 @@ struct FrameForm {
 };
 
 /// The samples of a spec. Holds images of the split (1 GiB at most; of HDF5 those that the spec
-/// wants) and makes events and frames when asked; const members may be called from several threads.
+/// wants), or frames, and makes events and frames when asked; const members may be called from
+/// several threads.
 class Dataset {
  public:
   /// Reads the images and labels. `seed` keys the camera's imperfections and the rate encoding.
   /// Throws: Error(io) or Error(format) about a file; Error(config) when there are no samples, or
-  /// fewer than the spec wants, and as ImageEncoder; Error(shape) when the image has neither one
+  /// fewer than the spec wants, when frames have other time steps or larger values than it says,
+  /// and as ImageEncoder; Error(shape) when the image has neither one
   /// channel nor three, or does not fit the sensor; Error(capacity).
   Dataset(DatasetSpec spec, std::uint64_t seed);
 
@@ -92,17 +97,19 @@ class Dataset {
   /// Index of sample `i` in its split; `i` must be below `size()`, here and below.
   [[nodiscard]] std::uint64_t image_index(std::uint64_t i) const { return spec_.first + i; }
   [[nodiscard]] std::uint32_t label(std::uint64_t i) const { return images_.labels[held_index(i)]; }
-  /// `[C, H, W]`.
+  /// `[C, H, W]`; of `frames` `[T C, H, W]`.
   [[nodiscard]] std::span<const std::uint8_t> pixels(std::uint64_t i) const {
     return images_.image(held_index(i));
   }
-  /// What the camera sees of sample `i`; there must be no encoding.
+  /// What the camera sees of sample `i`; there must be a camera: no encoding, and not `frames`.
   [[nodiscard]] EventStream events(std::uint64_t i) const;
   /// Input frames of sample `i`: `[T, 2, height, width]` of events, `[T, C, H, W]` of images.
   [[nodiscard]] GradedTensor frames(std::uint64_t i) const;
 
  private:
   void read_images();
+  void check_frames(std::uint32_t timesteps) const;
+  [[nodiscard]] GradedTensor stored_frames(std::uint64_t i) const;
   [[nodiscard]] std::uint64_t held_index(std::uint64_t i) const {
     return image_index(i) - held_from_;
   }

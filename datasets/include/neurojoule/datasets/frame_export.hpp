@@ -21,7 +21,7 @@ struct FrameExport {
 /// Equal bytes at any number of threads (0: all of the machine); memory does not grow with N.
 /// `progress` is called by the calling thread with the samples done; what it throws ends the
 /// export. Throws: Error(io); Error(unsupported) for encoded images,
-/// and for a label above 255; then no file is left.
+/// frames, and a label above 255; then no file is left.
 FrameExport export_frames(
     const Dataset& dataset, const std::filesystem::path& file, unsigned threads,
     const std::function<void(std::uint64_t done, std::uint64_t total)>& progress = {});

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "neurojoule/core/feature_shape.hpp"
@@ -38,24 +39,36 @@ LabelledImages read_idx_pair(const std::filesystem::path& images,
 /// Source: Krizhevsky, "Learning multiple layers of features from tiny images", 2009, web page.
 LabelledImages read_cifar10(std::span<const std::filesystem::path> files);
 
-/// An HDF5 file of `images`, uint8 `[N, C, H, W]`, and `labels`, integers `[N]` of 0..65535.
+/// What the samples of an HDF5 file are.
+enum class StoredSamples {
+  images,  ///< `images`, uint8 `[N, C, H, W]`
+  frames   ///< `frames`, uint8 `[N, T, C, H, W]`, as `export_frames` writes them
+};
+
+/// An HDF5 file of `images` or `frames`, and `labels`, integers `[N]` of 0..65535, of frames
+/// 0..255.
 class ImageHdf5 {
  public:
   /// Throws: Error(io) or Error(format) with the dataset as key for what is no such file;
-  /// Error(capacity) for an image of over 2^16 channels, rows or columns, or of more than
+  /// Error(capacity) for a sample of over 2^16 steps, channels, rows or columns, or of more than
   /// `max_image_bytes`.
-  explicit ImageHdf5(const std::filesystem::path& file);
+  explicit ImageHdf5(const std::filesystem::path& file,
+                     StoredSamples samples = StoredSamples::images);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }  ///< 1 for images
+  /// Of one sample; the steps of frames follow each other as channels, `[T C, H, W]`.
   [[nodiscard]] const FeatureShape& shape() const { return shape_; }
-  /// Images [first, first + count), which must exist. Throws: Error(capacity) when they are more
+  /// Samples [first, first + count), which must exist. Throws: Error(capacity) when they are more
   /// than `max_image_bytes`; Error(format) at a label out of range.
   [[nodiscard]] LabelledImages read(std::uint64_t first, std::uint64_t count) const;
 
  private:
   std::filesystem::path file_;
+  std::string key_;  ///< `images` or `frames`
   Hdf5Reader reader_;
   std::uint64_t count_ = 0;
+  std::uint32_t timesteps_ = 1;
   FeatureShape shape_;
 };
 
