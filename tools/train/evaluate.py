@@ -1,4 +1,4 @@
-"""Accuracy of a float32 safetensors checkpoint on exported event frames."""
+"""Accuracy of a safetensors checkpoint on exported event frames."""
 
 import argparse
 
@@ -8,16 +8,22 @@ from safetensors.torch import load_file
 
 from data import load_frames
 from model import Spikformer
+from spikingformer import Spikingformer
+
+NETWORKS = {"spikformer": Spikformer, "spikingformer": Spikingformer}
 
 
 def load_model(path):
-    """The model of a checkpoint that train.py or round_checkpoint.py wrote, ready to evaluate."""
+    """The model of a checkpoint that a script of this folder wrote, ready to evaluate."""
     with safe_open(path, "pt") as file:
         notes = file.metadata()
     weights = load_file(path)
-    dim = weights["patch_embed.rpe_conv.weight"].shape[0]
+    dim = weights["head.weight"].shape[1]
+    depth = len({name.split(".")[1] for name in weights if name.startswith("block.")})
     folded = "patch_embed.proj_bn.weight" not in weights
-    model = Spikformer(dim=dim, heads=int(notes["heads"]), folded=folded)
+    network = NETWORKS[notes["arch"]]
+    pool = notes.get("pool", "1110")
+    model = network(dim, int(notes["heads"]), depth, pool, folded=folded)
     missing, unknown = model.load_state_dict(weights, strict=False)
     missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unknown:
@@ -26,7 +32,7 @@ def load_model(path):
 
 
 @torch.no_grad()
-def predict(model, frames, device="cpu", batch=128):
+def predict(model, frames, device="cpu", batch=32):
     """The class with the largest logit (the first one of equals) of every sample, int64 `[N]`."""
     model.eval()
     parts = [model(part.to(device).float()).argmax(1).cpu() for part in frames.split(batch)]

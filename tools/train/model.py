@@ -1,4 +1,4 @@
-"""Spikformer for 34 x 34 event frames, with the state-dict names of the original code.
+"""Spikformer for event frames, with the state-dict names of the original code.
 
 Source: Zhou et al., "Spikformer: when spiking neural network meets transformer", ICLR 2023.
 """
@@ -7,43 +7,53 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+if torch.cuda.is_available():
+    import lif_cuda
+
 
 class _Lif(torch.autograd.Function):
     """LIF over the leading time axis, with one pass of back-propagation through time.
 
-    H = V + (X - V) / 2, S = [H >= v_th], V = H (1 - S). Backward: derivative of sigmoid(4 x) for the
-    step, and no gradient through the reset.
+    H = V + (X - V) / tau, S = [H >= v_th], V = H (1 - S). Backward: derivative of sigmoid(4 x) for
+    the step, and no gradient through the reset.
     """
 
     ALPHA = 4.0
 
     @staticmethod
-    def forward(ctx, current, v_th):
+    def forward(ctx, current, v_th, tau):
+        ctx.v_th, ctx.tau = v_th, tau
+        if current.is_cuda:
+            spikes, h = lif_cuda.forward(current, v_th, tau)
+            ctx.save_for_backward(h)
+            return spikes
         h = torch.empty_like(current)
         spikes = torch.empty_like(current)
         v = torch.zeros_like(current[0])
         for t in range(current.shape[0]):
-            torch.add(v, torch.sub(current[t], v, out=h[t]), alpha=0.5, out=h[t])
+            torch.add(v, torch.sub(current[t], v, out=h[t]).div_(tau), out=h[t])
             torch.ge(h[t], v_th, out=spikes[t])
             torch.addcmul(h[t], h[t], spikes[t], value=-1, out=v)
-        ctx.v_th = v_th
-        ctx.save_for_backward(h, spikes)
+        ctx.save_for_backward(h)
         return spikes
 
     @staticmethod
     def backward(ctx, grad):
-        h, spikes = ctx.saved_tensors
+        (h,) = ctx.saved_tensors
+        if grad.is_cuda:
+            dx = lif_cuda.backward(grad, h, ctx.v_th, ctx.tau, _Lif.ALPHA)
+            return dx, None, None
         s = torch.sub(h, ctx.v_th).mul_(_Lif.ALPHA).sigmoid_()
-        dx = torch.addcmul(s, s, s, value=-1).mul_(grad).mul_(0.5 * _Lif.ALPHA)
+        dx = torch.addcmul(s, s, s, value=-1).mul_(grad).mul_(_Lif.ALPHA / ctx.tau)
+        kept = 1.0 - 1.0 / ctx.tau
         for t in range(grad.shape[0] - 2, -1, -1):
-            later = dx[t + 1]
-            dx[t].add_(later, alpha=0.5).addcmul_(later, spikes[t], value=-0.5)
-        return dx, None
+            dx[t].addcmul_(dx[t + 1], h[t] < ctx.v_th, value=kept)
+        return dx, None, None
 
 
-def lif(current, v_th=1.0):
+def lif(current, v_th=1.0, tau=2.0):
     """Spikes of LIF neurons for input currents `[T, ...]`."""
-    return _Lif.apply(current, v_th)
+    return _Lif.apply(current, v_th, tau)
 
 
 def conv_bn(x, conv, bn):
@@ -60,10 +70,11 @@ def max_pool(x):
 
 
 class PatchEmbed(nn.Module):
-    """Spiking patch splitting: four 3x3 stages, pooling after the first three, then the RPE."""
+    """Spiking patch splitting: four 3x3 stages, pooled where `pool` has a 1, then the RPE."""
 
-    def __init__(self, channels, dim, folded):
+    def __init__(self, channels, dim, pool, folded):
         super().__init__()
+        self.pool = pool
         norm = nn.Identity if folded else nn.BatchNorm2d
         widths = [channels, dim // 8, dim // 4, dim // 2, dim]
         for i in range(4):
@@ -75,10 +86,10 @@ class PatchEmbed(nn.Module):
         self.rpe_bn = norm(dim)
 
     def forward(self, x):
-        for suffix in ("", "1", "2", "3"):
+        for suffix, pool in zip(("", "1", "2", "3"), self.pool):
             conv = getattr(self, "proj_conv" + suffix)
             x = lif(conv_bn(x, conv, getattr(self, "proj_bn" + suffix)))
-            if suffix != "3":
+            if pool == "1":
                 x = max_pool(x)
         return x + lif(conv_bn(x, self.rpe_conv, self.rpe_bn))
 
@@ -139,11 +150,16 @@ class Block(nn.Module):
 class Spikformer(nn.Module):
     """Frames `[B, T, C, H, W]` to logits `[B, classes]`; `folded`: biases instead of BatchNorm."""
 
-    def __init__(self, channels=2, dim=96, heads=4, depth=2, mlp_ratio=4, classes=10, folded=False):
+    notes = {"arch": "spikformer", "tau": 2, "v_threshold": 1, "attention_v_threshold": 0.5}
+    notes |= {"attention_scale": 0.25, "bn_eps": 1e-5}
+
+    def __init__(
+        self, dim=96, heads=4, depth=2, pool="1110", *, channels=2, classes=10, folded=False
+    ):
         super().__init__()
-        self.heads = heads
-        self.patch_embed = PatchEmbed(channels, dim, folded)
-        self.block = nn.ModuleList(Block(dim, heads, mlp_ratio, folded) for _ in range(depth))
+        self.heads, self.pool = heads, pool
+        self.patch_embed = PatchEmbed(channels, dim, pool, folded)
+        self.block = nn.ModuleList(Block(dim, heads, 4, folded) for _ in range(depth))
         self.head = nn.Linear(dim, classes)
 
     def forward(self, frames):
@@ -153,5 +169,6 @@ class Spikformer(nn.Module):
             x = block(x)
         # Mean over tokens and time, with one division at the end: sums of spikes are exact.
         count = x.shape[0] * x.shape[-1]
-        total = F.linear(x.sum(-1).sum(0), self.head.weight, count * self.head.bias)
+        with torch.autocast(x.device.type, enabled=False):
+            total = F.linear(x.float().sum((0, 3)), self.head.weight, count * self.head.bias)
         return total / count

@@ -45,9 +45,8 @@ def save(args, model, optimizer, epoch, accuracy):
         for name, value in model.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
-    notes = {"arch": "spikformer", "heads": model.heads, "timesteps": args.timesteps}
-    notes |= {"tau": 2, "v_threshold": 1, "attention_v_threshold": 0.5, "attention_scale": 0.25}
-    notes |= {"bn_eps": 1e-5, "epoch": epoch, "seed": args.seed, "test_accuracy": accuracy}
+    notes = model.notes | {"heads": model.heads, "pool": model.pool, "timesteps": args.timesteps}
+    notes |= {"epoch": epoch, "seed": args.seed, "test_accuracy": accuracy}
     path = os.path.join(args.out, "model.safetensors")
     save_file(weights, path + ".partial", {k: str(v) for k, v in notes.items()})
     os.replace(path + ".partial", path)
