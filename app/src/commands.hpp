@@ -27,6 +27,16 @@ struct RunCommand {
   int execute() const;
 };
 
+/// `neurojoule search`: the formats of a network's weights, by loss and cost.
+struct SearchCommand {
+  std::filesystem::path scenario;
+  std::filesystem::path out;  ///< empty: runs/<name>
+  std::vector<std::string> overrides;
+  unsigned threads = 0;
+  bool quiet = false;
+  int execute() const;
+};
+
 /// `neurojoule check`: reads and validates any of our YAML files.
 struct CheckCommand {
   std::filesystem::path file;

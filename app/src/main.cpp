@@ -108,6 +108,22 @@ Command add_frames(CLI::App& app) {
   return {sub, [frames] { return frames->execute(); }};
 }
 
+Command add_search(CLI::App& app) {
+  auto command = std::make_shared<nj::SearchCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "search", "which format of each layer's weights costs least for the accuracy that is left");
+  sub->add_option("SCENARIO", command->scenario, "scenario file with a `search:` block (YAML)")
+      ->required();
+  sub->add_option(
+      "--out", command->out,
+      "folder for the results; a search that was stopped goes on (default runs/<name>)");
+  sub->add_option("--set", command->overrides, "key=value, e.g. search.budget=500")
+      ->allow_extra_args(false);
+  sub->add_option("--jobs", command->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
+  sub->add_flag("--quiet", command->quiet, "no progress");
+  return {sub, [command] { return command->execute(); }};
+}
+
 Command add_price(CLI::App& app) {
   auto command = std::make_shared<nj::PriceCommand>();
   CLI::App* sub = app.add_subcommand("price", "price a finished run again, without running it");
@@ -179,7 +195,7 @@ int run_command_line(int argc, char** argv) {
       "docs/scenario.md describes the files.");
   const Command commands[] = {add_run(app),     add_check(app),  add_info(app),  add_import(app),
                               add_export(app),  add_frames(app), add_price(app), add_explain(app),
-                              add_compare(app), add_sanafe(app)};
+                              add_compare(app), add_sanafe(app), add_search(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

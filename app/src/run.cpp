@@ -224,27 +224,6 @@ void require_classes(const Scenario& scenario, const Dataset& dataset, const Mod
   }
 }
 
-/// The scenario's model, which must be one to run on its dataset; what can be told without reading
-/// the weights is told first.
-Model load_fitting(const Scenario& scenario, const Dataset& dataset) {
-  if (weights_path(scenario.model).empty()) {
-    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
-                {.file = scenario.file.string(), .key = "model"});
-  }
-  const auto* family = std::get_if<FamilySpec>(&scenario.model);
-  if (family != nullptr) require_fit(scenario, dataset, input_of(*family));
-  Model model = load_model(scenario.model, scenario.directory);
-  if (family == nullptr) {
-    require_fit(scenario, dataset, input_of(std::get<ModelFile>(scenario.model), model));
-  }
-  if (has_classifier(model)) require_classes(scenario, dataset, model);
-  if (scenario.outputs.predictions && !has_classifier(model)) {
-    throw Error(ErrorKind::config, "there are none without a classifier",
-                {.file = scenario.file.string(), .key = "outputs.predictions"});
-  }
-  return model;
-}
-
 ProcessMismatch mismatch_rule(const ChipRun& run) {
   return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
 }
@@ -360,6 +339,26 @@ MisfitError::MisfitError(const std::vector<Violation>& violations, const Locatio
   }
 }
 
+/// What can be told without reading the weights is told first.
+Model load_fitting_model(const Scenario& scenario, const Dataset& dataset) {
+  if (weights_path(scenario.model).empty()) {
+    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
+                {.file = scenario.file.string(), .key = "model"});
+  }
+  const auto* family = std::get_if<FamilySpec>(&scenario.model);
+  if (family != nullptr) require_fit(scenario, dataset, input_of(*family));
+  Model model = load_model(scenario.model, scenario.directory);
+  if (family == nullptr) {
+    require_fit(scenario, dataset, input_of(std::get<ModelFile>(scenario.model), model));
+  }
+  if (has_classifier(model)) require_classes(scenario, dataset, model);
+  if (scenario.outputs.predictions && !has_classifier(model)) {
+    throw Error(ErrorKind::config, "there are none without a classifier",
+                {.file = scenario.file.string(), .key = "outputs.predictions"});
+  }
+  return model;
+}
+
 std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
   std::vector<GradedTensor> frames(dataset.size());
   parallel_for(frames.size(), 1, threads,
@@ -367,13 +366,13 @@ std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
   return frames;
 }
 
-std::unique_ptr<const Dataset> calibration_dataset(const Scenario& scenario) {
-  if (!scenario.calibration) return nullptr;
+std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const DatasetSpec& spec,
+                                             std::string_view block) {
   try {
-    return std::make_unique<const Dataset>(scenario.calibration->dataset, scenario.seed);
+    return std::make_unique<const Dataset>(spec, scenario.seed);
   } catch (const Error& error) {
     Location location = error.location();
-    if (location.key.starts_with("dataset")) location.key.replace(0, 7, "calibration");
+    if (location.key.starts_with("dataset")) location.key.replace(0, 7, block);
     if (location.file.empty()) location.file = scenario.file.string();
     throw Error(error.kind(), error.message(), location);
   }
@@ -391,8 +390,10 @@ QuantizedNetwork calibrated(const Scenario& scenario, const Model& model, const 
 
 PreparedRun prepare(const Scenario& scenario) {
   auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
-  const Model model = load_fitting(scenario, *dataset);
-  const std::unique_ptr<const Dataset> samples = calibration_dataset(scenario);
+  const Model model = load_fitting_model(scenario, *dataset);
+  const std::unique_ptr<const Dataset> samples =
+      scenario.calibration ? other_samples(scenario, scenario.calibration->dataset, "calibration")
+                           : nullptr;
   QuantizedNetwork network =
       samples ? calibrated(scenario, model, *samples) : quantize(model, scenario.quantization);
   std::vector<Population> groups = populations(network.network());
@@ -410,6 +411,22 @@ PreparedRun prepare(const Scenario& scenario) {
           .populations = std::move(groups),
           .chip = std::move(chip),
           .has_classifier = has_classifier(model)};
+}
+
+Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& network,
+                              std::span<const SpikeTrace> traces) {
+  const std::vector<Population> groups = populations(network.network());
+  const MappedChip mapped = map_chip(scenario, network, groups);
+  const Simulator simulator(network.network(), groups, mapped.widths, mapped.chip, mapped.mapping);
+  ActionCounts actions;
+  const bool array = mapped.chip.spec().array.has_value();
+  for (const SpikeTrace& trace : traces) {
+    actions += simulator.run(trace, {.timing = array ? TimingLevel::event : TimingLevel::analytic})
+                   .actions;
+  }
+  const Ledger ledger = price(actions, machine_description(mapped.chip), mapped.prices,
+                              mismatch_rule(*scenario.chip));
+  return Picojoules(ledger.total().value() / static_cast<double>(traces.size()));
 }
 
 Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {

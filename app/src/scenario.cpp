@@ -119,16 +119,6 @@ std::string file_name_of(std::string_view text) {
   return name.substr(0, 60);
 }
 
-void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides) {
-  for (const std::string& item : overrides) {
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Error(ErrorKind::config, "expected key=value", {.file = "--set " + item});
-    }
-    document.set(item.substr(0, equals), item.substr(equals + 1), "--set " + item);
-  }
-}
-
 /// One dimension of a sweep: keys that change together, and their values as YAML text.
 struct SweepAxis {
   std::vector<std::string> keys;
@@ -275,8 +265,23 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
 
 }  // namespace
 
+void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides) {
+  for (const std::string& item : overrides) {
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(ErrorKind::config, "expected key=value", {.file = "--set " + item});
+    }
+    document.set(item.substr(0, equals), item.substr(equals + 1), "--set " + item);
+  }
+}
+
 Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
-  const YamlNode root = document.root();
+  Scenario scenario = read_scenario_root(document.root(), file);
+  document.finish();
+  return scenario;
+}
+
+Scenario read_scenario_root(const YamlNode& root, const fs::path& file) {
   const fs::path directory = file.parent_path();
   Scenario scenario;
   scenario.file = file;
@@ -301,7 +306,6 @@ Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
   }
   if (const auto node = root.find("outputs"))
     scenario.outputs = read_outputs(*node, scenario.chip.has_value());
-  document.finish();
   return scenario;
 }
 

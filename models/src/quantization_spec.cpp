@@ -124,7 +124,24 @@ AccumulatorFormat read_accumulator(const YamlNode& node) {
   return format;
 }
 
-bool matches(std::string_view pattern, std::string_view name) {
+std::string rule_text(const WeightRule& rule) {
+  if (rule.format.scheme == Scheme::float32) return "{scheme: float32}";
+  std::string scale = fmt::format("{}", rule.scale);
+  if (rule.scale_rule != ScaleRule::fixed) {
+    scale = rule.scale_rule == ScaleRule::mse ? "mse" : "max";
+  }
+  const NumberFormat& format = rule.format;
+  const std::string granularity = format.granularity == Granularity::per_group
+                                      ? std::to_string(format.group)
+                                      : std::string(word_of(granularities, format.granularity));
+  return fmt::format("{{scheme: {}, bits: {}, granularity: {}, scale: {}{}}}",
+                     word_of(schemes, format.scheme), format.bits, granularity, scale,
+                     format.zero_point ? ", zero_point: true" : "");
+}
+
+}  // namespace
+
+bool matches_pattern(std::string_view pattern, std::string_view name) {
   // Greedy glob: on a mismatch, the last '*' takes one letter more.
   std::size_t p = 0;
   std::size_t n = 0;
@@ -147,23 +164,6 @@ bool matches(std::string_view pattern, std::string_view name) {
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
 }
-
-std::string rule_text(const WeightRule& rule) {
-  if (rule.format.scheme == Scheme::float32) return "{scheme: float32}";
-  std::string scale = fmt::format("{}", rule.scale);
-  if (rule.scale_rule != ScaleRule::fixed) {
-    scale = rule.scale_rule == ScaleRule::mse ? "mse" : "max";
-  }
-  const NumberFormat& format = rule.format;
-  const std::string granularity = format.granularity == Granularity::per_group
-                                      ? std::to_string(format.group)
-                                      : std::string(word_of(granularities, format.granularity));
-  return fmt::format("{{scheme: {}, bits: {}, granularity: {}, scale: {}{}}}",
-                     word_of(schemes, format.scheme), format.bits, granularity, scale,
-                     format.zero_point ? ", zero_point: true" : "");
-}
-
-}  // namespace
 
 QuantizationSpec read_quantization_spec(const YamlNode& node) {
   QuantizationSpec spec;
@@ -211,7 +211,7 @@ std::vector<WeightRule> resolve(const QuantizationSpec& spec, const Model& model
     bool matched = false;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const std::string& name = network.layer(layers[i]).name;
-      if (!matches(entry.pattern, name)) continue;
+      if (!matches_pattern(entry.pattern, name)) continue;
       if (const auto& integers = model.weights[layers[i].index]->integers) {
         throw Error(ErrorKind::config,
                     fmt::format("layer '{}' is quantized already, as {}", name,

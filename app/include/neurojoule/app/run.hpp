@@ -80,8 +80,20 @@ PreparedRun prepare(const Scenario& scenario);
 /// The frames of all samples, in their order.
 std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads);
 
-/// The samples that a scenario calibrates on; null where it does not. Throws: as Dataset.
-std::unique_ptr<const Dataset> calibration_dataset(const Scenario& scenario);
+/// Other samples than the scenario's own; errors name `block` in place of `dataset`.
+/// Throws: as Dataset.
+std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const DatasetSpec& spec,
+                                             std::string_view block);
+
+/// The scenario's model, which must be one to run on its dataset. Throws: as load_model;
+/// Error(config), Error(shape) for a dataset that it does not take.
+Model load_fitting_model(const Scenario& scenario, const Dataset& dataset);
+
+/// Energy of one inference on the scenario's chip when the network's widths meet spikes of another
+/// network with the same layers: slices in order, times as lower bounds. `traces`: at least one.
+/// Throws: as prepare.
+Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& network,
+                              std::span<const SpikeTrace> traces);
 
 /// What actions of the chip cost at the scenario's prices. Requires prepared.chip. Throws: as
 /// price.

@@ -75,6 +75,12 @@ struct Scenario {
 /// Throws: Error(config) at the value that is wrong.
 Scenario read_scenario(const YamlDocument& document, const std::filesystem::path& file);
 
+/// The same of the keys that a scenario has; others, and `finish`, are the caller's.
+Scenario read_scenario_root(const YamlNode& root, const std::filesystem::path& file);
+
+/// Sets `key=value` pairs of the command line. Throws: Error(config).
+void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides);
+
 /// A `model:` block that stands in a file of its own, with a `name` at most.
 struct LoneModel {
   std::string name;  ///< without one, that of the file

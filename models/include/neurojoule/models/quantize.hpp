@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "neurojoule/core/error.hpp"
@@ -31,7 +32,10 @@ struct WeightRule {
   friend bool operator==(const WeightRule&, const WeightRule&) = default;
 };
 
-/// A rule for the layers whose name matches a pattern: `*` stands for any text, `?` for one letter.
+/// Whether a name matches a pattern: `*` stands for any text, `?` for one letter.
+bool matches_pattern(std::string_view pattern, std::string_view name);
+
+/// A rule for the layers whose name matches a pattern.
 struct WeightOverride {
   std::string pattern;
   WeightRule rule;

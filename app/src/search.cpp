@@ -1,0 +1,471 @@
+#include "neurojoule/app/search.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/models/execute.hpp"
+#include "neurojoule/models/model_file.hpp"
+#include "neurojoule/search/beam.hpp"
+#include "neurojoule/search/enumerate.hpp"
+#include "neurojoule/search/evolve.hpp"
+#include "neurojoule/search/greedy.hpp"
+#include "neurojoule/search/knapsack.hpp"
+#include "neurojoule/search/result_store.hpp"
+
+#include "digest.hpp"
+#include "search_costs.hpp"
+#include "search_problem.hpp"
+
+namespace nj {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Validation frames that are held.
+constexpr std::uint64_t max_frame_bytes = std::uint64_t{2} << 30;
+/// Samples whose spikes the cost tables are made with, and of these the ones that a chip runs.
+constexpr std::uint64_t cost_samples = 64;
+constexpr std::uint64_t most_chip_samples = 4;
+/// All layers alike, in the report; those that the chip takes.
+constexpr const char* baseline_formats[] = {"uniform8", "uniform4", "uniform3",
+                                            "uniform2", "pot4",     "pot3"};
+
+bool overlap(const DatasetSpec& a, const DatasetSpec& b) {
+  return a.path == b.path && a.split == b.split && a.first < b.first + b.samples.value_or(0) &&
+         b.first < a.first + a.samples.value_or(0);
+}
+
+/// Everything that a search is made of.
+class Search {
+ public:
+  Search(const SearchScenario& search, fs::path folder, unsigned threads, const Progress& progress)
+      : search_(search),
+        scenario_(search.scenario),
+        spec_(search.spec),
+        folder_(std::move(folder)),
+        threads_(threads),
+        progress_(progress),
+        test_(scenario_.dataset, scenario_.seed),
+        model_(load_fitting_model(scenario_, test_)),
+        formats_(format_space(spec_, model_)),
+        calibration_(other_samples(scenario_, scenario_.calibration->dataset, "calibration")),
+        validation_(other_samples(scenario_, spec_.validation, "search.validation")) {
+    check_samples();
+  }
+
+  SearchResult run() {
+    make_costs();
+    check_limits();
+    make_problem();
+    SearchResult result;
+    describe(result);
+    ResultStore store(folder_ / "evaluations.store", fingerprint(), formats_.options.size(), 2);
+    std::vector<double> reference;
+    for (const SearchAlgorithm algorithm : spec_.algorithms) {
+      run_algorithm(algorithm, store, reference, result);
+    }
+    finish(result);
+    return result;
+  }
+
+ private:
+  void tell(std::string_view stage, std::size_t done, std::size_t total) const {
+    if (progress_) progress_(stage, done, total);
+  }
+
+  [[noreturn]] void refuse(const std::string& message, const std::string& key) const {
+    throw Error(ErrorKind::config, message, {.file = scenario_.file.string(), .key = key});
+  }
+
+  void check_samples() const {
+    if (!has_classifier(model_)) refuse("a search needs a classifier", "model");
+    if (overlap(validation_->spec(), test_.spec())) {
+      refuse("the validation samples are test samples, too", "search.validation");
+    }
+    const FrameForm form = validation_->form();
+    const std::uint64_t bytes =
+        validation_->size() * form.timesteps * form.shape.neurons() * sizeof(std::int16_t);
+    if (bytes > max_frame_bytes) {
+      refuse(fmt::format("the frames of {} samples take {} MiB, at most {} are held",
+                         validation_->size(), bytes >> 20, max_frame_bytes >> 20),
+             "search.validation.samples");
+    }
+    const auto& drop = spec_.constraints.accuracy_drop;
+    const double resolved =
+        -std::log(1.0 - spec_.confidence) / static_cast<double>(validation_->size());
+    if (drop && *drop < resolved) {
+      refuse(fmt::format("{} samples tell a drop of {:.3g} % at the confidence {}, not {:.3g} %; "
+                         "at least {} are needed",
+                         validation_->size(), 100 * resolved, spec_.confidence, 100 * *drop,
+                         std::ceil(-std::log(1.0 - spec_.confidence) / *drop)),
+             "search.constraints.accuracy_drop");
+    }
+  }
+
+  /// Runs the base on some validation samples, and makes the tables of costs.
+  void make_costs() {
+    tell("costs", 0, 1);
+    BaseActivity base{.scenario = scenario_, .model = model_};
+    base.samples = std::min(cost_samples, validation_->size());
+    QuantizationSpec floating = scenario_.quantization;
+    floating.layers.clear();
+    floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
+    const std::uint64_t traced =
+        scenario_.chip ? std::min({scenario_.chip->samples, most_chip_samples, base.samples}) : 0;
+    BatchExecution execution = execute_many(quantize(model_, floating), base.samples,
+                                            [&](std::size_t i) { return validation_->frames(i); },
+                                            {.threads = threads_, .trace_samples = traced});
+    base.activity = std::move(execution.activity);
+    base.traces = std::move(execution.traces);
+    if (scenario_.chip) energy_ = energy_table(formats_, base, threads_);
+    bits_ = effective_bits_table(formats_, model_);
+    storage_ = storage_table(formats_, model_);
+    linear_ = linear_bits_table(formats_, base);
+    tell("costs", 1, 1);
+  }
+
+  void check_limits() {
+    const auto add = [&](const CostTable& table, double limit, const char* key, const char* unit) {
+      if (table.least() > limit) {
+        refuse(fmt::format("at least {:.6g}{} with the cheapest formats, the limit is {:.6g}{}",
+                           table.least(), unit, limit, unit),
+               fmt::format("search.constraints.{}", key));
+      }
+      limited_.push_back(table);
+      limits_.push_back(limit);
+    };
+    const SearchConstraints& limits = spec_.constraints;
+    if (limits.effective_bits) add(bits_, *limits.effective_bits, "effective_bits", " bits");
+    if (limits.storage) {
+      add(storage_, static_cast<double>(limits.storage->value()), "storage", " bits");
+    }
+    if (limits.energy) add(energy_, limits.energy->value(), "energy", " pJ");
+  }
+
+  [[nodiscard]] const CostTable& cost() const {
+    switch (spec_.cost) {
+      case SearchCost::energy:
+        return energy_;
+      case SearchCost::linear_bits:
+        return linear_;
+      case SearchCost::effective_bits:
+        break;
+    }
+    return bits_;
+  }
+
+  void make_problem() {
+    tell("calibrating", 0, 1);
+    std::vector<std::uint32_t> labels;
+    for (std::uint64_t i = 0; i < validation_->size(); ++i) labels.push_back(validation_->label(i));
+    const WeightRule rule{{},
+                          scenario_.quantization.default_rule.scale_rule,
+                          scenario_.quantization.default_rule.scale};
+    problem_ = std::make_unique<FormatProblem>(
+        FormatProblem::Parts{.formats = formats_,
+                             .cost = cost(),
+                             .limited = limited_,
+                             .limits = limits_,
+                             .rule = rule,
+                             .loss = spec_.loss,
+                             .drop_limit = spec_.constraints.accuracy_drop,
+                             .confidence = spec_.confidence,
+                             .threads = threads_,
+                             .progress = {}},
+        model_, scenario_.quantization,
+        Calibrator(model_, scenario_.quantization, frames_of(*calibration_, threads_),
+                   scenario_.calibration->spec, threads_),
+        frames_of(*validation_, threads_), std::move(labels));
+    tell("calibrating", 1, 1);
+  }
+
+  /// All that an evaluation depends on.
+  [[nodiscard]] std::string fingerprint() const {
+    SearchScenario named = search_;
+    named.spec.algorithms = {SearchAlgorithm::greedy};
+    named.spec.budget = 1;
+    named.spec.points = 2;
+    std::string text = to_yaml(named);
+    text += scenario_hash(scenario_, test_, calibration_.get());
+    for (std::uint64_t i = 0; i < validation_->size(); ++i) {
+      const auto pixels = validation_->pixels(i);
+      text.append(reinterpret_cast<const char*>(pixels.data()), pixels.size());
+      text += fmt::format(" {} ", validation_->label(i));
+    }
+    return sha256_hex(text);
+  }
+
+  void describe(SearchResult& result) const {
+    const FormatSpace& formats = problem_->formats();
+    for (const LayerId id : formats.layers) {
+      result.layers.push_back(model_.network.layer(id).name);
+    }
+    for (const auto& members : formats.members) {
+      auto& names = result.variables.emplace_back();
+      for (const std::size_t i : members) names.push_back(result.layers[i]);
+    }
+    result.options = formats.options;
+  }
+
+  void run_algorithm(SearchAlgorithm algorithm, ResultStore& store, std::vector<double>& reference,
+                     SearchResult& result) {
+    const auto start = std::chrono::steady_clock::now();
+    EvaluatorOptions options{.budget = spec_.budget, .batch = 32, .store = &store};
+    if (reference.empty()) {
+      // What the cheapest candidate loses, or the limit, and a little more than the base costs.
+      Candidate cheapest(formats_.options.size(), 0);
+      for (std::size_t v = 0; v < cheapest.size(); ++v) {
+        const auto& added = cost().added[v];
+        cheapest[v] = static_cast<std::uint16_t>(std::min_element(added.begin(), added.end()) -
+                                                 added.begin());
+      }
+      Evaluator once(Problem(*problem_), {.store = &store});
+      const Candidate base = widest_candidate(formats_, model_);
+      const auto seen = once.evaluate(std::vector<Candidate>{cheapest, base},
+                                      {.fully = true, .infeasible = true});
+      reference = {std::max(seen[0].objectives[0], seen[1].objectives[0]) * 1.01 + 1e-9,
+                   seen[1].objectives[1] * 1.01};
+    }
+    options.reference = reference;
+    std::size_t last_shown = 0;
+    options.observer = [&](const Evaluator& evaluator, bool changed) {
+      if (changed) write_file_atomically(folder_ / "front.csv", running_front(evaluator));
+      last_shown = std::min<std::size_t>(evaluator.evaluations(), spec_.budget - 1);
+      tell(to_string(algorithm), last_shown, spec_.budget);
+    };
+    Evaluator evaluator(Problem(*problem_), options);
+    const auto search_with = [&] { run_with(algorithm, evaluator, result); };
+    search_with();
+    tell(to_string(algorithm), spec_.budget, spec_.budget);
+    AlgorithmResult& done = result.algorithms.emplace_back();
+    done.algorithm = algorithm;
+    done.evaluations = evaluator.evaluations();
+    done.measured = evaluator.measured();
+    done.hypervolume = hypervolume(evaluator.front().points(), reference);
+    done.history.assign(evaluator.history().begin(), evaluator.history().end());
+    done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    for (const FrontPoint& point : evaluator.front().points()) {
+      front_.insert(point.candidate, {point.objectives, 0, true});
+    }
+  }
+
+  void run_with(SearchAlgorithm algorithm, Evaluator& evaluator, SearchResult& result) {
+    const bool tabled = algorithm == SearchAlgorithm::greedy ||
+                        algorithm == SearchAlgorithm::beam ||
+                        algorithm == SearchAlgorithm::knapsack;
+    SensitivityTable table;
+    if (tabled) {
+      table = sensitivity(evaluator, widest_candidate(formats_, model_));
+      result.table = table;
+    }
+    const double resolution = spec_.loss == SearchLoss::accuracy_drop
+                                  ? 1.0 / static_cast<double>(validation_->size())
+                                  : 1e-4;
+    switch (algorithm) {
+      case SearchAlgorithm::greedy:
+        return greedy(evaluator, table, {.resolution = resolution});
+      case SearchAlgorithm::beam:
+        return beam(evaluator, table);
+      case SearchAlgorithm::knapsack:
+        return knapsack(evaluator, table);
+      case SearchAlgorithm::nsga2:
+      case SearchAlgorithm::moead: {
+        const auto generations = static_cast<std::uint32_t>(
+            std::max<std::uint64_t>(1, std::min<std::uint64_t>(spec_.budget / 64, 10'000)));
+        return evolve(
+            evaluator,
+            {.algorithm = algorithm == SearchAlgorithm::nsga2 ? Evolution::nsga2 : Evolution::moead,
+             .population = 64,
+             .generations = generations,
+             .seed = spec_.seed});
+      }
+      case SearchAlgorithm::random:
+        return random_search(evaluator, spec_.budget, spec_.seed);
+      case SearchAlgorithm::exhaustive:
+        return exhaustive(evaluator, spec_.budget);
+    }
+  }
+
+  /// The front so far: formats, loss and cost, without a test.
+  [[nodiscard]] std::string running_front(const Evaluator& evaluator) const {
+    std::string text = fmt::format("{},{}", to_string(spec_.loss), to_string(spec_.cost));
+    for (const LayerId id : formats_.layers) text += "," + model_.network.layer(id).name;
+    text += '\n';
+    for (const FrontPoint& point : evaluator.front().points()) {
+      text += fmt::format("{},{}", point.objectives[0], point.objectives[1]);
+      for (const WeightRule& rule : problem_->rules(point.candidate)) {
+        text += "," + to_string(rule.format);
+      }
+      text += '\n';
+    }
+    return text;
+  }
+
+  // --- the final front ---------------------------------------------------------------------------
+
+  /// At most `points` of the front, at equal distances, ends included.
+  [[nodiscard]] std::vector<FrontPoint> chosen() const {
+    const auto& all = front_.points();
+    std::vector<FrontPoint> result;
+    const std::size_t count = std::min<std::size_t>(spec_.points, all.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      result.push_back(all[count == 1 ? 0 : i * (all.size() - 1) / (count - 1)]);
+    }
+    return result;
+  }
+
+  void finish(SearchResult& result) {
+    result.front_size = front_.points().size();
+    const std::vector<FrontPoint> points = chosen();
+    std::vector<std::string> baselines;
+    for (const char* const text : baseline_formats) {
+      for (const char* const way : {"rounded", "calibrated"}) {
+        baselines.push_back(fmt::format("{} {}", text, way));
+      }
+    }
+    const std::size_t total = points.size() + baselines.size() + 1;
+    std::size_t done = 0;
+    tell("testing", done, total);
+    test_reference(result);
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      tell("testing", ++done, total);
+      result.front.push_back(test_point(points[i], i, result));
+    }
+    for (const std::string& name : baselines) {
+      tell("testing", ++done, total);
+      add_baseline(name, result);
+    }
+    tell("testing", total, total);
+  }
+
+  void test_reference(SearchResult& result) {
+    Scenario floating = scenario_;
+    floating.chip.reset();
+    floating.calibration.reset();
+    floating.outputs = {};
+    floating.quantization.layers.clear();
+    floating.quantization.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
+    const PreparedRun prepared = prepare(floating);
+    const RunResult tested = nj::run(prepared, {.threads = threads_});
+    SearchPoint& point = result.reference;
+    point.name = "float32";
+    point.test_samples = tested.samples;
+    point.test_correct = tested.correct;
+    point.effective_bits = 32;
+    point.linear_bits_ratio = 1;
+    point.validation.accuracy = problem_->reference_accuracy();
+    float_linear_ = linear_bits_energy(prepared, tested).value();
+  }
+
+  /// Writes a scenario and a model, and runs what was written.
+  SearchPoint test_point(const FrontPoint& found, std::size_t index, const SearchResult& result) {
+    SearchPoint point;
+    point.name = fmt::format("{:03}", index);
+    point.cost = found.objectives[1];
+    const std::vector<WeightRule> rules = problem_->rules(found.candidate);
+    for (const WeightRule& rule : rules) point.formats.push_back(rule.format);
+    point.validation = problem_->validate(found.candidate);
+    const fs::path folder = folder_ / "points" / point.name;
+    fs::create_directories(folder);
+    write_model_file(problem_->calibrated(rules), folder / "model.h5");
+    Scenario scenario = scenario_;
+    scenario.name = fmt::format("{}-{}", scenario_.name, point.name);
+    scenario.calibration.reset();
+    scenario.quantization.layers.clear();
+    scenario.model = ModelFile{fs::absolute(folder / "model.h5").lexically_normal().string()};
+    std::string text = to_yaml(scenario);
+    write_file_atomically(folder / "scenario.yaml", text);
+    test(scenario, point, result);
+    return point;
+  }
+
+  void test(const Scenario& scenario, SearchPoint& point, const SearchResult&) const {
+    Scenario quiet = scenario;
+    quiet.outputs = {};
+    const PreparedRun prepared = prepare(quiet);
+    const RunResult tested = nj::run(prepared, {.threads = threads_});
+    point.test_samples = tested.samples;
+    point.test_correct = tested.correct;
+    point.effective_bits = mean_effective_bits(prepared.network);
+    point.linear_bits_ratio = float_linear_ / linear_bits_energy(prepared, tested).value();
+    if (tested.chip) {
+      point.energy = energy_per_inference(*tested.chip);
+      point.latency = mean_latency(*tested.chip);
+    }
+  }
+
+  void add_baseline(const std::string& name, SearchResult& result) const {
+    const NumberFormat format = parse_number_format(name.substr(0, name.find(' ')));
+    SearchPoint point;
+    point.name = name;
+    Scenario scenario = scenario_;
+    scenario.quantization.layers.clear();
+    scenario.quantization.default_rule.format = format;
+    if (name.ends_with("rounded")) scenario.calibration.reset();
+    std::vector<WeightRule> rules = resolve(scenario.quantization, model_);
+    for (const WeightRule& rule : rules) point.formats.push_back(rule.format);
+    try {
+      test(scenario, point, result);
+    } catch (const MisfitError&) {
+      return;  // the chip does not take it
+    }
+    point.validation = scenario.calibration
+                           ? problem_->validate(quantize(problem_->calibrated(rules),
+                                                         words_of(scenario_.quantization)))
+                           : problem_->validate(quantize(model_, scenario.quantization));
+    result.baselines.push_back(std::move(point));
+  }
+
+  [[nodiscard]] static QuantizationSpec words_of(QuantizationSpec spec) {
+    spec.layers.clear();
+    return spec;
+  }
+
+  const SearchScenario& search_;
+  const Scenario& scenario_;
+  const SearchSpec& spec_;
+  fs::path folder_;
+  unsigned threads_;
+  const Progress& progress_;
+  Dataset test_;
+  Model model_;
+  FormatSpace formats_;
+  std::unique_ptr<const Dataset> calibration_;
+  std::unique_ptr<const Dataset> validation_;
+  CostTable bits_;
+  CostTable storage_;
+  CostTable linear_;
+  CostTable energy_;
+  std::vector<CostTable> limited_;
+  std::vector<double> limits_;
+  std::unique_ptr<FormatProblem> problem_;
+  ParetoFront front_;
+  double float_linear_ = 0;
+};
+
+}  // namespace
+
+SearchResult search(const SearchScenario& scenario, const fs::path& folder, unsigned threads,
+                    const Progress& progress) {
+  return Search(scenario, folder, threads, progress).run();
+}
+
+ShareInterval wilson_interval(std::uint64_t successes, std::uint64_t trials) {
+  constexpr double z = 1.959963984540054;  // 97.5 % of the normal distribution
+  const auto n = static_cast<double>(trials);
+  const double share = static_cast<double>(successes) / n;
+  const double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
+  const double half =
+      z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
+  return {middle - half, middle + half};
+}
+
+}  // namespace nj

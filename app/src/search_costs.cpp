@@ -1,0 +1,202 @@
+#include "search_costs.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/report.hpp"
+#include "neurojoule/core/parallel.hpp"
+#include "neurojoule/energy/conventions.hpp"
+
+namespace nj {
+namespace {
+
+std::uint64_t storage_of(const FormatSpace& formats, const Model& model, std::size_t variable,
+                         const NumberFormat& format) {
+  std::uint64_t bits = 0;
+  for (const std::size_t layer : formats.members[variable]) {
+    const WeightShape shape = *weight_shape(model.network.layer(formats.layers[layer]).op);
+    bits += storage_bits(format, shape.elements(), shape.out);
+  }
+  return bits;
+}
+
+/// A table of `cost(variable, format)`, which is zero for nothing.
+template <class Cost>
+CostTable sum_table(const FormatSpace& formats, const Cost& cost) {
+  CostTable table;
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    auto& added = table.added.emplace_back();
+    for (const NumberFormat& format : formats.options[v]) added.push_back(cost(v, format));
+  }
+  return table;
+}
+
+/// Integers of the right widths; of what size they are does not matter.
+QuantizedNetwork network_of_widths(const FormatSpace& formats, const BaseActivity& base,
+                                   const Candidate& candidate) {
+  const std::vector<WeightRule> rules = formats.rules(candidate, {{}, ScaleRule::max, 0.0});
+  QuantizationSpec spec = base.scenario.quantization;
+  spec.layers.clear();
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    spec.layers.push_back({base.model.network.layer(formats.layers[i]).name, rules[i]});
+  }
+  return quantize(base.model, spec);
+}
+
+/// Energy of a candidate, or why it does not run on the chip.
+struct Priced {
+  std::optional<Picojoules> energy;
+  std::string reason;
+};
+
+Priced priced(const FormatSpace& formats, const BaseActivity& base, const Candidate& candidate) {
+  try {
+    return {
+        energy_with_spikes(base.scenario, network_of_widths(formats, base, candidate), base.traces),
+        ""};
+  } catch (const MisfitError& error) {
+    return {std::nullopt, error.reasons().front().message};
+  }
+}
+
+/// Takes options away that no candidate can have on the chip.
+void leave_out(FormatSpace& formats, const BaseActivity& base,
+               const std::vector<std::vector<Priced>>& found) {
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    std::vector<NumberFormat> left;
+    for (std::size_t o = 0; o < formats.options[v].size(); ++o) {
+      if (found[v][o].energy) left.push_back(formats.options[v][o]);
+    }
+    if (left.empty()) {
+      const LayerId first = formats.layers[formats.members[v].front()];
+      throw Error(ErrorKind::config,
+                  fmt::format("the chip takes none of the formats of '{}': {}",
+                              base.model.network.layer(first).name, found[v].front().reason),
+                  {.file = base.scenario.file.string(), .key = "search.formats"});
+    }
+    formats.space.options[v] = static_cast<std::uint32_t>(left.size());
+    formats.options[v] = std::move(left);
+  }
+}
+
+}  // namespace
+
+Candidate widest_candidate(const FormatSpace& formats, const Model& model) {
+  Candidate candidate;
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    std::size_t widest = 0;
+    for (std::size_t o = 1; o < formats.options[v].size(); ++o) {
+      if (storage_of(formats, model, v, formats.options[v][o]) >
+          storage_of(formats, model, v, formats.options[v][widest])) {
+        widest = o;
+      }
+    }
+    candidate.push_back(static_cast<std::uint16_t>(widest));
+  }
+  return candidate;
+}
+
+CostTable storage_table(const FormatSpace& formats, const Model& model) {
+  return sum_table(formats, [&](std::size_t v, const NumberFormat& format) {
+    return static_cast<double>(storage_of(formats, model, v, format));
+  });
+}
+
+CostTable effective_bits_table(const FormatSpace& formats, const Model& model) {
+  std::uint64_t elements = 0;
+  for (const LayerId id : formats.layers) {
+    elements += weight_shape(model.network.layer(id).op)->elements();
+  }
+  CostTable table = storage_table(formats, model);
+  for (auto& options : table.added) {
+    for (double& bits : options) bits /= static_cast<double>(elements);
+  }
+  return table;
+}
+
+CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base) {
+  const QuantizedNetwork network =
+      network_of_widths(formats, base, widest_candidate(formats, base.model));
+  const PreparedRun prepared{.scenario = base.scenario,
+                             .hash = "",
+                             .dataset = nullptr,
+                             .network = network,
+                             .populations = populations(network.network()),
+                             .chip = std::nullopt};
+  RunResult result;
+  result.samples = base.samples;
+  result.activity = base.activity;
+  std::vector<LayerWork> works = layer_work(prepared, result);
+  return sum_table(formats, [&](std::size_t v, const NumberFormat& format) {
+    double energy = 0.0;
+    for (const std::size_t layer : formats.members[v]) {
+      const std::string& name = base.model.network.layer(formats.layers[layer]).name;
+      for (LayerWork& work : works) {
+        auto* weighted = std::get_if<WeightedWork>(&work.work);
+        if (weighted == nullptr || work.name != name) continue;
+        weighted->weight_bits = format.bits;
+        energy += cost(Convention::linear_bits, work).energy().value();
+      }
+    }
+    return energy;
+  });
+}
+
+CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads) {
+  // A base of formats that the chip takes: each is tried with all layers alike where they have it.
+  std::vector<std::vector<Priced>> alike(formats.options.size());
+  std::vector<std::pair<NumberFormat, Priced>> tried;
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    for (const NumberFormat& format : formats.options[v]) {
+      auto known = std::find_if(tried.begin(), tried.end(),
+                                [&](const auto& t) { return t.first == format; });
+      if (known == tried.end()) {
+        Candidate all = widest_candidate(formats, base.model);
+        for (std::size_t w = 0; w < all.size(); ++w) {
+          const auto& options = formats.options[w];
+          const auto same = std::find(options.begin(), options.end(), format);
+          if (same != options.end()) all[w] = static_cast<std::uint16_t>(same - options.begin());
+        }
+        tried.emplace_back(format, priced(formats, base, all));
+        known = tried.end() - 1;
+      }
+      alike[v].push_back(known->second);
+    }
+  }
+  leave_out(formats, base, alike);
+
+  const Candidate widest = widest_candidate(formats, base.model);
+  CostTable table;
+  table.base =
+      energy_with_spikes(base.scenario, network_of_widths(formats, base, widest), base.traces)
+          .value();
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  std::vector<std::vector<Priced>> found(formats.options.size());
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    found[v].resize(formats.options[v].size());
+    for (std::size_t o = 0; o < found[v].size(); ++o) places.emplace_back(v, o);
+  }
+  parallel_for(places.size(), 1, threads, [&](std::size_t i, std::size_t) {
+    const auto [v, o] = places[i];
+    Candidate candidate = widest;
+    candidate[v] = static_cast<std::uint16_t>(o);
+    found[v][o] = priced(formats, base, candidate);
+  });
+  leave_out(formats, base, found);
+  for (const auto& options : found) {
+    auto& added = table.added.emplace_back();
+    for (const Priced& option : options) {
+      if (option.energy) added.push_back(option.energy->value() - table.base);
+    }
+  }
+  return table;
+}
+
+Picojoules linear_bits_energy(const PreparedRun& prepared, const RunResult& result) {
+  return cost(Convention::linear_bits, layer_work(prepared, result)).energy();
+}
+
+}  // namespace nj

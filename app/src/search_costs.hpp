@@ -1,0 +1,41 @@
+#pragma once
+
+#include <vector>
+
+#include "neurojoule/app/search.hpp"
+
+#include "search_problem.hpp"
+
+namespace nj {
+
+/// The option of each variable that takes most storage, the first of equals.
+Candidate widest_candidate(const FormatSpace& formats, const Model& model);
+
+/// Storage of all weights in bits, scales included.
+CostTable storage_table(const FormatSpace& formats, const Model& model);
+/// The same per weight.
+CostTable effective_bits_table(const FormatSpace& formats, const Model& model);
+
+/// What the base does on some samples.
+struct BaseActivity {
+  const Scenario& scenario;
+  const Model& model;
+  std::uint64_t samples = 0;
+  Activity activity{};               ///< of all samples
+  std::vector<SpikeTrace> traces{};  ///< of the first samples
+};
+
+/// pJ of one inference by the convention linear-bits, with the spikes of the base.
+CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base);
+
+/// pJ of one inference on the scenario's chip, with the spikes of the base.
+///
+/// Formats that the chip does not take, or that do not fit it, are left out of `formats` first.
+/// Throws: MisfitError when the base does not fit; Error(config) when a variable is left without
+/// formats.
+CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads);
+
+/// Energy by linear-bits of an execution whose weights have the bits of their format.
+Picojoules linear_bits_energy(const PreparedRun& prepared, const RunResult& result);
+
+}  // namespace nj

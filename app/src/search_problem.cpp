@@ -1,0 +1,339 @@
+#include "search_problem.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include <boost/math/special_functions/erf.hpp>
+#include <fmt/format.h>
+
+#include "neurojoule/core/error.hpp"
+#include "neurojoule/models/execute_variants.hpp"
+
+namespace nj {
+namespace {
+
+/// Networks that are held at once.
+constexpr std::size_t networks_at_once = 16;
+/// A race looks at its candidates after these shares of the samples, and at the end.
+constexpr std::array looks{0.0625, 0.125, 0.25, 0.5};
+
+std::vector<double> log_probabilities(const std::vector<double>& logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0.0;
+  for (const double logit : logits) sum += std::exp(logit - largest);
+  std::vector<double> result;
+  for (const double logit : logits) result.push_back(logit - largest - std::log(sum));
+  return result;
+}
+
+double divergence(const std::vector<double>& expected, const std::vector<double>& given) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    sum += std::exp(expected[i]) * (expected[i] - given[i]);
+  }
+  return sum;
+}
+
+/// The quantile of the normal distribution above which a share of `tail` lies.
+double normal_quantile(double tail) { return std::sqrt(2.0) * boost::math::erfc_inv(2.0 * tail); }
+
+/// Positions of the layers that match a pattern. Throws where there are none.
+std::vector<std::size_t> matching(const std::string& pattern, const Location& location,
+                                  const Network& network, const std::vector<LayerId>& layers) {
+  std::vector<std::size_t> found;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    names.push_back(network.layer(layers[i]).name);
+    if (matches_pattern(pattern, names.back())) found.push_back(i);
+  }
+  if (!found.empty()) return found;
+  const auto near = did_you_mean(pattern, names);
+  throw Error(ErrorKind::config,
+              fmt::format("'{}' matches no layer with weights{}", pattern,
+                          near ? fmt::format(", did you mean '{}'?", *near) : ""),
+              location);
+}
+
+/// The head has one scale, whatever is asked for.
+std::vector<NumberFormat> formats_of_head(std::vector<NumberFormat> formats) {
+  std::vector<NumberFormat> result;
+  for (NumberFormat& format : formats) {
+    format.granularity = Granularity::per_tensor;
+    format.group = 0;
+    if (std::find(result.begin(), result.end(), format) == result.end()) result.push_back(format);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<WeightRule> FormatSpace::rules(const Candidate& candidate,
+                                           const WeightRule& base) const {
+  std::vector<WeightRule> result(layers.size(), base);
+  for (std::size_t v = 0; v < members.size(); ++v) {
+    for (const std::size_t layer : members[v]) result[layer].format = options[v][candidate[v]];
+  }
+  return result;
+}
+
+FormatSpace format_space(const SearchSpec& spec, const Model& model) {
+  const Network& network = model.network;
+  FormatSpace result;
+  result.layers = network.weighted_layers();
+  const std::size_t count = result.layers.size();
+  std::vector<std::vector<NumberFormat>> formats(count, spec.formats);
+  for (const LayerChoice& choice : spec.choices) {
+    for (const std::size_t i : matching(choice.pattern, choice.location, network, result.layers)) {
+      formats[i] = choice.formats;
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::holds_alternative<ClassifierHead>(network.layer(result.layers[i]).op)) {
+      formats[i] = formats_of_head(formats[i]);
+    }
+  }
+  std::vector<std::size_t> tie_of(count);
+  std::iota(tie_of.begin(), tie_of.end(), 0);
+  std::vector<bool> tied(count, false);
+  for (const LayerTie& tie : spec.ties) {
+    std::vector<std::size_t> all;
+    for (const std::string& pattern : tie.patterns) {
+      for (const std::size_t i : matching(pattern, tie.location, network, result.layers)) {
+        if (std::find(all.begin(), all.end(), i) == all.end()) all.push_back(i);
+      }
+    }
+    const std::size_t first = *std::min_element(all.begin(), all.end());
+    for (const std::size_t i : all) {
+      const std::string& name = network.layer(result.layers[i]).name;
+      if (tied[i]) {
+        throw Error(ErrorKind::config, fmt::format("'{}' is in two ties", name), tie.location);
+      }
+      if (formats[i] != formats[first]) {
+        throw Error(ErrorKind::config,
+                    fmt::format("'{}' and '{}' have different formats to choose from", name,
+                                network.layer(result.layers[first]).name),
+                    tie.location);
+      }
+      tied[i] = true;
+      tie_of[i] = first;
+    }
+  }
+  for (std::size_t first = 0; first < count; ++first) {
+    if (tie_of[first] != first) continue;
+    std::vector<std::size_t>& members = result.members.emplace_back();
+    for (std::size_t i = first; i < count; ++i) {
+      if (tie_of[i] == first) members.push_back(i);
+    }
+    result.options.push_back(formats[first]);
+    result.space.options.push_back(static_cast<std::uint32_t>(formats[first].size()));
+  }
+  return result;
+}
+
+double CostTable::of(const Candidate& candidate) const {
+  double sum = base;
+  for (std::size_t v = 0; v < added.size(); ++v) sum += added[v][candidate[v]];
+  return sum;
+}
+
+double CostTable::least() const {
+  double sum = base;
+  for (const auto& options : added) sum += *std::min_element(options.begin(), options.end());
+  return sum;
+}
+
+/// Some candidates on their way through the samples.
+struct FormatProblem::Race {
+  struct Runner {
+    const Candidate* candidate = nullptr;
+    std::vector<WeightRule> rules;
+    QuantizedNetwork network;
+    std::vector<double> divergence;     ///< by sample
+    std::vector<std::uint8_t> correct;  ///< by sample
+    bool runs = true;
+    Evaluation evaluation{};
+  };
+  std::vector<Runner> runners;
+};
+
+FormatProblem::FormatProblem(Parts parts, const Model& model, const QuantizationSpec& words,
+                             Calibrator calibrator, std::vector<GradedTensor> frames,
+                             std::vector<std::uint32_t> labels)
+    : parts_(std::move(parts)),
+      calibrator_(std::move(calibrator)),
+      frames_(std::move(frames)),
+      labels_(std::move(labels)) {
+  QuantizationSpec floating = words;
+  floating.layers.clear();
+  floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
+  const BatchExecution execution =
+      execute_many(quantize(model, floating), frames_.size(),
+                   [&](std::size_t i) { return frames_[i]; }, {.threads = parts_.threads});
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    reference_.push_back(log_probabilities(execution.logits[i]));
+    reference_correct_.push_back(execution.predictions[i] == labels_[i] ? 1 : 0);
+  }
+}
+
+double FormatProblem::reference_accuracy() const {
+  return static_cast<double>(std::accumulate(reference_correct_.begin(), reference_correct_.end(),
+                                             std::size_t{0})) /
+         static_cast<double>(reference_correct_.size());
+}
+
+Costs FormatProblem::costs(const Candidate& candidate) const {
+  Costs costs{.values = {parts_.cost.of(candidate)}};
+  for (std::size_t i = 0; i < parts_.limited.size(); ++i) {
+    const double over = parts_.limited[i].of(candidate) / parts_.limits[i] - 1.0;
+    costs.violation += std::max(0.0, over);
+  }
+  return costs;
+}
+
+const Model& FormatProblem::calibrated(std::span<const WeightRule> rules) const {
+  (void)calibrator_.quantize(rules);
+  return calibrator_.model();
+}
+
+/// In the order of the first layers that differ, so that candidates share what comes before.
+std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch,
+                                                const Bar& bar) const {
+  std::vector<std::size_t> order(batch.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(batch[a], a) < std::tie(batch[b], b);
+  });
+  std::vector<Evaluation> evaluations(batch.size());
+  for (std::size_t begin = 0; begin < order.size(); begin += networks_at_once) {
+    const std::size_t end = std::min(begin + networks_at_once, order.size());
+    Race running;
+    for (std::size_t i = begin; i < end; ++i) {
+      const Candidate& candidate = batch[order[i]];
+      std::vector<WeightRule> wanted = rules(candidate);
+      const QuantizedNetwork& network = calibrator_.quantize(wanted);
+      running.runners.push_back({.candidate = &candidate,
+                                 .rules = std::move(wanted),
+                                 .network = network,
+                                 .divergence = std::vector<double>(frames_.size()),
+                                 .correct = std::vector<std::uint8_t>(frames_.size())});
+    }
+    race(running, bar);
+    for (std::size_t i = begin; i < end; ++i) {
+      evaluations[order[i]] = std::move(running.runners[i - begin].evaluation);
+    }
+    if (parts_.progress) parts_.progress(end, batch.size());
+  }
+  return evaluations;
+}
+
+void FormatProblem::race(Race& race, const Bar& bar) const {
+  std::size_t seen = 0;
+  for (std::size_t round = 0; round <= looks.size(); ++round) {
+    const bool last = round == looks.size();
+    const auto until =
+        last ? frames_.size()
+             : static_cast<std::size_t>(static_cast<double>(frames_.size()) * looks[round]);
+    std::vector<Race::Runner*> runners;
+    std::vector<Variant> variants;
+    for (Race::Runner& runner : race.runners) {
+      if (!runner.runs) continue;
+      LayerId first{};
+      for (std::size_t i = 0; !runners.empty() && i < runner.rules.size(); ++i) {
+        first = parts_.formats.layers[i];
+        if (runner.rules[i] != runners.back()->rules[i]) break;
+      }
+      runners.push_back(&runner);
+      variants.push_back({&runner.network, first});
+    }
+    execute_variants(
+        variants, seen, until, [&](std::size_t i) -> const GradedTensor& { return frames_[i]; },
+        [&](std::size_t i, std::size_t v, const Execution& execution) {
+          runners[v]->divergence[i] =
+              divergence(reference_[i], log_probabilities(execution.logits));
+          runners[v]->correct[i] = execution.prediction == labels_[i] ? 1 : 0;
+        },
+        parts_.threads);
+    seen = until;
+    if (seen > 0) look(race, seen, bar);
+  }
+}
+
+ValidationResult FormatProblem::result_of(const Race& race, std::size_t variant,
+                                          std::size_t count) const {
+  const Race::Runner& runner = race.runners[variant];
+  std::int64_t correct = 0;
+  std::int64_t expected = 0;
+  double sum = 0.0;
+  for (std::size_t i = 0; i < count; ++i) {
+    correct += runner.correct[i];
+    expected += reference_correct_[i];
+    sum += runner.divergence[i];
+  }
+  const auto n = static_cast<double>(count);
+  return {static_cast<double>(correct) / n, static_cast<double>(expected - correct) / n, sum / n};
+}
+
+/// Candidates that have seen all samples are done. Others are given up when the loss is sure to
+/// stay above the bar: below mean - z * deviation / sqrt(n) * sqrt(1 - n / N) with n of N samples
+/// seen, drawn without replacement, where z leaves an error of (1 - confidence) for all looks.
+void FormatProblem::look(Race& race, std::size_t seen, const Bar& bar) const {
+  const auto n = static_cast<double>(seen);
+  const double rest = 1.0 - n / static_cast<double>(frames_.size());
+  const double z = normal_quantile((1.0 - parts_.confidence) / static_cast<double>(looks.size()));
+  for (std::size_t v = 0; v < race.runners.size(); ++v) {
+    Race::Runner& runner = race.runners[v];
+    if (!runner.runs) continue;
+    const ValidationResult result = result_of(race, v, seen);
+    const Costs known = costs(*runner.candidate);
+    const bool by_drop = parts_.loss == SearchLoss::accuracy_drop;
+    const double loss = by_drop ? result.accuracy_drop : result.divergence;
+    Evaluation& evaluation = runner.evaluation;
+    evaluation.objectives = {loss, known.values[0]};
+    evaluation.violation = known.violation;
+    if (seen == frames_.size()) {
+      if (parts_.drop_limit) {
+        evaluation.violation += std::max(0.0, result.accuracy_drop - *parts_.drop_limit);
+      }
+      runner.runs = false;
+      continue;
+    }
+    double squares = 0.0;
+    for (std::size_t i = 0; i < seen; ++i) {
+      const double value = by_drop ? static_cast<double>(reference_correct_[i]) - runner.correct[i]
+                                   : runner.divergence[i];
+      squares += (value - loss) * (value - loss);
+    }
+    const double bound = loss - z * std::sqrt(squares / (n - 1.0) / n * rest);
+    if (seen < 64 || !(bound > bar(known.values))) continue;
+    evaluation.objectives[0] = bound;
+    evaluation.complete = false;
+    runner.runs = false;
+  }
+}
+
+ValidationResult FormatProblem::validate(const Candidate& candidate) const {
+  return validate(calibrator_.quantize(rules(candidate)));
+}
+
+ValidationResult FormatProblem::validate(const QuantizedNetwork& network) const {
+  const BatchExecution execution =
+      execute_many(network, frames_.size(), [&](std::size_t i) { return frames_[i]; },
+                   {.threads = parts_.threads});
+  Race single;
+  single.runners.push_back({.candidate = nullptr,
+                            .rules = {},
+                            .network = network,
+                            .divergence = std::vector<double>(frames_.size()),
+                            .correct = std::vector<std::uint8_t>(frames_.size())});
+  for (std::size_t i = 0; i < frames_.size(); ++i) {
+    single.runners[0].divergence[i] =
+        divergence(reference_[i], log_probabilities(execution.logits[i]));
+    single.runners[0].correct[i] = execution.predictions[i] == labels_[i] ? 1 : 0;
+  }
+  return result_of(single, 0, frames_.size());
+}
+
+}  // namespace nj

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "neurojoule/app/search.hpp"
+#include "neurojoule/models/calibrate.hpp"
+#include "neurojoule/search/problem.hpp"
+
+namespace nj {
+
+/// The layers of each variable, and the formats that they may have.
+struct FormatSpace {
+  std::vector<LayerId> layers;                     ///< weighted ones
+  std::vector<std::vector<std::size_t>> members;   ///< [variable]: positions in `layers`
+  std::vector<std::vector<NumberFormat>> options;  ///< [variable]
+  SearchSpace space;
+
+  /// Rules of all layers. `base` is the rule whose scale they take.
+  [[nodiscard]] std::vector<WeightRule> rules(const Candidate& candidate,
+                                              const WeightRule& base) const;
+};
+
+/// Throws: Error(config) at a pattern that matches no layer, or a layer in two ties; Error(config)
+/// for layers of one tie that have no format in common.
+FormatSpace format_space(const SearchSpec& spec, const Model& model);
+
+/// What an option of a variable adds to the cost of a candidate.
+struct CostTable {
+  double base = 0;
+  std::vector<std::vector<double>> added;  ///< [variable][option]
+
+  [[nodiscard]] double of(const Candidate& candidate) const;
+  [[nodiscard]] double least() const;
+};
+
+/// The search's problem: a loss measured on validation samples, and costs from tables.
+class FormatProblem {
+ public:
+  struct Parts {
+    FormatSpace formats;
+    CostTable cost;                  ///< the objective
+    std::vector<CostTable> limited;  ///< sums that have a limit
+    std::vector<double> limits;      ///< of these
+    WeightRule rule;                 ///< scale of all layers
+    SearchLoss loss{};
+    std::optional<double> drop_limit{};  ///< of the accuracy drop
+    double confidence = 0.95;
+    unsigned threads = 0;
+    std::function<void(std::size_t done, std::size_t total)> progress{};
+  };
+  /// `frames` and `labels` are the validation samples.
+  FormatProblem(Parts parts, const Model& model, const QuantizationSpec& words,
+                Calibrator calibrator, std::vector<GradedTensor> frames,
+                std::vector<std::uint32_t> labels);
+
+  [[nodiscard]] const SearchSpace& space() const { return parts_.formats.space; }
+  [[nodiscard]] std::size_t objectives() const { return 2; }
+  [[nodiscard]] Costs costs(const Candidate& candidate) const;
+  [[nodiscard]] std::vector<Evaluation> evaluate(std::span<const Candidate> batch,
+                                                 const Bar& bar) const;
+
+  /// Measures a candidate on all samples, for reports.
+  [[nodiscard]] ValidationResult validate(const Candidate& candidate) const;
+  /// The same of any network with these layers.
+  [[nodiscard]] ValidationResult validate(const QuantizedNetwork& network) const;
+  /// Of the float32 network, 0..1.
+  [[nodiscard]] double reference_accuracy() const;
+  [[nodiscard]] const FormatSpace& formats() const { return parts_.formats; }
+  /// The calibrator, set to a candidate.
+  const Model& calibrated(std::span<const WeightRule> rules) const;
+  [[nodiscard]] std::vector<WeightRule> rules(const Candidate& candidate) const {
+    return parts_.formats.rules(candidate, parts_.rule);
+  }
+
+ private:
+  struct Race;
+  void race(Race& race, const Bar& bar) const;
+  [[nodiscard]] ValidationResult result_of(const Race& race, std::size_t variant,
+                                           std::size_t count) const;
+  void look(Race& race, std::size_t seen, const Bar& bar) const;
+
+  Parts parts_;
+  mutable Calibrator calibrator_;
+  std::vector<GradedTensor> frames_;
+  std::vector<std::uint32_t> labels_;
+  std::vector<std::vector<double>> reference_;   ///< log probabilities of the float32 network
+  std::vector<std::uint8_t> reference_correct_;  ///< by sample
+};
+
+}  // namespace nj

@@ -1,0 +1,240 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "neurojoule/app/search.hpp"
+#include "neurojoule/core/yaml_text.hpp"
+
+namespace nj {
+namespace {
+
+constexpr std::int64_t max_integer = std::numeric_limits<std::int64_t>::max();
+
+const std::vector<std::pair<std::string_view, SearchLoss>> losses{
+    {"accuracy_drop", SearchLoss::accuracy_drop}, {"divergence", SearchLoss::divergence}};
+const std::vector<std::pair<std::string_view, SearchCost>> costs{
+    {"effective_bits", SearchCost::effective_bits},
+    {"energy", SearchCost::energy},
+    {"linear_bits", SearchCost::linear_bits}};
+const std::vector<std::pair<std::string_view, SearchAlgorithm>> algorithms{
+    {"greedy", SearchAlgorithm::greedy},        {"beam", SearchAlgorithm::beam},
+    {"knapsack", SearchAlgorithm::knapsack},    {"nsga2", SearchAlgorithm::nsga2},
+    {"moead", SearchAlgorithm::moead},          {"random", SearchAlgorithm::random},
+    {"exhaustive", SearchAlgorithm::exhaustive}};
+
+template <class E>
+std::string_view word_of(const std::vector<std::pair<std::string_view, E>>& words, E value) {
+  return std::find_if(words.begin(), words.end(), [&](const auto& w) { return w.second == value; })
+      ->first;
+}
+
+NumberFormat read_format(const YamlNode& node) {
+  try {
+    const NumberFormat format = parse_number_format(node.text());
+    if (format.scheme == Scheme::float32) throw Error(ErrorKind::config, "float32 is no choice");
+    return format;
+  } catch (const Error& error) {
+    if (!error.location().file.empty()) throw;
+    throw node.error(error.message(), error.kind());
+  }
+}
+
+/// One format, or a list of different ones.
+std::vector<NumberFormat> read_formats(const YamlNode& node) {
+  if (node.is_scalar()) return {read_format(node)};
+  std::vector<NumberFormat> formats;
+  for (const YamlNode& element : node.elements()) {
+    formats.push_back(read_format(element));
+    if (std::count(formats.begin(), formats.end(), formats.back()) > 1) {
+      throw element.error("is there twice");
+    }
+  }
+  if (formats.empty()) throw node.error("expected at least one format");
+  return formats;
+}
+
+/// A share as `1 %` or `0.01`.
+double read_share(const YamlNode& node) {
+  std::string text = node.text();
+  if (!text.ends_with('%')) return node.real(0.0, 1.0);
+  text.pop_back();
+  while (text.ends_with(' ')) text.pop_back();
+  std::size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::exception&) {
+  }
+  if (used != text.size() || !(value >= 0.0 && value <= 100.0)) {
+    throw node.error(fmt::format("expected a share, such as 1 %, got '{}'", node.text()));
+  }
+  return value / 100.0;
+}
+
+SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
+  SearchConstraints limits;
+  if (const auto value = node.find("accuracy_drop")) limits.accuracy_drop = read_share(*value);
+  if (const auto value = node.find("effective_bits")) {
+    limits.effective_bits = value->real(0.0, 32.0);
+  }
+  if (const auto value = node.find("storage")) limits.storage = value->quantity<Bits>();
+  if (const auto value = node.find("energy")) {
+    if (!has_chip) throw value->error("an energy needs a chip");
+    limits.energy = value->quantity<Picojoules>();
+  }
+  return limits;
+}
+
+DatasetSpec read_samples(const std::optional<YamlNode>& node, const Scenario& scenario) {
+  DatasetSpec dataset = scenario.dataset;
+  const bool has_splits = dataset.source != DatasetSource::hdf5;
+  if (has_splits) dataset.split = Split::train;
+  dataset.first = 10'000;
+  dataset.samples = 2000;
+  if (!node) return dataset;
+  if (const auto path = node->find("path")) dataset.path = scenario.directory / path->text();
+  if (const auto split = node->find("split")) {
+    if (!has_splits) throw split->error("hdf5 has no splits; name another file by `path`");
+    dataset.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
+  }
+  if (const auto first = node->find("first")) {
+    dataset.first = static_cast<std::uint64_t>(first->integer(0, max_integer));
+  }
+  if (const auto samples = node->find("samples")) {
+    dataset.samples = static_cast<std::uint64_t>(samples->integer(8, 1'000'000));
+  }
+  return dataset;
+}
+
+SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
+  const bool has_chip = scenario.chip.has_value();
+  SearchSpec spec;
+  spec.formats = read_formats(node.at("formats"));
+  if (const auto layers = node.find("layers")) {
+    for (const auto& [pattern, formats] : layers->entries()) {
+      spec.choices.push_back({pattern, read_formats(formats), formats.location()});
+    }
+  }
+  if (const auto ties = node.find("ties")) {
+    for (const YamlNode& tie : ties->elements()) {
+      LayerTie& read = spec.ties.emplace_back();
+      read.location = tie.location();
+      for (const YamlNode& pattern : tie.elements()) read.patterns.push_back(pattern.text());
+    }
+  }
+  if (const auto loss = node.find("loss")) spec.loss = loss->one_of(losses);
+  if (has_chip) spec.cost = SearchCost::energy;
+  if (const auto cost = node.find("cost")) {
+    spec.cost = cost->one_of(costs);
+    spec.cost_location = cost->location();
+    if (spec.cost == SearchCost::energy && !has_chip) throw cost->error("an energy needs a chip");
+  }
+  if (const auto limits = node.find("constraints")) {
+    spec.constraints = read_constraints(*limits, has_chip);
+  }
+  spec.validation = read_samples(node.find("validation"), scenario);
+  if (const auto names = node.find("algorithms")) {
+    spec.algorithms.clear();
+    for (const YamlNode& name : names->elements()) {
+      spec.algorithms.push_back(name.one_of(algorithms));
+    }
+    if (spec.algorithms.empty()) throw names->error("expected at least one");
+  }
+  if (const auto budget = node.find("budget")) {
+    spec.budget = static_cast<std::uint64_t>(budget->integer(1, 10'000'000));
+  }
+  if (const auto value = node.find("confidence")) spec.confidence = value->real(0.5, 0.999999);
+  if (const auto points = node.find("points")) {
+    spec.points = static_cast<std::uint64_t>(points->integer(2, 1000));
+  }
+  if (const auto seed = node.find("seed")) {
+    spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_integer));
+  }
+  return spec;
+}
+
+std::string formats_text(const std::vector<NumberFormat>& formats) {
+  std::vector<std::string> words;
+  for (const NumberFormat& format : formats) words.push_back(yaml_quoted(to_string(format)));
+  return fmt::format("[{}]", fmt::join(words, ", "));
+}
+
+std::string constraints_text(const SearchConstraints& limits) {
+  std::vector<std::string> words;
+  if (limits.accuracy_drop)
+    words.push_back(fmt::format("accuracy_drop: {}", *limits.accuracy_drop));
+  if (limits.effective_bits) {
+    words.push_back(fmt::format("effective_bits: {}", *limits.effective_bits));
+  }
+  if (limits.storage) words.push_back(fmt::format("storage: {} bit", limits.storage->value()));
+  if (limits.energy) words.push_back(fmt::format("energy: {} pJ", limits.energy->value()));
+  return fmt::format("{{{}}}", fmt::join(words, ", "));
+}
+
+std::string samples_text(const DatasetSpec& dataset) {
+  const bool has_splits = dataset.source != DatasetSource::hdf5;
+  return fmt::format(
+      "{{path: {}, {}first: {}, samples: {}}}",
+      yaml_quoted(std::filesystem::absolute(dataset.path).lexically_normal().string()),
+      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
+                 : "",
+      dataset.first, *dataset.samples);
+}
+
+}  // namespace
+
+std::string_view to_string(SearchLoss loss) { return word_of(losses, loss); }
+std::string_view to_string(SearchCost cost) { return word_of(costs, cost); }
+std::string_view to_string(SearchAlgorithm algorithm) { return word_of(algorithms, algorithm); }
+
+SearchScenario read_search(const std::filesystem::path& file,
+                           const std::vector<std::string>& overrides) {
+  YamlDocument document = YamlDocument::load(file);
+  set_overrides(document, overrides);
+  const YamlNode root = document.root();
+  const auto block = root.find("search");
+  if (!block) {
+    throw Error(ErrorKind::config, "a search needs a `search:` block", {.file = file.string()});
+  }
+  SearchScenario search;
+  search.scenario = read_scenario_root(root, file);
+  if (!search.scenario.calibration) {
+    CalibrationChoice choice{.spec = {}, .dataset = search.scenario.dataset};
+    if (choice.dataset.source != DatasetSource::hdf5) choice.dataset.split = Split::train;
+    choice.dataset.first = 0;
+    choice.dataset.samples = calibration_samples;
+    search.scenario.calibration = choice;
+  }
+  search.spec = read_spec(*block, search.scenario);
+  document.finish();
+  return search;
+}
+
+std::string to_yaml(const SearchScenario& search) {
+  const SearchSpec& spec = search.spec;
+  std::string text = to_yaml(search.scenario) + "search:\n";
+  text += fmt::format("  formats: {}\n", formats_text(spec.formats));
+  if (!spec.choices.empty()) text += "  layers:\n";
+  for (const LayerChoice& choice : spec.choices) {
+    text += fmt::format("    {}: {}\n", yaml_quoted(choice.pattern), formats_text(choice.formats));
+  }
+  if (!spec.ties.empty()) text += "  ties:\n";
+  for (const LayerTie& tie : spec.ties) {
+    std::vector<std::string> patterns;
+    for (const std::string& pattern : tie.patterns) patterns.push_back(yaml_quoted(pattern));
+    text += fmt::format("  - [{}]\n", fmt::join(patterns, ", "));
+  }
+  std::vector<std::string_view> names;
+  for (const SearchAlgorithm algorithm : spec.algorithms) names.push_back(to_string(algorithm));
+  text += fmt::format(
+      "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  algorithms: [{}]\n"
+      "  budget: {}\n  confidence: {}\n  points: {}\n  seed: {}\n",
+      to_string(spec.loss), to_string(spec.cost), constraints_text(spec.constraints),
+      samples_text(spec.validation), fmt::join(names, ", "), spec.budget, spec.confidence,
+      spec.points, spec.seed);
+  return text;
+}
+
+}  // namespace nj
