@@ -38,6 +38,19 @@ TEST_CASE("the quickstart network on the first 200 test images") {
   CHECK(mean_latency(*result.chip).value() == 594891610);
 }
 
+TEST_CASE("the Spikingformer, whose stream holds currents, on the first 200 test images") {
+  if (!images_available()) return;
+  const Batch batch = read_batch(examples / "spikingformer.yaml", {"dataset.samples=200"});
+  const PreparedRun prepared = prepare(batch.points.front().scenario);
+  const RunResult result = run(prepared, {});
+  StepCounts counts;
+  for (const LayerActivity& layer : result.activity.layers) counts += layer.total();
+  CHECK(result.correct == 179);
+  CHECK(counts.synaptic_events() == 1763712854);
+  // 200 samples, 4 steps, 2 sums in each of 4 blocks, 96 x 5 x 5 currents.
+  CHECK(counts.stream_additions == 200ULL * 4 * 2 * 4 * 2400);
+}
+
 TEST_CASE("every point of the sweep is valid and fits its chip") {
   if (!images_available()) return;
   const Batch batch = read_batch(examples / "bits_sweep.yaml", {"dataset.samples=1"});
