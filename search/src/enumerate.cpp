@@ -25,6 +25,14 @@ bool advance(Candidate& candidate, const SearchSpace& space) {
   return false;
 }
 
+/// Candidates that are listed before they are evaluated, so that large spaces need little memory.
+constexpr std::size_t at_once = 4096;
+
+void evaluate_all(Evaluator& evaluator, std::vector<Candidate>& batch) {
+  evaluator.evaluate(batch);
+  batch.clear();
+}
+
 }  // namespace
 
 void random_search(Evaluator& evaluator, std::uint64_t count, std::uint64_t seed) {
@@ -35,18 +43,18 @@ void random_search(Evaluator& evaluator, std::uint64_t count, std::uint64_t seed
   const std::uint64_t draws = leave_out ? space.size() - count : count;
   std::set<Candidate> drawn;
   std::vector<Candidate> batch;
-  for (std::uint64_t draw = 0; drawn.size() < draws; ++draw) {
+  for (std::uint64_t draw = 0; drawn.size() < draws && !evaluator.exhausted(); ++draw) {
     Candidate candidate = random_candidate(space, seed, draw);
     if (!drawn.insert(candidate).second || leave_out) continue;
     batch.push_back(std::move(candidate));
+    if (batch.size() == at_once) evaluate_all(evaluator, batch);
   }
-  if (leave_out) {
-    Candidate candidate(space.options.size(), 0);
-    do {
-      if (!drawn.contains(candidate)) batch.push_back(candidate);
-    } while (advance(candidate, space));
+  Candidate candidate(space.options.size(), 0);
+  for (bool more = leave_out; more && !evaluator.exhausted(); more = advance(candidate, space)) {
+    if (!drawn.contains(candidate)) batch.push_back(candidate);
+    if (batch.size() == at_once) evaluate_all(evaluator, batch);
   }
-  evaluator.evaluate(batch);
+  evaluate_all(evaluator, batch);
 }
 
 void exhaustive(Evaluator& evaluator, std::uint64_t limit) {
@@ -56,18 +64,13 @@ void exhaustive(Evaluator& evaluator, std::uint64_t limit) {
         ErrorKind::capacity,
         fmt::format("the space has {} candidates, at most {} are enumerated", space.size(), limit));
   }
-  constexpr std::size_t at_once = 4096;
   std::vector<Candidate> batch;
   Candidate candidate(space.options.size(), 0);
-  bool more = true;
-  while (more && !evaluator.exhausted()) {
+  for (bool more = true; more && !evaluator.exhausted(); more = advance(candidate, space)) {
     batch.push_back(candidate);
-    more = advance(candidate, space);
-    if (!more || batch.size() == at_once) {
-      evaluator.evaluate(batch);
-      batch.clear();
-    }
+    if (batch.size() == at_once) evaluate_all(evaluator, batch);
   }
+  evaluate_all(evaluator, batch);
 }
 
 }  // namespace nj

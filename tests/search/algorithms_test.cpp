@@ -345,6 +345,7 @@ TEST_CASE("every algorithm ends where the budget ends") {
             }) == budget);
     }
     CHECK(used([](Evaluator& evaluator) { exhaustive(evaluator); }) == budget);
+    CHECK(used([](Evaluator& evaluator) { random_search(evaluator, 3000, 1); }) == budget);
   }
 }
 
@@ -405,6 +406,11 @@ TEST_CASE("random search draws different candidates, exhaustive takes all") {
   }
   CHECK(testing::message_of([&] { exhaustive(all, 5); }) ==
         "the space has 6 candidates, at most 5 are enumerated");
+  // Without end in sight, the budget ends it.
+  const SyntheticProblem endless(100, 6, 1);
+  Evaluator poor(Problem(endless), {.budget = 20});
+  random_search(poor, ~std::uint64_t{0} - 1, 1);
+  CHECK(poor.evaluations() == 20);
 }
 
 TEST_CASE("variables without a choice, and options that cannot be") {
