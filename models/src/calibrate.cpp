@@ -130,10 +130,12 @@ struct Calibrator::State {
     const LayerId source = network.operands(id)[0].source;
     if (std::holds_alternative<ClassifierHead>(network.layer(id).op)) return {head_inputs(id)};
     const auto* input = std::get_if<Input>(&network.layer(source).op);
-    MomentCounter counter(convolution_geometry(network, id), input ? input->min_value : 0,
-                          static_cast<std::int32_t>(*network.max_output(source)), threads);
-    for (const auto& run : runs) counter.add(run->train(id));
-    return statistics_of(counter.finish(), network.value_scale(source));
+    const TrainList trains{runs.size(),
+                           [&](std::size_t i) -> const SpikeTrain& { return runs[i]->train(id); }};
+    return statistics_of(
+        count_moments(convolution_geometry(network, id), input ? input->min_value : 0,
+                      static_cast<std::int32_t>(*network.max_output(source)), trains, threads),
+        network.value_scale(source));
   }
 
   /// The head reads means over time and positions.

@@ -4,120 +4,211 @@
 #include <bit>
 
 #include "neurojoule/core/parallel.hpp"
+#include "neurojoule/models/aligned_vector.hpp"
 
 namespace nj {
 namespace {
 
-std::size_t planes_for(std::int32_t min_value, std::int32_t max_value) {
-  const auto magnitude = static_cast<std::uint32_t>(std::max(max_value, -min_value - 1));
-  return static_cast<std::size_t>(std::bit_width(magnitude)) + (min_value < 0 ? 1 : 0);
+/// Words of a row: 64 windows each, whose bits are held at once.
+constexpr std::size_t row_words = 128;
+/// Rows are counted in pieces of so many words.
+constexpr std::size_t word_step = 8;
+
+/// Windows of one sample: whole maps of several time steps, or a part of one map.
+struct Piece {
+  std::size_t sample = 0;
+  std::uint32_t t_begin = 0;
+  std::uint32_t t_end = 0;
+  std::uint64_t begin = 0;  ///< positions
+  std::uint64_t end = 0;
+  std::size_t word = 0;  ///< where its windows start in the rows
+
+  [[nodiscard]] std::uint64_t windows() const { return (t_end - t_begin) * (end - begin); }
+  [[nodiscard]] std::size_t words() const {
+    return static_cast<std::size_t>((windows() + 63) / 64);
+  }
+};
+
+/// The windows of all steps of a train, in pieces that fit a row.
+void append_pieces(std::size_t sample, std::uint32_t timesteps, std::uint64_t positions,
+                   std::vector<Piece>& pieces) {
+  constexpr std::uint64_t capacity = row_words * 64;
+  const auto steps =
+      static_cast<std::uint32_t>(std::clamp<std::uint64_t>(capacity / positions, 1, timesteps));
+  for (std::uint32_t t = 0; t < timesteps; t += steps) {
+    const std::uint32_t t_end = std::min(t + steps, timesteps);
+    for (std::uint64_t begin = 0; begin < positions; begin += capacity) {
+      pieces.push_back({sample, t, t_end, begin, std::min(begin + capacity, positions)});
+    }
+  }
 }
 
-/// Output positions along one axis that see input `at` through tap `tap`: at most one.
-bool sees(std::uint32_t at, std::uint32_t tap, std::uint32_t stride, std::uint32_t padding,
-          std::uint32_t dilation, std::uint32_t extent, std::uint32_t& position) {
-  const std::int64_t start = std::int64_t{at} + padding - std::int64_t{tap} * dilation;
-  if (start < 0 || start % stride != 0) return false;
-  position = static_cast<std::uint32_t>(start / stride);
-  return position < extent;
+/// A tap of the kernel through which an output position sees an input, along one axis.
+struct Tap {
+  std::uint32_t tap = 0;
+  std::uint32_t position = 0;
+};
+
+/// By input place: the taps that see it.
+std::vector<std::vector<Tap>> taps_of(std::uint32_t inputs, std::uint32_t kernel,
+                                      std::uint32_t stride, std::uint32_t padding,
+                                      std::uint32_t dilation, std::uint32_t outputs) {
+  std::vector<std::vector<Tap>> taps(inputs);
+  for (std::uint32_t in = 0; in < inputs; ++in) {
+    for (std::uint32_t tap = 0; tap < kernel; ++tap) {
+      const std::int64_t start = std::int64_t{in} + padding - std::int64_t{tap} * dilation;
+      if (start < 0 || start % stride != 0 || start / stride >= outputs) continue;
+      taps[in].push_back({tap, static_cast<std::uint32_t>(start / stride)});
+    }
+  }
+  return taps;
 }
+
+class MomentCounter {
+ public:
+  MomentCounter(const ConvolutionGeometry& geometry, std::int32_t min_value, std::int32_t max_value,
+                unsigned threads)
+      : g_(geometry),
+        threads_(threads),
+        features_(geometry.group_rows()),
+        is_signed_(min_value < 0),
+        taps_y_(taps_of(g_.in_height, g_.kernel_y, g_.stride_y, g_.padding_y, g_.dilation_y,
+                        g_.out_height)),
+        taps_x_(taps_of(g_.in_width, g_.kernel_x, g_.stride_x, g_.padding_x, g_.dilation_x,
+                        g_.out_width)),
+        moments_(geometry.groups, features_) {
+    const auto magnitude = static_cast<std::uint32_t>(std::max({max_value, -min_value - 1, 1}));
+    planes_ = static_cast<std::size_t>(std::bit_width(magnitude)) + (is_signed_ ? 1 : 0);
+    rows_.resize(g_.groups * features_ * planes_ * row_words);
+  }
+
+  /// Fills the rows with as many pieces as fit and counts them, from piece `next` on.
+  std::size_t count(std::vector<Piece>& pieces, std::size_t next, const TrainList& trains) {
+    const std::size_t first = next;
+    std::size_t words = 0;
+    while (next < pieces.size() && words + pieces[next].words() <= row_words) {
+      pieces[next].word = words;
+      words += pieces[next].words();
+      moments_.windows += pieces[next].windows();
+      ++next;
+    }
+    parallel_for(next - first, 1, threads_, [&](std::size_t i, std::size_t) {
+      fill(pieces[first + i], trains.at(pieces[first + i].sample));
+    });
+    add_products((words + word_step - 1) / word_step * word_step);
+    std::fill(rows_.begin(), rows_.end(), 0);
+    return next;
+  }
+
+  InputMoments take() {
+    for (std::size_t group = 0; group < g_.groups; ++group) {
+      std::int64_t* const products = moments_.products.data() + group * features_ * features_;
+      for (std::size_t f = 0; f < features_; ++f) {
+        for (std::size_t e = 0; e < f; ++e) {
+          products[e * features_ + f] = products[f * features_ + e];
+        }
+      }
+    }
+    return std::move(moments_);
+  }
+
+ private:
+  void fill(const Piece& piece, const SpikeTrain& train) {
+    for (std::uint32_t t = piece.t_begin; t < piece.t_end; ++t) {
+      const std::uint64_t first_window =
+          piece.word * 64 + (t - piece.t_begin) * (piece.end - piece.begin) - piece.begin;
+      // Addresses ascend: the place of the next input is this one, or one behind it.
+      std::uint64_t place = 0;
+      std::uint32_t x = 0;
+      std::uint32_t y = 0;
+      nj::for_each(train, t, [&](std::uint64_t address, std::int16_t value) {
+        while (address >= (place + 1) * g_.in_channels) {
+          ++place;
+          if (++x == g_.in_width) {
+            x = 0;
+            ++y;
+          }
+        }
+        const std::size_t channel = address - place * g_.in_channels;
+        set_windows(piece, first_window, channel, y, x, static_cast<std::uint16_t>(value));
+      });
+    }
+  }
+
+  /// Sets the bits of one input in all windows that see it.
+  void set_windows(const Piece& piece, std::uint64_t first_window, std::size_t channel,
+                   std::uint32_t y, std::uint32_t x, std::uint16_t bits) {
+    // Groups follow each other.
+    std::uint64_t* const rows =
+        rows_.data() + channel * g_.kernel_y * g_.kernel_x * planes_ * row_words;
+    for (const Tap& down : taps_y_[y]) {
+      for (const Tap& right : taps_x_[x]) {
+        const std::uint64_t position = std::uint64_t{down.position} * g_.out_width + right.position;
+        if (position < piece.begin || position >= piece.end) continue;
+        const std::uint64_t window = first_window + position;
+        std::uint64_t* const row =
+            rows + (down.tap * g_.kernel_x + right.tap) * planes_ * row_words + window / 64;
+        for (std::size_t plane = 0; plane < planes_; ++plane) {
+          row[plane * row_words] |= static_cast<std::uint64_t>((bits >> plane) & 1)
+                                    << (window % 64);
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] std::int64_t weight_of(std::size_t plane) const {
+    const auto weight = std::int64_t{1} << plane;
+    return is_signed_ && plane + 1 == planes_ ? -weight : weight;
+  }
+
+  /// Adds what the rows hold to the lower triangles.
+  void add_products(std::size_t words) {
+    for (std::size_t group = 0; group < g_.groups; ++group) {
+      parallel_for(features_, 4, threads_, [&](std::size_t begin, std::size_t end) {
+        std::vector<std::uint32_t> common(end * planes_);
+        for (std::size_t f = begin; f < end; ++f) add_products_of(group, f, words, common);
+      });
+    }
+  }
+  void add_products_of(std::size_t group, std::size_t f, std::size_t words,
+                       std::vector<std::uint32_t>& common) {
+    const std::uint64_t* const rows = rows_.data() + group * features_ * planes_ * row_words;
+    std::int64_t* const products = moments_.products.data() + (group * features_ + f) * features_;
+    for (std::size_t plane = 0; plane < planes_; ++plane) {
+      const std::uint64_t* const one = rows + (f * planes_ + plane) * row_words;
+      common_bits(one, rows, (f + 1) * planes_, words, row_words, common.data());
+      const std::int64_t weight = weight_of(plane);
+      moments_.sums[group * features_ + f] += weight * common[f * planes_ + plane];
+      for (std::size_t e = 0; e <= f; ++e) {
+        std::int64_t sum = 0;
+        for (std::size_t p = 0; p < planes_; ++p) sum += weight_of(p) * common[e * planes_ + p];
+        products[e] += weight * sum;
+      }
+    }
+  }
+
+  const ConvolutionGeometry& g_;
+  unsigned threads_;
+  std::size_t features_;
+  std::size_t planes_ = 1;
+  bool is_signed_;
+  std::vector<std::vector<Tap>> taps_y_;
+  std::vector<std::vector<Tap>> taps_x_;
+  AlignedVector<std::uint64_t> rows_;  ///< [groups, features, planes, row_words]
+  InputMoments moments_;
+};
 
 }  // namespace
 
-MomentCounter::MomentCounter(const ConvolutionGeometry& geometry, std::int32_t min_value,
-                             std::int32_t max_value, unsigned threads)
-    : geometry_(geometry),
-      threads_(threads),
-      features_(geometry.group_rows()),
-      planes_(std::max<std::size_t>(planes_for(min_value, max_value), 1)),
-      is_signed_(min_value < 0),
-      rows_(geometry.groups * features_ * planes_ * row_words),
-      moments_(geometry.groups, features_) {}
-
-void MomentCounter::add(const SpikeTrain& train) {
-  for (std::uint32_t t = 0; t < timesteps_of(train); ++t) add_step(train, t);
-}
-
-void MomentCounter::add_step(const SpikeTrain& train, std::uint32_t t) {
-  const ConvolutionGeometry& g = geometry_;
-  const std::size_t capacity = row_words * 64;
-  const std::uint64_t positions = g.out_positions();
-  for (std::uint64_t begin = 0; begin < positions;) {
-    const std::uint64_t end = std::min<std::uint64_t>(positions, begin + capacity - filled_);
-    const std::size_t offset = filled_;
-    nj::for_each(train, t, [&](std::uint64_t address, std::int16_t value) {
-      const auto channel = static_cast<std::uint32_t>(address % g.in_channels);
-      const auto x = static_cast<std::uint32_t>(address / g.in_channels % g.in_width);
-      const auto y = static_cast<std::uint32_t>(address / g.in_channels / g.in_width);
-      const std::size_t group = channel / g.group_inputs();
-      const std::size_t first = std::size_t{channel % g.group_inputs()} * g.kernel_y * g.kernel_x;
-      const auto bits = static_cast<std::uint16_t>(value);
-      for (std::uint32_t ky = 0; ky < g.kernel_y; ++ky) {
-        std::uint32_t oy = 0;
-        if (!sees(y, ky, g.stride_y, g.padding_y, g.dilation_y, g.out_height, oy)) continue;
-        for (std::uint32_t kx = 0; kx < g.kernel_x; ++kx) {
-          std::uint32_t ox = 0;
-          if (!sees(x, kx, g.stride_x, g.padding_x, g.dilation_x, g.out_width, ox)) continue;
-          const std::uint64_t position = std::uint64_t{oy} * g.out_width + ox;
-          if (position < begin || position >= end) continue;
-          const std::size_t window = offset + (position - begin);
-          const std::size_t feature = first + std::size_t{ky} * g.kernel_x + kx;
-          for (std::size_t plane = 0; plane < planes_; ++plane) {
-            if (((bits >> plane) & 1) == 0) continue;
-            row(group, feature, plane)[window / 64] |= std::uint64_t{1} << (window % 64);
-          }
-        }
-      }
-    });
-    filled_ += end - begin;
-    moments_.windows += end - begin;
-    begin = end;
-    if (filled_ == capacity) flush();
+InputMoments count_moments(const ConvolutionGeometry& geometry, std::int32_t min_value,
+                           std::int32_t max_value, const TrainList& trains, unsigned threads) {
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < trains.count; ++i) {
+    append_pieces(i, timesteps_of(trains.at(i)), geometry.out_positions(), pieces);
   }
-}
-
-std::int64_t MomentCounter::weight_of_plane(std::size_t plane) const {
-  const auto weight = std::int64_t{1} << plane;
-  return is_signed_ && plane + 1 == planes_ ? -weight : weight;
-}
-
-/// Adds what the rows hold to the lower triangles of the moments, and empties them.
-void MomentCounter::flush() {
-  if (filled_ == 0) return;
-  const std::size_t rows = features_ * planes_;
-  for (std::size_t group = 0; group < geometry_.groups; ++group) {
-    parallel_for(features_, 8, threads_, [&](std::size_t begin, std::size_t end) {
-      std::vector<std::uint32_t> common(rows);
-      for (std::size_t f = begin; f < end; ++f) {
-        std::int64_t* const products =
-            moments_.products.data() + (group * features_ + f) * features_;
-        for (std::size_t plane = 0; plane < planes_; ++plane) {
-          const std::uint64_t* const one = row(group, f, plane);
-          const std::size_t count = (f + 1) * planes_;
-          common_bits(one, row(group, 0, 0), count, row_words, common.data());
-          const std::int64_t weight = weight_of_plane(plane);
-          moments_.sums[group * features_ + f] += weight * common[f * planes_ + plane];
-          for (std::size_t i = 0; i < count; ++i) {
-            products[i / planes_] += weight * weight_of_plane(i % planes_) * common[i];
-          }
-        }
-      }
-    });
-  }
-  std::fill(rows_.begin(), rows_.end(), 0);
-  filled_ = 0;
-}
-
-InputMoments MomentCounter::finish() {
-  flush();
-  InputMoments result = moments_;
-  for (std::size_t group = 0; group < result.groups; ++group) {
-    std::int64_t* const products = result.products.data() + group * features_ * features_;
-    for (std::size_t f = 0; f < features_; ++f) {
-      for (std::size_t e = 0; e < f; ++e) products[e * features_ + f] = products[f * features_ + e];
-    }
-  }
-  return result;
+  MomentCounter counter(geometry, min_value, max_value, threads);
+  for (std::size_t next = 0; next < pieces.size();) next = counter.count(pieces, next, trains);
+  return counter.take();
 }
 
 }  // namespace nj

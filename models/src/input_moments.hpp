@@ -2,11 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
+#include <functional>
 #include <vector>
 
 #include "neurojoule/core/spike_tensor.hpp"
-#include "neurojoule/models/aligned_vector.hpp"
 
 #include "convolution.hpp"
 
@@ -30,44 +29,23 @@ struct InputMoments {
         products(group_count * feature_count * feature_count) {}
 };
 
-/// Counts the moments of trains. Values are taken apart into bits, the sign bit included, so that
-/// each product is the number of windows in which two bits are set.
-class MomentCounter {
- public:
-  /// Values of the trains lie in [min_value, max_value].
-  MomentCounter(const ConvolutionGeometry& geometry, std::int32_t min_value, std::int32_t max_value,
-                unsigned threads);
-
-  void add(const SpikeTrain& train);
-  /// The moments of all trains so far.
-  InputMoments finish();
-
- private:
-  void add_step(const SpikeTrain& train, std::uint32_t t);
-  void flush();
-  [[nodiscard]] std::int64_t weight_of_plane(std::size_t plane) const;
-  std::uint64_t* row(std::size_t group, std::size_t feature, std::size_t plane) {
-    return rows_.data() + ((group * features_ + feature) * planes_ + plane) * row_words;
-  }
-
-  /// Words of a row: windows whose bits are held at once.
-  static constexpr std::size_t row_words = 64;
-
-  ConvolutionGeometry geometry_;
-  unsigned threads_;
-  std::size_t features_;
-  std::size_t planes_;
-  bool is_signed_;
-  std::size_t filled_ = 0;             ///< windows in the rows
-  AlignedVector<std::uint64_t> rows_;  ///< [groups, features, planes, row_words]
-  InputMoments moments_;
+/// The trains of a layer's samples.
+struct TrainList {
+  std::size_t count = 0;
+  std::function<const SpikeTrain&(std::size_t sample)> at;
 };
 
-/// Bits that are set in `one` and in each of `count` rows behind `others`, all of `words` words;
-/// the rows are `words` apart.
+/// Counts the moments of trains whose values lie in [min_value, max_value]. Values are taken apart
+/// into bits, the sign bit included, so that each product is the number of windows in which two
+/// bits are set.
+InputMoments count_moments(const ConvolutionGeometry& geometry, std::int32_t min_value,
+                           std::int32_t max_value, const TrainList& trains, unsigned threads);
+
+/// Bits that are set in `one` and in each of `count` rows behind `others`, in their first `words`
+/// words, a multiple of 8; the rows are `stride` words apart.
 void common_bits(const std::uint64_t* one, const std::uint64_t* others, std::size_t count,
-                 std::size_t words, std::uint32_t* result);
+                 std::size_t words, std::size_t stride, std::uint32_t* result);
 void common_bits_ref(const std::uint64_t* one, const std::uint64_t* others, std::size_t count,
-                     std::size_t words, std::uint32_t* result);
+                     std::size_t words, std::size_t stride, std::uint32_t* result);
 
 }  // namespace nj

@@ -117,9 +117,12 @@ class ChannelFit {
 
   /// The best codes found; with `scale_is_free`, and scale.
   Channel operator()(Channel channel, bool scale_is_free) {
+    target_ = metric_.damped * channel.weights;
+    slope_ = channel.scale * (metric_.damped * channel.codes) - target_;
     keep_if_better(channel);
     for (int round = 0; round < spec_.rounds; ++round) {
       compensate(channel);
+      slope_ = channel.scale * (metric_.damped * channel.codes) - target_;
       refine(channel);
       keep_if_better(channel);
       if (!scale_is_free || !rescale(channel)) break;
@@ -130,8 +133,7 @@ class ChannelFit {
 
  private:
   void keep_if_better(const Channel& channel) {
-    const Vector difference = channel.weights - channel.scale * channel.codes;
-    const double error = difference.dot(metric_.damped * difference);
+    const double error = (channel.scale * channel.codes - channel.weights).dot(slope_);
     if (best_.codes.size() != 0 && error >= least_) return;
     least_ = error;
     best_ = channel;
@@ -148,17 +150,16 @@ class ChannelFit {
     }
   }
 
-  void refine(Channel& channel) const {
-    Vector slope = metric_.damped * (channel.scale * channel.codes - channel.weights);
+  void refine(Channel& channel) {
     for (int sweep = 0; sweep < spec_.refinements; ++sweep) {
       bool changed = false;
-      for (Index j = 0; j < slope.size(); ++j) {
-        const double best = channel.codes[j] - slope[j] / metric_.damped(j, j) / channel.scale;
+      for (Index j = 0; j < slope_.size(); ++j) {
+        const double best = channel.codes[j] - slope_[j] / metric_.damped(j, j) / channel.scale;
         const int code = levels_.nearest(best, metric_.order[at(j)]);
         const double step = channel.scale * (code - channel.codes[j]);
         if (step == 0.0) continue;
         channel.codes[j] = code;
-        slope.noalias() += step * metric_.damped.row(j).transpose();
+        slope_.noalias() += step * metric_.damped.row(j).transpose();
         changed = true;
       }
       if (!changed) return;
@@ -166,18 +167,21 @@ class ChannelFit {
   }
 
   /// The scale at which these codes err least; false where there is none above 0.
-  bool rescale(Channel& channel) const {
-    const Vector product = metric_.damped * channel.codes;
+  bool rescale(Channel& channel) {
+    const Vector product = (slope_ + target_) / channel.scale;
     const double square = channel.codes.dot(product);
     const double overlap = channel.weights.dot(product);
     if (square <= 0.0 || overlap <= 0.0) return false;
     channel.scale = overlap / square;
+    slope_ = channel.scale * product - target_;
     return true;
   }
 
   const Metric& metric_;
   const ChannelLevels& levels_;
   const CalibrationSpec& spec_;
+  Vector target_;  ///< damped * weights
+  Vector slope_;   ///< damped * (scale * codes - weights)
   Channel best_;
   double least_ = 0.0;
 };
