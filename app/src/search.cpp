@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <set>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +34,10 @@ constexpr std::uint64_t max_frame_bytes = std::uint64_t{2} << 30;
 /// Samples whose spikes the cost tables are made with, and of these the ones that a chip runs.
 constexpr std::uint64_t cost_samples = 64;
 constexpr std::uint64_t most_chip_samples = 4;
+/// Losses from which on greedy and beam go no further: an accuracy drop, and a divergence in nats
+/// that comes with one of about ten points.
+constexpr double drop_limit = 0.1;
+constexpr double divergence_limit = 0.3;
 /// All layers alike, in the report; those that the chip takes.
 constexpr const char* baseline_formats[] = {"uniform8", "uniform4", "uniform3",
                                             "uniform2", "pot4",     "pot3"};
@@ -113,11 +117,13 @@ class Search {
   /// Runs the base on some validation samples, and makes the tables of costs.
   void make_costs() {
     tell("costs", 0, 1);
-    BaseActivity base{.scenario = scenario_, .model = model_};
-    base.samples = std::min(cost_samples, validation_->size());
     QuantizationSpec floating = scenario_.quantization;
     floating.layers.clear();
     floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
+    BaseActivity base{.scenario = scenario_,
+                      .model = model_,
+                      .network = quantize(model_, floating),
+                      .samples = std::min(cost_samples, validation_->size())};
     const std::uint64_t traced =
         scenario_.chip ? std::min({scenario_.chip->samples, most_chip_samples, base.samples}) : 0;
     BatchExecution execution = execute_many(quantize(model_, floating), base.samples,
@@ -269,11 +275,14 @@ class Search {
     const double resolution = spec_.loss == SearchLoss::accuracy_drop
                                   ? 1.0 / static_cast<double>(validation_->size())
                                   : 1e-4;
+    const double loss_limit =
+        spec_.loss == SearchLoss::accuracy_drop ? drop_limit : divergence_limit;
     switch (algorithm) {
       case SearchAlgorithm::greedy:
-        return greedy(evaluator, table, {.resolution = resolution});
+        return greedy(evaluator, table,
+                      {.width = 8, .loss_limit = loss_limit, .resolution = resolution});
       case SearchAlgorithm::beam:
-        return beam(evaluator, table);
+        return beam(evaluator, table, {.loss_limit = loss_limit});
       case SearchAlgorithm::knapsack:
         return knapsack(evaluator, table);
       case SearchAlgorithm::nsga2:
@@ -292,6 +301,35 @@ class Search {
       case SearchAlgorithm::exhaustive:
         return exhaustive(evaluator, spec_.budget);
     }
+  }
+
+  /// All variables at the same place between their cheapest and their widest format, and what other
+  /// algorithms found.
+  [[nodiscard]] std::vector<Candidate> starting_points() const {
+    constexpr std::size_t most = 48;
+    std::vector<Candidate> points;
+    const auto add = [&](const Candidate& candidate) {
+      if (points.size() < most &&
+          std::find(points.begin(), points.end(), candidate) == points.end()) {
+        points.push_back(candidate);
+      }
+    };
+    for (int tenth = 0; tenth <= 10; ++tenth) {
+      Candidate candidate;
+      for (const auto& added : cost().added) {
+        std::vector<std::uint16_t> order(added.size());
+        std::iota(order.begin(), order.end(), std::uint16_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::uint16_t a, std::uint16_t b) { return added[a] < added[b]; });
+        candidate.push_back(order[(order.size() - 1) * static_cast<std::size_t>(tenth) / 10]);
+      }
+      add(candidate);
+    }
+    const auto& front = front_.points();
+    for (std::size_t i = 0; i < front.size(); ++i) {
+      add(front[i * std::max<std::size_t>(1, front.size() / most) % front.size()].candidate);
+    }
+    return points;
   }
 
   /// The front so far: formats, loss and cost, without a test.

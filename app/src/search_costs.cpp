@@ -34,14 +34,17 @@ CostTable sum_table(const FormatSpace& formats, const Cost& cost) {
   return table;
 }
 
-/// Integers of the right widths; of what size they are does not matter.
+/// Integers of the right widths, each of which stands for its own value: of what size they are does
+/// not matter, and thresholds fit any membrane.
 QuantizedNetwork network_of_widths(const FormatSpace& formats, const BaseActivity& base,
                                    const Candidate& candidate) {
-  const std::vector<WeightRule> rules = formats.rules(candidate, {{}, ScaleRule::max, 0.0});
+  const std::vector<WeightRule> rules = formats.rules(candidate, {});
   QuantizationSpec spec = base.scenario.quantization;
   spec.layers.clear();
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    spec.layers.push_back({base.model.network.layer(formats.layers[i]).name, rules[i]});
+    WeightRule rule{rules[i].format, ScaleRule::fixed, 1.0};
+    if (rule.format.scheme != Scheme::uniform) rule.scale = level_magnitudes(rule.format).back();
+    spec.layers.push_back({base.model.network.layer(formats.layers[i]).name, rule});
   }
   return quantize(base.model, spec);
 }
@@ -118,13 +121,11 @@ CostTable effective_bits_table(const FormatSpace& formats, const Model& model) {
 }
 
 CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base) {
-  const QuantizedNetwork network =
-      network_of_widths(formats, base, widest_candidate(formats, base.model));
   const PreparedRun prepared{.scenario = base.scenario,
                              .hash = "",
                              .dataset = nullptr,
-                             .network = network,
-                             .populations = populations(network.network()),
+                             .network = base.network,
+                             .populations = populations(base.network.network()),
                              .chip = std::nullopt};
   RunResult result;
   result.samples = base.samples;

@@ -16,23 +16,24 @@ CostTable storage_table(const FormatSpace& formats, const Model& model);
 /// The same per weight.
 CostTable effective_bits_table(const FormatSpace& formats, const Model& model);
 
-/// What the base does on some samples.
+/// What the float32 network does on some samples.
 struct BaseActivity {
   const Scenario& scenario;
   const Model& model;
+  QuantizedNetwork network;  ///< float32
   std::uint64_t samples = 0;
   Activity activity{};               ///< of all samples
   std::vector<SpikeTrace> traces{};  ///< of the first samples
 };
 
-/// pJ of one inference by the convention linear-bits, with the spikes of the base.
+/// pJ of one inference by the convention linear-bits, with the spikes of the float32 network.
 CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base);
 
-/// pJ of one inference on the scenario's chip, with the spikes of the base.
+/// pJ of one inference on the scenario's chip, with the spikes of the float32 network.
 ///
 /// Formats that the chip does not take, or that do not fit it, are left out of `formats` first.
-/// Throws: MisfitError when the base does not fit; Error(config) when a variable is left without
-/// formats.
+/// Throws: MisfitError when the widest formats do not fit; Error(config) when a variable is left
+/// without formats.
 CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads);
 
 /// Energy by linear-bits of an execution whose weights have the bits of their format.

@@ -111,8 +111,9 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
         mark.kind, x(mark.drop), y(mark.value), mark.kind == "front" ? 3.5 : 5,
         escaped(mark.label));
     if (mark.kind == "calibrated" || mark.kind == "spikehq") {
-      text += fmt::format("<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-                          x(mark.drop) + 8, y(mark.value) + 4, escaped(mark.label));
+      text += fmt::format(
+          "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
+          x(mark.drop), y(mark.value) - 9, escaped(mark.label));
     }
   }
   return text + fmt::format("<polyline class=\"line\" points=\"{}\"/>\n", line);

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include "neurojoule/models/execute.hpp"
+#include "neurojoule/models/execute_variants.hpp"
 #include "neurojoule/models/family.hpp"
 
 #include "input_moments.hpp"
@@ -344,6 +345,57 @@ void check_rules_alone(Family family) {
 TEST_CASE("a calibrated network depends on its rules alone, and is its model quantized") {
   check_rules_alone(Family::spikformer);
   check_rules_alone(Family::spikingformer);
+}
+
+TEST_CASE("variants that share layers do what each does alone") {
+  for (const Family family :
+       {Family::spikformer, Family::spikingformer, Family::spike_driven_transformer}) {
+    const Case c(6, family);
+    std::vector<QuantizedNetwork> networks;
+    std::vector<Variant> variants;
+    const auto layers = c.model.network.weighted_layers();
+    for (std::size_t v = 0; v <= layers.size(); ++v) {
+      // Variant v has other weights than the one before from weighted layer v - 1 on.
+      QuantizationSpec spec;
+      for (std::size_t i = v == 0 ? 0 : v - 1; i < layers.size(); ++i) {
+        spec.layers.push_back(
+            {c.model.network.layer(layers[i]).name,
+             {{Scheme::uniform, static_cast<std::uint8_t>(2 + v % 5), Granularity::per_channel},
+              ScaleRule::mse,
+              0.0},
+             {}});
+      }
+      networks.push_back(quantize(c.model, spec));
+    }
+    for (std::size_t v = 0; v < networks.size(); ++v) {
+      // What it shares with the one before is found layer by layer.
+      LayerId first = layers.back();
+      for (std::size_t i = layers.size(); v > 0 && i-- > 0;) {
+        const auto& a = networks[v - 1].layer(layers[i]).synapses->tensor;
+        if (!(a == networks[v].layer(layers[i]).synapses->tensor)) first = layers[i];
+      }
+      variants.push_back({&networks[v], first});
+    }
+    for (const unsigned threads : {1U, 3U}) {
+      std::vector<std::vector<Execution>> seen(c.samples.size(),
+                                               std::vector<Execution>(variants.size()));
+      execute_variants(
+          variants, 1, c.samples.size(),
+          [&](std::size_t i) -> const GradedTensor& { return c.samples[i]; },
+          [&](std::size_t i, std::size_t v, const Execution& run) {
+            seen[i][v].activity = run.activity;
+            seen[i][v].logits = run.logits;
+          },
+          threads);
+      for (std::size_t i = 1; i < c.samples.size(); ++i) {
+        for (std::size_t v = 0; v < variants.size(); ++v) {
+          const Execution alone = execute(networks[v], c.samples[i]);
+          CHECK(seen[i][v].logits == alone.logits);
+          CHECK(seen[i][v].activity == alone.activity);
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("calibration refuses what it cannot do") {

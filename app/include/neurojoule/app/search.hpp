@@ -27,8 +27,8 @@ std::string_view to_string(SearchLoss loss);
 /// What a candidate costs; each is a sum over layers.
 enum class SearchCost : std::uint8_t {
   effective_bits,  ///< storage per weight, scales included
-  energy,          ///< pJ of one inference on the chip, with the spikes of the base
-  linear_bits      ///< operations x weight bits / 32, with the spikes of the base: SpikeHQ's rule
+  energy,          ///< pJ of one inference on the chip, with the float32 spikes
+  linear_bits      ///< operations x weight bits / 32, likewise: SpikeHQ's rule
 };
 std::string_view to_string(SearchCost cost);
 

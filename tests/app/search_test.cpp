@@ -1,0 +1,213 @@
+// Question: does a search give the same front whatever the threads and interruptions, do the files
+// it writes run to the numbers it reports, and is a search that cannot be refused before any work?
+#include "neurojoule/app/search.hpp"
+
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "neurojoule/core/atomic_file.hpp"
+
+#include "support/thrown.hpp"
+#include "support/tiny_scenario.hpp"
+
+namespace {
+
+using namespace nj;
+using nj::testing::message_of;
+using nj::testing::TinyScenario;
+namespace fs = std::filesystem;
+
+/// Images 0 .. 3 test, 4 .. 9 calibrate, 10 .. 49 validate.
+class TinySearch {
+ public:
+  explicit TinySearch(const std::string& more = "", const std::string& formats = usual_formats) {
+    nj::testing::write_made_up_split(tiny_.folder().path(), 50);
+    std::string text = TinyScenario::text();
+    text.replace(text.find("samples: all"), 12, "samples: 4");
+    text += "calibration: {split: test, first: 4, samples: 6}\nsearch:\n  formats: " + formats +
+            "\n  validation: {split: test, first: 10, samples: 40}\n" + more;
+    tiny_.write(text);
+  }
+  [[nodiscard]] SearchScenario read(const std::vector<std::string>& overrides = {}) const {
+    return read_search(tiny_.file(), overrides);
+  }
+  [[nodiscard]] fs::path folder(const std::string& name) const {
+    fs::create_directories(tiny_.folder() / name);
+    return tiny_.folder() / name;
+  }
+  /// The message behind the file's name.
+  [[nodiscard]] std::string refusal(const std::vector<std::string>& overrides = {}) const {
+    const std::string message =
+        message_of([&] { (void)search(read(overrides), folder("refused"), 1, {}); });
+    const std::string file = tiny_.file().string();
+    return message.starts_with(file) ? message.substr(file.size()) : message;
+  }
+
+  static constexpr const char* usual_formats = "[uniform6, uniform3, pot3, binary]";
+
+ private:
+  TinyScenario tiny_;
+};
+
+const std::string few = "  layers: {\"block.*\": uniform3, \"patch_embed.rpe*\": binary}\n";
+
+TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the same numbers") {
+  const TinySearch tiny(few +
+                        "  algorithms: [greedy, beam, knapsack, nsga2, random]\n"
+                        "  budget: 80\n");
+  const SearchScenario wanted = tiny.read();
+  std::string first;
+  for (const unsigned threads : {1U, 2U, 4U}) {
+    const fs::path folder = tiny.folder("out" + std::to_string(threads));
+    const SearchResult result = search(wanted, folder, threads, {});
+    write_search_results(wanted, result, folder);
+    const std::string json = read_file(folder / "front.json", 1 << 20);
+    if (first.empty()) first = json;
+    CHECK(json == first);
+    CHECK(result.front.size() >= 2);
+    CHECK(result.algorithms.size() == 5);
+    for (std::size_t i = 1; i < result.front.size(); ++i) {
+      CHECK(result.front[i - 1].cost <= result.front[i].cost);
+    }
+    if (threads != 1) continue;
+    for (const SearchPoint& point : result.front) {
+      const Batch batch = read_batch(folder / "points" / point.name / "scenario.yaml", {});
+      const PreparedRun prepared = prepare(batch.points[0].scenario);
+      const RunResult run_again = run(prepared, {});
+      CHECK(run_again.correct == point.test_correct);
+      CHECK(energy_per_inference(*run_again.chip).value() == point.energy->value());
+      CHECK(mean_effective_bits(prepared.network) == point.effective_bits);
+    }
+    const std::string csv = front_csv(result);
+    CHECK(
+        csv.starts_with("effective_bits,accuracy,accuracy_drop,test_accuracy,energy_pj,"
+                        "linear_bits_ratio,compression,patch_embed.proj_conv,"));
+    CHECK(baselines_csv(result).find("uniform3 calibrated") != std::string::npos);
+    CHECK(front_svg(result, wanted).ends_with("</svg>\n"));
+    CHECK(layer_bits_svg(result, wanted).find("block.0.mlp.fc2_conv") != std::string::npos);
+    // The search reads back what it wrote of itself.
+    write_file_atomically(folder / "again.yaml", to_yaml(wanted));
+    CHECK(to_yaml(read_search(folder / "again.yaml", {})) == to_yaml(wanted));
+  }
+}
+
+TEST_CASE("a search that is stopped again and again ends at the same front") {
+  const TinySearch tiny(few + "  budget: 60\n  cost: energy\n");
+  const SearchScenario wanted = tiny.read();
+  const fs::path whole = tiny.folder("whole");
+  write_search_results(wanted, search(wanted, whole, 1, {}), whole);
+
+  struct Stop : std::runtime_error {
+    Stop() : std::runtime_error("stop") {}
+  };
+  const fs::path folder = tiny.folder("stopped");
+  std::size_t stops = 0;
+  for (bool done = false; !done; ++stops) {
+    std::size_t reports = 0;
+    try {
+      const SearchResult result =
+          search(wanted, folder, 1, [&](std::string_view stage, std::size_t, std::size_t) {
+            if (stage == "greedy" && ++reports > 1 + stops) throw Stop();
+          });
+      write_search_results(wanted, result, folder);
+      CHECK(result.algorithms[0].measured < result.algorithms[0].evaluations);
+      done = true;
+    } catch (const Stop&) {
+      CHECK(fs::exists(folder / "evaluations.store"));
+    }
+    REQUIRE(stops < 50);
+  }
+  CHECK(stops > 2);
+  CHECK(read_file(folder / "front.csv", 1 << 20) == read_file(whole / "front.csv", 1 << 20));
+  CHECK(read_file(folder / "sensitivity.csv", 1 << 20) ==
+        read_file(whole / "sensitivity.csv", 1 << 20));
+}
+
+TEST_CASE("greedy reaches most of what an exhaustive search finds, and no more") {
+  const TinySearch tiny(
+      "  layers: {\"block.*\": uniform3, \"patch_embed.*\": [uniform6, uniform3, binary]}\n"
+      "  ties: [[patch_embed.proj_conv2, patch_embed.proj_conv3, patch_embed.rpe_conv]]\n"
+      "  algorithms: [exhaustive, greedy]\n  points: 2\n",
+      "[uniform6, uniform3]");
+  const SearchResult result = search(tiny.read(), tiny.folder("out"), 2, {});
+  // Three variables of three formats and the head with two; the block has one.
+  CHECK(result.variables.size() == 3 + 6 + 1);
+  CHECK(result.algorithms[0].evaluations == 3 * 3 * 3 * 2);
+  CHECK(result.algorithms[1].evaluations < 3 * 3 * 3 * 2);
+  CHECK(result.algorithms[1].hypervolume <= result.algorithms[0].hypervolume * (1 + 1e-12));
+  CHECK(result.algorithms[1].hypervolume >= 0.9 * result.algorithms[0].hypervolume);
+  for (const SearchPoint& point : result.front) {
+    CHECK(point.formats[2] == point.formats[4]);  // tied
+    CHECK(point.formats[2] == point.formats[3]);
+  }
+}
+
+TEST_CASE("searches that cannot be are refused, with their place") {
+  CHECK(TinySearch("  layers: {\"block.*.fc3\": binary}\n").refusal() ==
+        ":23:12: search.layers.block.*.fc3: 'block.*.fc3' matches no layer with weights");
+  CHECK(TinySearch("  ties: [[head, \"block.0.attn.q_conv\"]]\n").refusal() ==
+        ":23:10: search.ties[0]: 'head' and 'block.0.attn.q_conv' have different formats to choose "
+        "from");
+  CHECK(TinySearch("", "[uniform6, uniform6]").refusal() ==
+        ":21:23: search.formats[1]: is there twice");
+  CHECK(TinySearch("", "[]").refusal() == ":21:3: search.formats: expected at least one format");
+  CHECK(TinySearch("", "[float32]").refusal() == ":21:13: search.formats[0]: float32 is no choice");
+  CHECK(
+      TinySearch("", "[apot4]")
+          .refusal()
+          .starts_with(
+              ": search.formats: the chip takes none of the formats of 'patch_embed.proj_conv': "));
+  CHECK(TinySearch("  constraints: {effective_bits: 1}\n").refusal() ==
+        ": search.constraints.effective_bits: at least 1.8396 bits with the cheapest formats, the "
+        "limit is 1 bits");
+  CHECK(TinySearch("  constraints: {storage: 1 KiB, accuracy_drop: 1 %}\n").refusal() ==
+        ": search.constraints.accuracy_drop: 40 samples tell a drop of 7.49 % at the confidence "
+        "0.95, not 1 %; at least 300 are needed");
+  CHECK(TinySearch("  constraints: {accuracy_drop: much}\n").refusal() ==
+        ":23:17: search.constraints.accuracy_drop: expected a number, got 'much'");
+  const TinySearch plain;
+  CHECK(plain.refusal({"search.validation={split: test, first: 3, samples: 8}"}) ==
+        ": search.validation: the validation samples are test samples, too");
+  CHECK(plain.refusal({"search.validation={split: test, first: 10, samples: 41}"}) ==
+        ": search.validation.samples: 41 samples from 10 on wanted, the test split has 50");
+  CHECK(plain.refusal({"search.algorithms=[annealing]"}).find("exhaustive") != std::string::npos);
+  CHECK(plain.refusal({"search.pints=3"}).find("did you mean 'points'?") != std::string::npos);
+  CHECK(plain.refusal({"calibration.samples=1"}).find("expected 2..4096") != std::string::npos);
+  CHECK(message_of([] {
+          const TinyScenario tiny;
+          (void)read_search(tiny.file(), {});
+        }).ends_with("a search needs a `search:` block"));
+}
+
+TEST_CASE("a calibrated run: part of the scenario and of its hash") {
+  const TinySearch tiny;
+  Scenario scenario = tiny.read().scenario;
+  const PreparedRun calibrated = prepare(scenario);
+  Scenario other = scenario;
+  other.calibration->spec.damping = 0.5;
+  CHECK(prepare(other).hash != calibrated.hash);
+  other = scenario;
+  other.calibration->dataset.first = 5;
+  CHECK(prepare(other).hash != calibrated.hash);
+  other.calibration.reset();
+  const PreparedRun rounded = prepare(other);
+  CHECK(rounded.hash != calibrated.hash);
+  const LayerId first = rounded.network.network().weighted_layers()[0];
+  CHECK(rounded.network.layer(first).synapses->tensor !=
+        calibrated.network.layer(first).synapses->tensor);
+}
+
+TEST_CASE("Wilson's interval, by hand") {
+  // 8 of 10, z = 1.96: (0.8 + 0.19207) / 1.38415 = 0.71674 -+ 1.95996 / 1.38415 *
+  // sqrt(0.016 + 0.0096036) = 0.22657.
+  const ShareInterval interval = wilson_interval(8, 10);
+  CHECK(interval.low == doctest::Approx(0.4902).epsilon(1e-3));
+  CHECK(interval.high == doctest::Approx(0.9433).epsilon(1e-3));
+  CHECK(wilson_interval(10, 10).high == doctest::Approx(1.0));
+}
+
+}  // namespace
