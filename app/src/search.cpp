@@ -12,7 +12,6 @@
 
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/models/execute.hpp"
-#include "neurojoule/models/model_file.hpp"
 #include "neurojoule/search/beam.hpp"
 #include "neurojoule/search/enumerate.hpp"
 #include "neurojoule/search/evolve.hpp"
@@ -22,6 +21,7 @@
 
 #include "digest.hpp"
 #include "search_costs.hpp"
+#include "search_points.hpp"
 #include "search_problem.hpp"
 
 namespace nj {
@@ -38,10 +38,6 @@ constexpr std::uint64_t most_chip_samples = 4;
 /// that comes with one of about ten points.
 constexpr double drop_limit = 0.1;
 constexpr double divergence_limit = 0.3;
-/// All layers alike, in the report; those that the chip takes.
-constexpr const char* baseline_formats[] = {"uniform8", "uniform4", "uniform3",
-                                            "uniform2", "pot4",     "pot3"};
-
 bool overlap(const DatasetSpec& a, const DatasetSpec& b) {
   return a.path == b.path && a.split == b.split && a.first < b.first + b.samples.value_or(0) &&
          b.first < a.first + a.samples.value_or(0);
@@ -363,108 +359,21 @@ class Search {
   void finish(SearchResult& result) {
     result.front_size = front_.points().size();
     const std::vector<FrontPoint> points = chosen();
-    std::vector<std::string> baselines;
-    for (const char* const text : baseline_formats) {
-      for (const char* const way : {"rounded", "calibrated"}) {
-        baselines.push_back(fmt::format("{} {}", text, way));
-      }
-    }
+    PointTester tester(search_, model_, *problem_, folder_, threads_);
+    const std::vector<std::string> baselines = PointTester::baseline_names();
     const std::size_t total = points.size() + baselines.size() + 1;
     std::size_t done = 0;
     tell("testing", done, total);
-    test_reference(result);
+    result.reference = tester.reference();
     for (std::size_t i = 0; i < points.size(); ++i) {
       tell("testing", ++done, total);
-      result.front.push_back(test_point(points[i], i, result));
+      result.front.push_back(tester.point(points[i], i));
     }
     for (const std::string& name : baselines) {
       tell("testing", ++done, total);
-      add_baseline(name, result);
+      if (auto point = tester.baseline(name)) result.baselines.push_back(std::move(*point));
     }
     tell("testing", total, total);
-  }
-
-  void test_reference(SearchResult& result) {
-    Scenario floating = scenario_;
-    floating.chip.reset();
-    floating.calibration.reset();
-    floating.outputs = {};
-    floating.quantization.layers.clear();
-    floating.quantization.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
-    const PreparedRun prepared = prepare(floating);
-    const RunResult tested = nj::run(prepared, {.threads = threads_});
-    SearchPoint& point = result.reference;
-    point.name = "float32";
-    point.test_samples = tested.samples;
-    point.test_correct = tested.correct;
-    point.effective_bits = 32;
-    point.linear_bits_ratio = 1;
-    point.validation.accuracy = problem_->reference_accuracy();
-    float_linear_ = linear_bits_energy(prepared, tested).value();
-  }
-
-  /// Writes a scenario and a model, and runs what was written.
-  SearchPoint test_point(const FrontPoint& found, std::size_t index, const SearchResult& result) {
-    SearchPoint point;
-    point.name = fmt::format("{:03}", index);
-    point.cost = found.objectives[1];
-    const std::vector<WeightRule> rules = problem_->rules(found.candidate);
-    for (const WeightRule& rule : rules) point.formats.push_back(rule.format);
-    point.validation = problem_->validate(found.candidate);
-    const fs::path folder = folder_ / "points" / point.name;
-    fs::create_directories(folder);
-    write_model_file(problem_->calibrated(rules), folder / "model.h5");
-    Scenario scenario = scenario_;
-    scenario.name = fmt::format("{}-{}", scenario_.name, point.name);
-    scenario.calibration.reset();
-    scenario.quantization.layers.clear();
-    scenario.model = ModelFile{fs::absolute(folder / "model.h5").lexically_normal().string()};
-    std::string text = to_yaml(scenario);
-    write_file_atomically(folder / "scenario.yaml", text);
-    test(scenario, point, result);
-    return point;
-  }
-
-  void test(const Scenario& scenario, SearchPoint& point, const SearchResult&) const {
-    Scenario quiet = scenario;
-    quiet.outputs = {};
-    const PreparedRun prepared = prepare(quiet);
-    const RunResult tested = nj::run(prepared, {.threads = threads_});
-    point.test_samples = tested.samples;
-    point.test_correct = tested.correct;
-    point.effective_bits = mean_effective_bits(prepared.network);
-    point.linear_bits_ratio = float_linear_ / linear_bits_energy(prepared, tested).value();
-    if (tested.chip) {
-      point.energy = energy_per_inference(*tested.chip);
-      point.latency = mean_latency(*tested.chip);
-    }
-  }
-
-  void add_baseline(const std::string& name, SearchResult& result) const {
-    const NumberFormat format = parse_number_format(name.substr(0, name.find(' ')));
-    SearchPoint point;
-    point.name = name;
-    Scenario scenario = scenario_;
-    scenario.quantization.layers.clear();
-    scenario.quantization.default_rule.format = format;
-    if (name.ends_with("rounded")) scenario.calibration.reset();
-    std::vector<WeightRule> rules = resolve(scenario.quantization, model_);
-    for (const WeightRule& rule : rules) point.formats.push_back(rule.format);
-    try {
-      test(scenario, point, result);
-    } catch (const MisfitError&) {
-      return;  // the chip does not take it
-    }
-    point.validation = scenario.calibration
-                           ? problem_->validate(quantize(problem_->calibrated(rules),
-                                                         words_of(scenario_.quantization)))
-                           : problem_->validate(quantize(model_, scenario.quantization));
-    result.baselines.push_back(std::move(point));
-  }
-
-  [[nodiscard]] static QuantizationSpec words_of(QuantizationSpec spec) {
-    spec.layers.clear();
-    return spec;
   }
 
   const SearchScenario& search_;
@@ -486,7 +395,6 @@ class Search {
   std::vector<double> limits_;
   std::unique_ptr<FormatProblem> problem_;
   ParetoFront front_;
-  double float_linear_ = 0;
 };
 
 }  // namespace

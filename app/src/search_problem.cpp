@@ -315,7 +315,11 @@ void FormatProblem::look(Race& race, std::size_t seen, const Bar& bar) const {
 }
 
 ValidationResult FormatProblem::validate(const Candidate& candidate) const {
-  return validate(calibrator_.quantize(rules(candidate)));
+  return validate_rules(rules(candidate));
+}
+
+ValidationResult FormatProblem::validate_rules(std::span<const WeightRule> rules) const {
+  return validate(calibrator_.quantize(rules));
 }
 
 ValidationResult FormatProblem::validate(const QuantizedNetwork& network) const {

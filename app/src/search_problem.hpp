@@ -66,13 +66,15 @@ class FormatProblem {
 
   /// Measures a candidate on all samples, for reports.
   [[nodiscard]] ValidationResult validate(const Candidate& candidate) const;
+  /// The same of any rules of the weighted layers.
+  [[nodiscard]] ValidationResult validate_rules(std::span<const WeightRule> rules) const;
   /// The same of any network with these layers.
   [[nodiscard]] ValidationResult validate(const QuantizedNetwork& network) const;
   /// Of the float32 network, 0..1.
   [[nodiscard]] double reference_accuracy() const;
   [[nodiscard]] const FormatSpace& formats() const { return parts_.formats; }
-  /// The calibrator, set to a candidate.
-  const Model& calibrated(std::span<const WeightRule> rules) const;
+  /// The model with the integers of these rules, until something else is measured.
+  [[nodiscard]] const Model& calibrated(std::span<const WeightRule> rules) const;
   [[nodiscard]] std::vector<WeightRule> rules(const Candidate& candidate) const {
     return parts_.formats.rules(candidate, parts_.rule);
   }

@@ -1,0 +1,134 @@
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "neurojoule/app/run.hpp"
+#include "neurojoule/core/parallel.hpp"
+
+// What a run works on: the scenario's model, which must take its dataset, and frames.
+namespace nj {
+namespace {
+
+/// What a model takes, and where that is written.
+struct ModelInput {
+  FrameForm form;
+  std::string file;  ///< empty: keys of the scenario's `model:` block
+
+  [[nodiscard]] std::string place(std::string_view key) const {
+    return file.empty() ? fmt::format("model.{}", key) : file;
+  }
+};
+
+ModelInput input_of(const FamilySpec& spec) {
+  const FamilyParameters& p = spec.parameters;
+  return {{p.input, spec.timesteps, p.min_input, p.max_input, p.input_scale}, ""};
+}
+
+ModelInput input_of(const ModelFile& file, const Model& model) {
+  for (const LayerSpec& layer : model.network.layers()) {
+    if (const auto* input = std::get_if<Input>(&layer.op)) {
+      return {{input->shape, model.timesteps, input->min_value, input->max_value, input->scale},
+              file.path};
+    }
+  }
+  throw Error(ErrorKind::shape, "the network has no input", {.file = file.path});
+}
+
+/// A model takes what the dataset gives.
+void require_fit(const Scenario& scenario, const Dataset& dataset, const ModelInput& model) {
+  const FrameForm given = dataset.form();
+  const FrameForm& taken = model.form;
+  const bool events = !scenario.dataset.encoding;
+  const auto refuse = [&](ErrorKind kind, const std::string& message, std::string_view key) {
+    throw Error(kind, fmt::format("{} ({})", message, model.place(key)),
+                {.file = scenario.file.string(), .key = "dataset"});
+  };
+  if (given.largest > taken.largest) {
+    refuse(ErrorKind::config,
+           fmt::format("its values reach {}, the model takes at most {}", given.largest,
+                       taken.largest),
+           "max_input");
+  }
+  if (given.least < taken.least) {
+    refuse(ErrorKind::config,
+           fmt::format("its values begin at {}, the model takes at least {}", given.least,
+                       taken.least),
+           "min_input");
+  }
+  if (given.shape != taken.shape) {
+    refuse(ErrorKind::shape,
+           fmt::format("it gives {} of {}, the model takes {}", events ? "event frames" : "images",
+                       to_string(given.shape), to_string(taken.shape)),
+           "input");
+  }
+  if (given.timesteps != taken.timesteps) {
+    refuse(ErrorKind::config,
+           fmt::format("it is {} {} time steps, the model has {}",
+                       events ? "framed into" : "shown for", given.timesteps, taken.timesteps),
+           "timesteps");
+  }
+  if (given.scale && *given.scale != *taken.scale) {
+    refuse(
+        ErrorKind::config,
+        fmt::format("a value of 1 stands for {}, in the model for {}", *given.scale, *taken.scale),
+        "input_scale");
+  }
+}
+
+/// Every label is one of the classes.
+void require_classes(const Scenario& scenario, const Dataset& dataset, const Model& model) {
+  for (const LayerSpec& layer : model.network.layers()) {
+    const auto* head = std::get_if<ClassifierHead>(&layer.op);
+    if (head == nullptr) continue;
+    for (std::uint64_t i = 0; i < dataset.size(); ++i) {
+      if (dataset.label(i) < head->classes) continue;
+      throw Error(ErrorKind::config,
+                  fmt::format("image {} has the label {}, the model has {} classes",
+                              dataset.image_index(i), dataset.label(i), head->classes),
+                  {.file = scenario.file.string(), .key = "dataset"});
+    }
+  }
+}
+
+}  // namespace
+
+/// What can be told without reading the weights is told first.
+Model load_fitting_model(const Scenario& scenario, const Dataset& dataset) {
+  if (weights_path(scenario.model).empty()) {
+    throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
+                {.file = scenario.file.string(), .key = "model"});
+  }
+  const auto* family = std::get_if<FamilySpec>(&scenario.model);
+  if (family != nullptr) require_fit(scenario, dataset, input_of(*family));
+  Model model = load_model(scenario.model, scenario.directory);
+  if (family == nullptr) {
+    require_fit(scenario, dataset, input_of(std::get<ModelFile>(scenario.model), model));
+  }
+  if (has_classifier(model)) require_classes(scenario, dataset, model);
+  if (scenario.outputs.predictions && !has_classifier(model)) {
+    throw Error(ErrorKind::config, "there are none without a classifier",
+                {.file = scenario.file.string(), .key = "outputs.predictions"});
+  }
+  return model;
+}
+
+std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
+  std::vector<GradedTensor> frames(dataset.size());
+  parallel_for(frames.size(), 1, threads,
+               [&](std::size_t i, std::size_t) { frames[i] = dataset.frames(i); });
+  return frames;
+}
+
+std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const DatasetSpec& spec,
+                                             std::string_view block) {
+  try {
+    return std::make_unique<const Dataset>(spec, scenario.seed);
+  } catch (const Error& error) {
+    Location location = error.location();
+    if (location.key.starts_with("dataset")) location.key.replace(0, 7, block);
+    if (location.file.empty()) location.file = scenario.file.string();
+    throw Error(error.kind(), error.message(), location);
+  }
+}
+
+}  // namespace nj
