@@ -2,6 +2,7 @@
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/run.hpp"
+#include "neurojoule/app/search.hpp"
 #include "neurojoule/models/layer_list.hpp"
 #include "neurojoule/models/model_file.hpp"
 
@@ -11,13 +12,14 @@ namespace nj {
 namespace {
 
 /// What a YAML file is, told by keys that only its kind has.
-enum class FileKind { scenario, layers, chip, price_table };
+enum class FileKind { scenario, search, layers, chip, price_table };
 
 FileKind kind_of(const std::filesystem::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
   if (root.find("entries")) return FileKind::price_table;
   if (root.find("topology") || root.find("schedule") || root.find("base")) return FileKind::chip;
+  if (root.find("search")) return FileKind::search;
   if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
   if (root.find("layers")) return FileKind::layers;
   throw root.error(
@@ -44,6 +46,13 @@ std::string check_scenario(const std::filesystem::path& file) {
   return fmt::format("scenario '{}'{}{}", batch.name, fit.empty() ? "" : ", ", fit);
 }
 
+std::string check_search(const std::filesystem::path& file) {
+  const SearchScenario search = read_search(file, {});
+  const SearchSize size = PreparedSearch(search, 0).size();
+  return fmt::format("search '{}' of {} variables, {:.3g} candidates", search.scenario.name,
+                     size.variables, static_cast<double>(size.candidates));
+}
+
 std::string check(const std::filesystem::path& file) {
   if (file.extension() == ".h5") {
     return fmt::format("model of {} layers", read_model_file(file).network.size());
@@ -51,6 +60,8 @@ std::string check(const std::filesystem::path& file) {
   switch (kind_of(file)) {
     case FileKind::scenario:
       return check_scenario(file);
+    case FileKind::search:
+      return check_search(file);
     case FileKind::layers:
       return fmt::format("network of {} layers", read_model_yaml(file).network.size());
     case FileKind::chip:

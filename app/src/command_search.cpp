@@ -15,6 +15,7 @@ int SearchCommand::execute() const {
   ProgressDisplay display(quiet);
   catch_interrupts();
   const SearchScenario wanted = checked_input([&] { return read_search(scenario, overrides); });
+  PreparedSearch prepared = checked_input([&] { return PreparedSearch(wanted, threads); });
   const std::filesystem::path folder =
       out.empty() ? std::filesystem::path("runs") / wanted.scenario.name : out;
   checked_input([&] { require_writable(folder); });
@@ -22,7 +23,7 @@ int SearchCommand::execute() const {
   const Progress progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
     display.report(stage, done, total);
   };
-  const SearchResult result = search(wanted, folder, threads, progress);
+  const SearchResult result = prepared.run(folder, progress);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   write_search_results(wanted, result, folder);
   display.say(fmt::format("{:.1f} s", elapsed.count()));

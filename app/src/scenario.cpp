@@ -373,6 +373,9 @@ Batch read_batch(const fs::path& file, const std::vector<std::string>& overrides
     return batch;
   }
   set_overrides(document, overrides);
+  if (const auto block = document.root().find("search")) {
+    throw block->error("a scenario with a search is for `neurojoule search`");
+  }
   if (const auto sweep = document.root().find("sweep")) {
     batch.is_batch = true;
     batch.points = expand_sweep(file, read_sweep(*sweep), overrides);

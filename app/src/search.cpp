@@ -43,27 +43,31 @@ bool overlap(const DatasetSpec& a, const DatasetSpec& b) {
          b.first < a.first + a.samples.value_or(0);
 }
 
+}  // namespace
+
 /// Everything that a search is made of.
-class Search {
+class PreparedSearch::Session {
  public:
-  Search(const SearchScenario& search, fs::path folder, unsigned threads, const Progress& progress)
-      : search_(search),
-        scenario_(search.scenario),
-        spec_(search.spec),
-        folder_(std::move(folder)),
+  Session(SearchScenario search, unsigned threads)
+      : search_(std::move(search)),
+        scenario_(search_.scenario),
+        spec_(search_.spec),
         threads_(threads),
-        progress_(progress),
         test_(scenario_.dataset, scenario_.seed),
         model_(load_fitting_model(scenario_, test_)),
         formats_(format_space(spec_, model_)),
         calibration_(other_samples(scenario_, scenario_.calibration->dataset, "calibration")),
         validation_(other_samples(scenario_, spec_.validation, "search.validation")) {
     check_samples();
-  }
-
-  SearchResult run() {
     make_costs();
     check_limits();
+  }
+
+  [[nodiscard]] SearchSize size() const { return {formats_.options.size(), formats_.space.size()}; }
+
+  SearchResult run(const fs::path& folder, const Progress& progress) {
+    folder_ = folder;
+    progress_ = progress;
     make_problem();
     SearchResult result;
     describe(result);
@@ -112,7 +116,6 @@ class Search {
 
   /// Runs the base on some validation samples, and makes the tables of costs.
   void make_costs() {
-    tell("costs", 0, 1);
     QuantizationSpec floating = scenario_.quantization;
     floating.layers.clear();
     floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
@@ -131,7 +134,6 @@ class Search {
     bits_ = effective_bits_table(formats_, model_);
     storage_ = storage_table(formats_, model_);
     linear_ = linear_bits_table(formats_, base);
-    tell("costs", 1, 1);
   }
 
   void check_limits() {
@@ -376,12 +378,12 @@ class Search {
     tell("testing", total, total);
   }
 
-  const SearchScenario& search_;
+  const SearchScenario search_;
   const Scenario& scenario_;
   const SearchSpec& spec_;
   fs::path folder_;
   unsigned threads_;
-  const Progress& progress_;
+  Progress progress_;
   Dataset test_;
   Model model_;
   FormatSpace formats_;
@@ -397,11 +399,20 @@ class Search {
   ParetoFront front_;
 };
 
-}  // namespace
+PreparedSearch::PreparedSearch(const SearchScenario& search, unsigned threads)
+    : session_(std::make_unique<Session>(search, threads)) {}
+PreparedSearch::~PreparedSearch() = default;
+PreparedSearch::PreparedSearch(PreparedSearch&&) noexcept = default;
+PreparedSearch& PreparedSearch::operator=(PreparedSearch&&) noexcept = default;
+
+SearchSize PreparedSearch::size() const { return session_->size(); }
+SearchResult PreparedSearch::run(const fs::path& folder, const Progress& progress) {
+  return session_->run(folder, progress);
+}
 
 SearchResult search(const SearchScenario& scenario, const fs::path& folder, unsigned threads,
                     const Progress& progress) {
-  return Search(scenario, folder, threads, progress).run();
+  return PreparedSearch(scenario, threads).run(folder, progress);
 }
 
 ShareInterval wilson_interval(std::uint64_t successes, std::uint64_t trials) {

@@ -34,6 +34,10 @@ expect 2 "none/result.json: no such file" price none --prices horowitz45
 expect 2 "none/result.json: no such file" explain none
 expect 2 "none/result.json: no such file" compare none none
 expect 2 "RUN" compare none
+expect 0 "--jobs" search --help
+expect 2 "none.yaml: no such file" search none.yaml --out result
+expect 2 "needs a \`search:\` block" search "$source_dir/examples/quickstart.yaml" --out result
+expect 2 "is for \`neurojoule search\`" run "$source_dir/examples/search.yaml" --out result
 expect 2 "not a regular file" check .
 
 printf 'name: [1, 2\n' >broken.yaml
@@ -87,6 +91,7 @@ expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{
 for file in "$source_dir"/examples/studies/*.yaml; do
   expect 0 "valid batch" check "$file"
 done
+expect 0 "valid search 'search' of 18 variables" check "$source_dir/examples/search.yaml"
 expect 0 "valid batch 'chips' of 7 points, 2 of which do not fit" check "$source_dir/examples/chips.yaml"
 expect 0 "005 does not fit: layer" run "$source_dir/examples/chips.yaml" --set dataset.samples=1 --set outputs.series=true --out chips
 [[ -s $(echo chips/000*/series.h5) && -s $(echo chips/004*/series.h5) ]] || failures=$((failures + 1))

@@ -38,6 +38,16 @@ TEST_CASE("the quickstart network on the first 200 test images") {
   CHECK(mean_latency(*result.chip).value() == 594891610);
 }
 
+TEST_CASE("the quickstart network calibrated at 3 bits, on the first 200 test images") {
+  if (!images_available()) return;
+  const Batch batch = read_batch(
+      examples / "quickstart.yaml",
+      {"dataset.samples=200", "quantization.default.bits=3", "calibration={samples: 64}"});
+  const RunResult result = run(prepare(batch.points.front().scenario), {});
+  CHECK(result.correct == 177);
+  CHECK(run_counts(result).spikes == 220807);
+}
+
 TEST_CASE("the Spikingformer, whose stream holds currents, on the first 200 test images") {
   if (!images_available()) return;
   const Batch batch = read_batch(examples / "spikingformer.yaml", {"dataset.samples=200"});

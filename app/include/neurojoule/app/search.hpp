@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -147,9 +147,33 @@ struct SearchResult {
   std::size_t front_size = 0;          ///< before it was thinned out to `points`
 };
 
-/// Searches, writes the front on the way and everything at the end into `folder`; goes on where an
-/// earlier search of the same scenario was stopped. The result does not depend on the number of
-/// threads, nor on interruptions. Throws: Error; what `progress` throws.
+/// How large a search is.
+struct SearchSize {
+  std::size_t variables = 0;
+  std::uint64_t candidates = 0;  ///< 2^64 - 1: so many or more
+};
+
+/// A search with everything that it names loaded and checked.
+class PreparedSearch {
+ public:
+  /// Throws: Error for every kind of bad input; MisfitError.
+  PreparedSearch(const SearchScenario& search, unsigned threads);
+  ~PreparedSearch();
+  PreparedSearch(PreparedSearch&&) noexcept;
+  PreparedSearch& operator=(PreparedSearch&&) noexcept;
+
+  [[nodiscard]] SearchSize size() const;
+  /// Searches, writes the front on the way and the points at the end into `folder`; goes on where
+  /// an earlier search of the same scenario was stopped. The result does not depend on the number
+  /// of threads, nor on interruptions. Throws: Error; what `progress` throws.
+  SearchResult run(const std::filesystem::path& folder, const Progress& progress);
+
+ private:
+  class Session;
+  std::unique_ptr<Session> session_;
+};
+
+/// Prepares and runs.
 SearchResult search(const SearchScenario& scenario, const std::filesystem::path& folder,
                     unsigned threads, const Progress& progress);
 
