@@ -58,7 +58,7 @@ const std::string few = "  layers: {\"block.*\": uniform3, \"patch_embed.rpe*\":
 TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the same numbers") {
   const TinySearch tiny(few +
                         "  algorithms: [greedy, beam, knapsack, nsga2, random]\n"
-                        "  budget: 80\n");
+                        "  budget: 48\n");
   const SearchScenario wanted = tiny.read();
   std::string first;
   for (const unsigned threads : {1U, 2U, 4U}) {
@@ -96,7 +96,7 @@ TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the s
 }
 
 TEST_CASE("a search that is stopped again and again ends at the same front") {
-  const TinySearch tiny(few + "  budget: 60\n  cost: energy\n");
+  const TinySearch tiny(few + "  budget: 40\n  cost: energy\n");
   const SearchScenario wanted = tiny.read();
   const fs::path whole = tiny.folder("whole");
   write_search_results(wanted, search(wanted, whole, 1, {}), whole);
