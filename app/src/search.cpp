@@ -292,7 +292,8 @@ class PreparedSearch::Session {
             {.algorithm = algorithm == SearchAlgorithm::nsga2 ? Evolution::nsga2 : Evolution::moead,
              .population = 64,
              .generations = generations,
-             .seed = spec_.seed});
+             .seed = spec_.seed,
+             .start = alike()});
       }
       case SearchAlgorithm::random:
         return random_search(evaluator, spec_.budget, spec_.seed);
@@ -301,31 +302,20 @@ class PreparedSearch::Session {
     }
   }
 
-  /// All variables at the same place between their cheapest and their widest format, and what other
-  /// algorithms found.
-  [[nodiscard]] std::vector<Candidate> starting_points() const {
-    constexpr std::size_t most = 48;
+  /// All variables at the same place between their cheapest and their dearest format.
+  [[nodiscard]] std::vector<Candidate> alike() const {
+    constexpr std::size_t steps = 10;
     std::vector<Candidate> points;
-    const auto add = [&](const Candidate& candidate) {
-      if (points.size() < most &&
-          std::find(points.begin(), points.end(), candidate) == points.end()) {
-        points.push_back(candidate);
-      }
-    };
-    for (int tenth = 0; tenth <= 10; ++tenth) {
+    for (std::size_t step = 0; step <= steps; ++step) {
       Candidate candidate;
       for (const auto& added : cost().added) {
         std::vector<std::uint16_t> order(added.size());
         std::iota(order.begin(), order.end(), std::uint16_t{0});
         std::stable_sort(order.begin(), order.end(),
                          [&](std::uint16_t a, std::uint16_t b) { return added[a] < added[b]; });
-        candidate.push_back(order[(order.size() - 1) * static_cast<std::size_t>(tenth) / 10]);
+        candidate.push_back(order[(order.size() - 1) * step / steps]);
       }
-      add(candidate);
-    }
-    const auto& front = front_.points();
-    for (std::size_t i = 0; i < front.size(); ++i) {
-      add(front[i * std::max<std::size_t>(1, front.size() / most) % front.size()].candidate);
+      if (points.empty() || points.back() != candidate) points.push_back(candidate);
     }
     return points;
   }

@@ -57,8 +57,8 @@ const std::string few = "  layers: {\"block.*\": uniform3, \"patch_embed.rpe*\":
 
 TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the same numbers") {
   const TinySearch tiny(few +
-                        "  algorithms: [greedy, beam, knapsack, nsga2, random]\n"
-                        "  budget: 48\n");
+                        "  algorithms: [greedy, knapsack, nsga2]\n"
+                        "  budget: 24\n");
   const SearchScenario wanted = tiny.read();
   std::string first;
   for (const unsigned threads : {1U, 2U, 4U}) {
@@ -69,7 +69,7 @@ TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the s
     if (first.empty()) first = json;
     CHECK(json == first);
     CHECK(result.front.size() >= 2);
-    CHECK(result.algorithms.size() == 5);
+    CHECK(result.algorithms.size() == 3);
     for (std::size_t i = 1; i < result.front.size(); ++i) {
       CHECK(result.front[i - 1].cost <= result.front[i].cost);
     }
