@@ -266,14 +266,21 @@ ValidationResult FormatProblem::result_of(const Race& race, std::size_t variant,
   const Race::Runner& runner = race.runners[variant];
   std::int64_t correct = 0;
   std::int64_t expected = 0;
+  std::int64_t unequal = 0;
   double sum = 0.0;
   for (std::size_t i = 0; i < count; ++i) {
     correct += runner.correct[i];
     expected += reference_correct_[i];
+    unequal += runner.correct[i] != reference_correct_[i] ? 1 : 0;
     sum += runner.divergence[i];
   }
   const auto n = static_cast<double>(count);
-  return {static_cast<double>(correct) / n, static_cast<double>(expected - correct) / n, sum / n};
+  const double drop = static_cast<double>(expected - correct) / n;
+  const double variance = static_cast<double>(unequal) / n - drop * drop;
+  return {.accuracy = static_cast<double>(correct) / n,
+          .accuracy_drop = drop,
+          .accuracy_drop_high = drop + normal_quantile(0.05) * std::sqrt(variance / n),
+          .divergence = sum / n};
 }
 
 /// Candidates that have seen all samples are done. Others are given up when the loss is sure to

@@ -50,6 +50,7 @@ Json json_of(const SearchResult& result, const SearchPoint& point) {
             {"validation",
              {{"accuracy", point.validation.accuracy},
               {"accuracy_drop", point.validation.accuracy_drop},
+              {"accuracy_drop_high", point.validation.accuracy_drop_high},
               {"divergence", point.validation.divergence}}},
             {"test",
              {{"samples", point.test_samples},
@@ -178,11 +179,11 @@ std::string search_table(const SearchResult& result, const SearchScenario& searc
   for (const double limit : {0.005, 0.01}) {
     const auto found = std::find_if(
         result.front.begin(), result.front.end(),
-        [&](const SearchPoint& point) { return point.validation.accuracy_drop <= limit; });
+        [&](const SearchPoint& point) { return point.validation.accuracy_drop_high <= limit; });
     if (found == result.front.end()) continue;
     text += fmt::format(
-        "\nup to {:.1f} % on the validation samples: point {}, {:.2f} bits, {:.2f} % on the test "
-        "samples",
+        "\na drop of up to {:.1f} %, 95 % sure by the validation samples: point {}, {:.2f} bits, "
+        "{:.2f} % on the test samples",
         100 * limit, found->name, found->effective_bits, 100 * drop_of(result, *found));
   }
   text += fmt::format(

@@ -148,7 +148,7 @@ class SampleRun {
   SampleBuffers& buffers_;
   ExecuteOptions options_;
   std::uint32_t steps_;
-  bool goes_back_ = false;  ///< nothing that is stored is dropped
+  bool goes_back_ = false;             ///< nothing that is stored is dropped
   RunningNeurons* running_ = nullptr;  ///< of a run that goes on where the one before ended
   SpikeTrace trains_;
   SpikeTrace delayed_;                           ///< the same a step late, where they are so read

@@ -167,8 +167,9 @@ void SampleRun::convolve_block(const Population& population, const InputEvents& 
   }
   if constexpr (std::is_same_v<Sum, std::int32_t>) {
     for (std::uint32_t t = 0; net_->layer(id).may_overflow && t < steps_; ++t) {
-      counted.overflows[t] = read_accumulators(net_->accumulator(), graph_.output_shape(id).channels,
-                                               end - begin, sums.data() + t * step);
+      counted.overflows[t] =
+          read_accumulators(net_->accumulator(), graph_.output_shape(id).channels, end - begin,
+                            sums.data() + t * step);
     }
   }
   if (population.lif) {

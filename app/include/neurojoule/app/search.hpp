@@ -101,6 +101,9 @@ using FormatAssignment = std::vector<NumberFormat>;
 struct ValidationResult {
   double accuracy = 0;
   double accuracy_drop = 0;
+  /// Upper limit of the drop's one-sided 95 % confidence interval, by the normal distribution of
+  /// the mean difference of pairs.
+  double accuracy_drop_high = 0;
   double divergence = 0;
 };
 
