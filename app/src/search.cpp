@@ -34,6 +34,8 @@ constexpr std::uint64_t max_frame_bytes = std::uint64_t{2} << 30;
 /// Samples whose spikes the cost tables are made with, and of these the ones that a chip runs.
 constexpr std::uint64_t cost_samples = 64;
 constexpr std::uint64_t most_chip_samples = 4;
+/// Candidates that are measured together, and lost together when the search is killed.
+constexpr std::size_t batch = 8;
 /// Losses from which on greedy and beam go no further: an accuracy drop, and a divergence in nats
 /// that comes with one of about ten points.
 constexpr double drop_limit = 0.1;
@@ -222,7 +224,7 @@ class PreparedSearch::Session {
   void run_algorithm(SearchAlgorithm algorithm, ResultStore& store, std::vector<double>& reference,
                      SearchResult& result) {
     const auto start = std::chrono::steady_clock::now();
-    EvaluatorOptions options{.budget = spec_.budget, .batch = 32, .store = &store};
+    EvaluatorOptions options{.budget = spec_.budget, .batch = batch, .store = &store};
     if (reference.empty()) {
       // What the cheapest candidate loses, or the limit, and a little more than the base costs.
       Candidate cheapest(formats_.options.size(), 0);

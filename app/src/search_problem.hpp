@@ -38,7 +38,8 @@ struct CostTable {
   [[nodiscard]] double least() const;
 };
 
-/// The search's problem: a loss measured on validation samples, and costs from tables.
+/// The search's problem: a loss measured on validation samples, and costs from tables. One thread
+/// may use it at a time; it works on several itself.
 class FormatProblem {
  public:
   struct Parts {
