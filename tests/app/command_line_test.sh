@@ -91,6 +91,14 @@ expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{
 for file in "$source_dir"/examples/studies/*.yaml; do
   expect 0 "valid batch" check "$file"
 done
+# A disk that fills up in the middle of a model file.
+(
+  trap '' XFSZ
+  ulimit -f 100
+  expect 1 "full.h5: cannot be written" import "$quickstart" --out full.h5
+  exit "$failures"
+) || failures=$((failures + 1))
+[[ -z $(ls full.h5* 2>/dev/null) ]] || { echo "FAILED: something is left of full.h5"; failures=$((failures + 1)); }
 expect 0 "valid search 'search' of 18 variables" check "$source_dir/examples/search.yaml"
 expect 0 "valid batch 'chips' of 7 points, 2 of which do not fit" check "$source_dir/examples/chips.yaml"
 expect 0 "005 does not fit: layer" run "$source_dir/examples/chips.yaml" --set dataset.samples=1 --set outputs.series=true --out chips
