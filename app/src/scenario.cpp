@@ -55,35 +55,17 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
 
 /// `calibration:`; samples of the scenario's data set, of its training part if it has one.
 CalibrationChoice read_calibration(const YamlNode& node, const Scenario& scenario) {
-  CalibrationChoice choice{.spec = read_calibration_spec(node), .dataset = scenario.dataset};
-  DatasetSpec& dataset = choice.dataset;
-  const bool has_splits = dataset.source != DatasetSource::hdf5;
-  if (has_splits) dataset.split = Split::train;
+  DatasetSpec dataset = scenario.dataset;
+  if (dataset.source != DatasetSource::hdf5) dataset.split = Split::train;
   dataset.first = 0;
   dataset.samples = calibration_samples;
-  if (const auto path = node.find("path")) dataset.path = scenario.directory / path->text();
-  if (const auto split = node.find("split")) {
-    if (!has_splits) throw split->error("hdf5 has no splits; name another file by `path`");
-    dataset.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
-  }
-  if (const auto first = node.find("first")) {
-    dataset.first = static_cast<std::uint64_t>(first->integer(0, max_integer));
-  }
-  if (const auto samples = node.find("samples")) {
-    dataset.samples = static_cast<std::uint64_t>(samples->integer(2, 4096));
-  }
-  return choice;
+  return {.spec = read_calibration_spec(node),
+          .dataset = read_samples(node, std::move(dataset), scenario.directory, 2, 4096)};
 }
 
 std::string calibration_text(const CalibrationChoice& choice) {
-  const DatasetSpec& dataset = choice.dataset;
-  const bool has_splits = dataset.source != DatasetSource::hdf5;
-  return fmt::format(
-      "calibration: {{path: {}, {}first: {}, samples: {}, {}}}\n",
-      yaml_quoted(dataset.path.string()),
-      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
-                 : "",
-      dataset.first, *dataset.samples, to_yaml_flow(choice.spec));
+  return fmt::format("calibration: {{{}, {}}}\n", samples_text(choice.dataset),
+                     to_yaml_flow(choice.spec));
 }
 
 Outputs read_outputs(const YamlNode& node, bool has_chip) {
@@ -264,6 +246,33 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
 }
 
 }  // namespace
+
+DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults, const fs::path& directory,
+                         std::int64_t least, std::int64_t most) {
+  if (const auto path = node.find("path")) defaults.path = directory / path->text();
+  if (const auto split = node.find("split")) {
+    if (defaults.source == DatasetSource::hdf5) {
+      throw split->error("hdf5 has no splits; name another file by `path`");
+    }
+    defaults.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
+  }
+  if (const auto first = node.find("first")) {
+    defaults.first = static_cast<std::uint64_t>(first->integer(0, max_integer));
+  }
+  if (const auto samples = node.find("samples")) {
+    defaults.samples = static_cast<std::uint64_t>(samples->integer(least, most));
+  }
+  return defaults;
+}
+
+std::string samples_text(const DatasetSpec& dataset) {
+  const bool has_splits = dataset.source != DatasetSource::hdf5;
+  return fmt::format(
+      "path: {}, {}first: {}, samples: {}", yaml_quoted(dataset.path.string()),
+      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
+                 : "",
+      dataset.first, *dataset.samples);
+}
 
 void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides) {
   for (const std::string& item : overrides) {

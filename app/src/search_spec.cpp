@@ -87,25 +87,12 @@ SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
   return limits;
 }
 
-DatasetSpec read_samples(const std::optional<YamlNode>& node, const Scenario& scenario) {
+DatasetSpec read_validation(const std::optional<YamlNode>& node, const Scenario& scenario) {
   DatasetSpec dataset = scenario.dataset;
-  const bool has_splits = dataset.source != DatasetSource::hdf5;
-  if (has_splits) dataset.split = Split::train;
+  if (dataset.source != DatasetSource::hdf5) dataset.split = Split::train;
   dataset.first = 10'000;
   dataset.samples = 2000;
-  if (!node) return dataset;
-  if (const auto path = node->find("path")) dataset.path = scenario.directory / path->text();
-  if (const auto split = node->find("split")) {
-    if (!has_splits) throw split->error("hdf5 has no splits; name another file by `path`");
-    dataset.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
-  }
-  if (const auto first = node->find("first")) {
-    dataset.first = static_cast<std::uint64_t>(first->integer(0, max_integer));
-  }
-  if (const auto samples = node->find("samples")) {
-    dataset.samples = static_cast<std::uint64_t>(samples->integer(8, 1'000'000));
-  }
-  return dataset;
+  return node ? read_samples(*node, std::move(dataset), scenario.directory, 8, 1'000'000) : dataset;
 }
 
 SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
@@ -134,7 +121,7 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto limits = node.find("constraints")) {
     spec.constraints = read_constraints(*limits, has_chip);
   }
-  spec.validation = read_samples(node.find("validation"), scenario);
+  spec.validation = read_validation(node.find("validation"), scenario);
   if (const auto names = node.find("algorithms")) {
     spec.algorithms.clear();
     for (const YamlNode& name : names->elements()) {
@@ -173,14 +160,10 @@ std::string constraints_text(const SearchConstraints& limits) {
   return fmt::format("{{{}}}", fmt::join(words, ", "));
 }
 
-std::string samples_text(const DatasetSpec& dataset) {
-  const bool has_splits = dataset.source != DatasetSource::hdf5;
-  return fmt::format(
-      "{{path: {}, {}first: {}, samples: {}}}",
-      yaml_quoted(std::filesystem::absolute(dataset.path).lexically_normal().string()),
-      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
-                 : "",
-      dataset.first, *dataset.samples);
+/// From anywhere.
+std::string validation_text(DatasetSpec dataset) {
+  dataset.path = std::filesystem::absolute(dataset.path).lexically_normal();
+  return fmt::format("{{{}}}", samples_text(dataset));
 }
 
 }  // namespace
@@ -232,7 +215,7 @@ std::string to_yaml(const SearchScenario& search) {
       "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  algorithms: [{}]\n"
       "  budget: {}\n  confidence: {}\n  points: {}\n  seed: {}\n",
       to_string(spec.loss), to_string(spec.cost), constraints_text(spec.constraints),
-      samples_text(spec.validation), fmt::join(names, ", "), spec.budget, spec.confidence,
+      validation_text(spec.validation), fmt::join(names, ", "), spec.budget, spec.confidence,
       spec.points, spec.seed);
   return text;
 }

@@ -39,9 +39,9 @@ class Hdf5Handle {
   Closer closer_ = nullptr;
 };
 
-/// Stops HDF5 from printing its error stack, as our errors carry what a user needs, and from closing
-/// what is open when the program ends: libhdf5 1.10 crashes there on a file that a full disk kept it
-/// from closing. Comes before any other call of the library.
+/// Stops HDF5 from printing its error stack, as our errors carry what a user needs, and from
+/// closing what is open when the program ends: libhdf5 1.10 crashes there on a file that a full
+/// disk kept it from closing. Comes before any other call of the library.
 inline void silence_hdf5() {
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);

@@ -78,6 +78,14 @@ Scenario read_scenario(const YamlDocument& document, const std::filesystem::path
 /// The same of the keys that a scenario has; others, and `finish`, are the caller's.
 Scenario read_scenario_root(const YamlNode& root, const std::filesystem::path& file);
 
+/// Other samples: the keys `path`, `split`, `first`, `samples` of a map, and `defaults` where they
+/// are left out; paths start at `directory`. Throws: Error(config); hdf5 has no splits.
+DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults,
+                         const std::filesystem::path& directory, std::int64_t least,
+                         std::int64_t most);
+/// These keys with their values: `path: .., split: .., first: .., samples: ..`.
+std::string samples_text(const DatasetSpec& dataset);
+
 /// Sets `key=value` pairs of the command line. Throws: Error(config).
 void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides);
 
