@@ -11,51 +11,48 @@
 namespace nj {
 namespace {
 
-/// `name` or `name.gz` in the directory, whichever exists.
-std::filesystem::path find_idx(const DatasetSpec& spec, const std::string& name) {
-  std::filesystem::path plain = spec.path / name;
-  if (std::filesystem::exists(plain)) return plain;
-  std::filesystem::path packed = plain.string() + ".gz";
-  if (std::filesystem::exists(packed)) return packed;
-  throw Error(
-      ErrorKind::io,
-      fmt::format("neither {0} nor {0}.gz is there (Debian: install dataset-fashion-mnist)", name),
-      {.file = spec.path.string(), .key = "dataset.path"});
-}
+namespace fs = std::filesystem;
 
-std::filesystem::path find_cifar(const DatasetSpec& spec, const std::string& name) {
-  std::filesystem::path file = spec.path / name;
-  if (std::filesystem::exists(file)) return file;
-  throw Error(ErrorKind::io, fmt::format("{} of CIFAR-10's binary version is not there", name),
-              {.file = spec.path.string(), .key = "dataset.path"});
-}
-
-LabelledImages read_cifar_split(const DatasetSpec& spec) {
-  std::vector<std::filesystem::path> files;
-  if (spec.split == Split::test) {
-    files.push_back(find_cifar(spec, "test_batch.bin"));
+/// What the spec reads, in this order: of Fashion-MNIST images and labels, as `file` or, where only
+/// that is there, `file.gz`.
+std::vector<fs::path> files_of(const DatasetSpec& spec) {
+  if (!has_splits(spec.source)) return {spec.path};
+  std::vector<fs::path> files;
+  if (spec.source == DatasetSource::fashion_mnist) {
+    const std::string prefix = spec.split == Split::train ? "train" : "t10k";
+    for (const char* part : {"-images-idx3-ubyte", "-labels-idx1-ubyte"}) {
+      const fs::path plain = spec.path / (prefix + part);
+      const fs::path packed = plain.string() + ".gz";
+      files.push_back(!fs::exists(plain) && fs::exists(packed) ? packed : plain);
+    }
+  } else if (spec.split == Split::test) {
+    files.push_back(spec.path / "test_batch.bin");
   } else {
-    for (int i = 1; i <= 5; ++i)
-      files.push_back(find_cifar(spec, fmt::format("data_batch_{}.bin", i)));
+    for (int i = 1; i <= 5; ++i) files.push_back(spec.path / fmt::format("data_batch_{}.bin", i));
   }
-  return read_cifar10(files);
+  return files;
 }
 
-LabelledImages read_idx_split(const DatasetSpec& spec) {
-  const std::string prefix = spec.split == Split::train ? "train" : "t10k";
-  const std::filesystem::path images = find_idx(spec, prefix + "-images-idx3-ubyte");
-  return read_idx_pair(images, find_idx(spec, prefix + "-labels-idx1-ubyte"));
-}
-
-bool has_no_splits(DatasetSource source) {
-  return source == DatasetSource::hdf5 || source == DatasetSource::frames;
+LabelledImages read_split(const DatasetSpec& spec) {
+  const bool idx = spec.source == DatasetSource::fashion_mnist;
+  if (const auto absent = absent_file(spec)) {
+    const std::string name = absent->filename().string();
+    throw Error(
+        ErrorKind::io,
+        idx ? fmt::format("neither {0} nor {0}.gz is there (Debian: install dataset-fashion-mnist)",
+                          name)
+            : fmt::format("{} of CIFAR-10's binary version is not there", name),
+        {.file = spec.path.string(), .key = "dataset.path"});
+  }
+  const std::vector<fs::path> files = files_of(spec);
+  return idx ? read_idx_pair(files[0], files[1]) : read_cifar10(files);
 }
 
 void choose_samples(DatasetSpec& spec, std::uint64_t available) {
   const std::uint64_t left = available - std::min(spec.first, available);
   const std::uint64_t wanted = spec.samples.value_or(left);
   if (wanted == 0 || wanted > left) {
-    const std::string_view whole = has_no_splits(spec.source)   ? "file"
+    const std::string_view whole = !has_splits(spec.source)     ? "file"
                                    : spec.split == Split::train ? "train split"
                                                                 : "test split";
     const std::string message =
@@ -70,6 +67,31 @@ void choose_samples(DatasetSpec& spec, std::uint64_t available) {
 
 }  // namespace
 
+FrameForm frame_form(const DatasetSpec& spec, const FeatureShape& stored) {
+  if (spec.encoding) {
+    const FeatureShape shape =
+        spec.source == DatasetSource::cifar10 ? FeatureShape{3, 32, 32} : stored;
+    const ImageEncoder encoder(*spec.encoding, shape);
+    const bool direct = spec.encoding->encoder == Encoder::direct;
+    return {shape, spec.encoding->timesteps, encoder.least(), encoder.largest(),
+            direct ? spec.encoding->scale : 1.0};
+  }
+  const bool frames = spec.source == DatasetSource::frames;
+  if (!frames) validate(spec.camera);
+  const FeatureShape shape =
+      frames ? stored : FeatureShape{2, spec.camera.height, spec.camera.width};
+  const std::uint32_t largest =
+      spec.framing.values == FrameValues::binary ? 1 : spec.framing.max_value;
+  return {shape, spec.framing.timesteps, 0, static_cast<std::int16_t>(largest), std::nullopt};
+}
+
+std::optional<std::filesystem::path> absent_file(const DatasetSpec& spec) {
+  for (fs::path& file : files_of(spec)) {
+    if (!fs::exists(file)) return std::move(file);
+  }
+  return std::nullopt;
+}
+
 Dataset::Dataset(DatasetSpec spec, std::uint64_t seed) : spec_(std::move(spec)), seed_(seed) {
   if (!spec_.encoding && spec_.source != DatasetSource::frames) validate(spec_.camera);
   read_images();
@@ -78,7 +100,7 @@ Dataset::Dataset(DatasetSpec spec, std::uint64_t seed) : spec_(std::move(spec)),
 }
 
 void Dataset::read_images() {
-  if (has_no_splits(spec_.source)) {
+  if (!has_splits(spec_.source)) {
     const bool frames = spec_.source == DatasetSource::frames;
     const ImageHdf5 file(spec_.path, frames ? StoredSamples::frames : StoredSamples::images);
     choose_samples(spec_, file.count());
@@ -87,8 +109,7 @@ void Dataset::read_images() {
     if (frames) check_frames(file.timesteps());
     return;
   }
-  images_ =
-      spec_.source == DatasetSource::cifar10 ? read_cifar_split(spec_) : read_idx_split(spec_);
+  images_ = read_split(spec_);
   choose_samples(spec_, images_.count());
 }
 
@@ -112,19 +133,9 @@ void Dataset::check_frames(std::uint32_t timesteps) const {
 }
 
 FrameForm Dataset::form() const {
-  if (encoder_) {
-    const bool direct = spec_.encoding->encoder == Encoder::direct;
-    return {images_.shape, spec_.encoding->timesteps, encoder_->least(), encoder_->largest(),
-            direct ? spec_.encoding->scale : 1.0};
-  }
-  const std::uint32_t largest =
-      spec_.framing.values == FrameValues::binary ? 1 : spec_.framing.max_value;
-  FeatureShape shape{2, spec_.camera.height, spec_.camera.width};
-  if (spec_.source == DatasetSource::frames) {
-    shape = images_.shape;
-    shape.channels /= spec_.framing.timesteps;
-  }
-  return {shape, spec_.framing.timesteps, 0, static_cast<std::int16_t>(largest), std::nullopt};
+  FeatureShape stored = images_.shape;
+  if (spec_.source == DatasetSource::frames) stored.channels /= spec_.framing.timesteps;
+  return frame_form(spec_, stored);
 }
 
 EventStream Dataset::events(std::uint64_t i) const {

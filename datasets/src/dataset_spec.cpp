@@ -125,10 +125,6 @@ ImageEncoding read_encoding(const YamlNode& node) {
   return encoding;
 }
 
-bool has_no_splits(DatasetSource source) {
-  return source == DatasetSource::hdf5 || source == DatasetSource::frames;
-}
-
 /// Frames are seen and framed already.
 void refuse_what_is_framed(const YamlNode& node) {
   for (const char* key : {"encoding", "camera"}) {
@@ -152,7 +148,7 @@ void read_by_source(const YamlNode& node, DatasetSpec& spec) {
   if (spec.source != DatasetSource::fashion_mnist && !path) {
     throw node.error("this source needs a path");
   }
-  if (split && has_no_splits(spec.source)) throw split->error("an HDF5 file has no splits");
+  if (split && !has_splits(spec.source)) throw split->error("an HDF5 file has no splits");
   if (spec.source == DatasetSource::frames) refuse_what_is_framed(node);
   if (!encoding) return;
   for (const char* key : {"camera", "framing"}) {
@@ -186,6 +182,10 @@ void write_camera(const DvsCamera& camera, std::string& out, const std::string& 
 
 }  // namespace
 
+bool has_splits(DatasetSource source) {
+  return source != DatasetSource::hdf5 && source != DatasetSource::frames;
+}
+
 DatasetSpec read_dataset_spec(const YamlNode& node) {
   constexpr std::int64_t most = std::numeric_limits<std::uint32_t>::max();
   DatasetSpec spec;
@@ -210,7 +210,7 @@ std::string to_yaml(const DatasetSpec& spec, int indent) {
   };
   line("source", word_of(source_words, spec.source));
   line("path", yaml_quoted(spec.path.string()));
-  if (!has_no_splits(spec.source)) line("split", word_of(split_words, spec.split));
+  if (has_splits(spec.source)) line("split", word_of(split_words, spec.split));
   line("first", spec.first);
   line("samples", spec.samples ? fmt::format("{}", *spec.samples) : "all");
   if (spec.encoding) {

@@ -119,6 +119,44 @@ TEST_CASE("samples are numbered from `first`, with their labels and frames") {
   CHECK(rest.form() == FrameForm{{2, 34, 34}, 4, 0, 15, std::nullopt});
 }
 
+TEST_CASE("the files of a spec are known before they are read") {
+  const TemporaryFolder folder;
+  write_made_up_split(folder.path(), 5);
+  DatasetSpec spec = spec_in(folder);
+  CHECK(absent_file(spec) == std::nullopt);
+  std::filesystem::rename(folder / "t10k-labels-idx1-ubyte", folder / "t10k-labels-idx1-ubyte.gz");
+  CHECK(absent_file(spec) == std::nullopt);
+  std::filesystem::remove(folder / "t10k-labels-idx1-ubyte.gz");
+  CHECK(absent_file(spec) == folder / "t10k-labels-idx1-ubyte");
+  spec.source = DatasetSource::cifar10;
+  CHECK(absent_file(spec) == folder / "test_batch.bin");
+  spec.split = Split::train;
+  write_file_atomically(folder / "data_batch_1.bin", "");
+  CHECK(absent_file(spec) == folder / "data_batch_2.bin");
+  spec.source = DatasetSource::hdf5;
+  spec.path = folder / "i.h5";
+  CHECK(absent_file(spec) == folder / "i.h5");
+}
+
+TEST_CASE("the form of frames is known without the files, but for the shape that these hold") {
+  DatasetSpec spec;
+  const FeatureShape stored{1, 20, 30};
+  spec.framing.max_value = 9;
+  CHECK(frame_form(spec, stored) == FrameForm{{2, 34, 34}, 4, 0, 9, std::nullopt});
+  spec.source = DatasetSource::frames;
+  CHECK(frame_form(spec, stored) == FrameForm{{1, 20, 30}, 4, 0, 9, std::nullopt});
+  spec.source = DatasetSource::hdf5;
+  spec.encoding = ImageEncoding{.timesteps = 3, .mean = {0.5}, .scale = 1.0 / 255};
+  CHECK(frame_form(spec, stored) == FrameForm{{1, 20, 30}, 3, -127, 128, 1.0 / 255});
+  spec.source = DatasetSource::cifar10;
+  CHECK(frame_form(spec, stored).shape == FeatureShape{3, 32, 32});
+  spec.encoding->mean = {0.5, 0.5};
+  CHECK(message_of([&] { return frame_form(spec, stored); }).starts_with("dataset.encoding.mean"));
+  spec.encoding.reset();
+  spec.camera.image_width = 35;
+  CHECK(message_of([&] { return frame_form(spec, stored); }).find("sensor") != std::string::npos);
+}
+
 TEST_CASE("images are encoded as they are, whatever the file") {
   const TemporaryFolder folder;
   write_made_up_split(folder.path(), 5);

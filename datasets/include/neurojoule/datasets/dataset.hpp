@@ -27,6 +27,9 @@ enum class DatasetSource {
 /// Which part of a data set.
 enum class Split { train, test };
 
+/// Whether a source has both parts, or is a file with all samples.
+bool has_splits(DatasetSource source);
+
 /// Which samples, seen how: the `dataset:` block of a scenario.
 struct DatasetSpec {
   DatasetSource source = DatasetSource::fashion_mnist;
@@ -77,6 +80,14 @@ struct FrameForm {
   std::optional<double> scale;  ///< what a value of 1 stands for; counts of events do not say
   friend bool operator==(const FrameForm&, const FrameForm&) = default;
 };
+
+/// The form of a spec's frames, its files unread. `stored` is the shape of one frame where files
+/// tell it: of `frames`, and of encoded images other than those of CIFAR-10.
+/// Throws: Error(config), Error(shape) as Dataset for a camera or an encoding that cannot work.
+FrameForm frame_form(const DatasetSpec& spec, const FeatureShape& stored);
+
+/// The first file that a spec reads and that is not there; nullopt: all are.
+std::optional<std::filesystem::path> absent_file(const DatasetSpec& spec);
 
 /// The samples of a spec. Holds images of the split (1 GiB at most; of HDF5 those that the spec
 /// wants), or frames, and makes events and frames when asked; const members may be called from
