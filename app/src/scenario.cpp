@@ -56,7 +56,7 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
 /// `calibration:`; samples of the scenario's data set, of its training part if it has one.
 CalibrationChoice read_calibration(const YamlNode& node, const Scenario& scenario) {
   DatasetSpec dataset = scenario.dataset;
-  if (dataset.source != DatasetSource::hdf5) dataset.split = Split::train;
+  if (has_splits(dataset.source)) dataset.split = Split::train;
   dataset.first = 0;
   dataset.samples = calibration_samples;
   return {.spec = read_calibration_spec(node),
@@ -251,8 +251,8 @@ DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults, const fs::p
                          std::int64_t least, std::int64_t most) {
   if (const auto path = node.find("path")) defaults.path = directory / path->text();
   if (const auto split = node.find("split")) {
-    if (defaults.source == DatasetSource::hdf5) {
-      throw split->error("hdf5 has no splits; name another file by `path`");
+    if (!has_splits(defaults.source)) {
+      throw split->error("an HDF5 file has no splits; name another file by `path`");
     }
     defaults.split = split->one_of<Split>({{"train", Split::train}, {"test", Split::test}});
   }
@@ -266,11 +266,11 @@ DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults, const fs::p
 }
 
 std::string samples_text(const DatasetSpec& dataset) {
-  const bool has_splits = dataset.source != DatasetSource::hdf5;
   return fmt::format(
       "path: {}, {}first: {}, samples: {}", yaml_quoted(dataset.path.string()),
-      has_splits ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
-                 : "",
+      has_splits(dataset.source)
+          ? fmt::format("split: {}, ", dataset.split == Split::train ? "train" : "test")
+          : "",
       dataset.first, *dataset.samples);
 }
 

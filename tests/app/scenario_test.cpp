@@ -3,6 +3,7 @@
 #include <neurojoule/app/data_files.hpp>
 #include <neurojoule/app/run.hpp>
 #include <neurojoule/app/scenario.hpp>
+#include <neurojoule/datasets/frame_export.hpp>
 
 #include "support/tiny_scenario.hpp"
 
@@ -54,6 +55,31 @@ TEST_CASE("the resolved scenario reads back to itself and to the same hash") {
   const Scenario again = read_batch(tiny.file(), {}).points.front().scenario;
   CHECK(to_yaml(again) == resolved);
   CHECK(prepare(again).hash == prepare(scenario).hash);
+}
+
+TEST_CASE("calibration samples of a file without splits are written without a split") {
+  const TinyScenario tiny;
+  const DatasetSpec images = read_batch(tiny.file(), {}).points.front().scenario.dataset;
+  export_frames(Dataset(images, 1), tiny.folder() / "frames.h5", 1);
+  const std::string frames =
+      "dataset={source: frames, path: frames.h5, first: 4, framing: {timesteps: 4, max_value: 15}}";
+  const Scenario scenario =
+      read_batch(tiny.file(), {frames, "calibration={samples: 4}"}).points.front().scenario;
+  CHECK(scenario.calibration->dataset.split == scenario.dataset.split);
+  const std::string resolved = to_yaml(scenario);
+  CHECK(resolved.find("split") == std::string::npos);
+  CHECK(resolved.find("first: 0, samples: 4") != std::string::npos);
+  tiny.write(resolved);
+  const Scenario again = read_batch(tiny.file(), {}).points.front().scenario;
+  CHECK(to_yaml(again) == resolved);
+  CHECK(prepare(again).hash == prepare(scenario).hash);
+  const std::string message = message_of([&] {
+    read_batch(tiny.file(), {frames, "calibration.split=train"});
+  });
+  CHECK(
+      message ==
+      "--set calibration.split=train: calibration.split: an HDF5 file has no splits; name another "
+      "file by `path`");
 }
 
 TEST_CASE("a mapping by hand is part of the resolved scenario") {

@@ -79,11 +79,13 @@ Scenario read_scenario(const YamlDocument& document, const std::filesystem::path
 Scenario read_scenario_root(const YamlNode& root, const std::filesystem::path& file);
 
 /// Other samples: the keys `path`, `split`, `first`, `samples` of a map, and `defaults` where they
-/// are left out; paths start at `directory`. Throws: Error(config); hdf5 has no splits.
+/// are left out; paths start at `directory`. Throws: Error(config), also for the split of a source
+/// without any.
 DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults,
                          const std::filesystem::path& directory, std::int64_t least,
                          std::int64_t most);
-/// These keys with their values: `path: .., split: .., first: .., samples: ..`.
+/// These keys with their values: `path: .., split: .., first: .., samples: ..`; no split for a
+/// source without any.
 std::string samples_text(const DatasetSpec& dataset);
 
 /// Sets `key=value` pairs of the command line. Throws: Error(config).
