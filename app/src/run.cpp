@@ -261,9 +261,9 @@ MisfitError::MisfitError(const std::vector<Violation>& violations, const Locatio
 namespace {
 
 QuantizedNetwork calibrated(const Scenario& scenario, const Model& model, const Dataset& samples) {
-  Calibrator calibrator(model, scenario.quantization, frames_of(samples, 0),
-                        scenario.calibration->spec, 0);
-  return calibrator.quantize(resolve(scenario.quantization, model));
+  Calibrator calibrator(model, frames_of(samples, 0), scenario.calibration->spec, 0);
+  return calibrator.quantize(resolve(scenario.quantization, model),
+                             words_of(scenario.quantization));
 }
 
 }  // namespace

@@ -15,6 +15,13 @@ std::optional<LayerId> sole_follower(const Network& network, LayerId id) {
 
 }  // namespace
 
+std::vector<LayerId> Population::layers() const {
+  std::vector<LayerId> layers{lead};
+  if (lif && *lif != lead) layers.push_back(*lif);
+  if (pool) layers.push_back(*pool);
+  return layers;
+}
+
 std::vector<Population> populations(const Network& network) {
   std::vector<Population> result;
   std::vector<bool> placed(network.size(), false);

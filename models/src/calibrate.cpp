@@ -12,10 +12,14 @@
 #include "input_moments.hpp"
 #include "layer_fit.hpp"
 #include "layer_quantizer.hpp"
+#include "lineage.hpp"
 #include "sample_run.hpp"
 
 namespace nj {
 namespace {
+
+/// What is kept of networks quantized before.
+constexpr std::size_t kept_bytes = std::size_t{384} << 20;
 
 /// Integer moments in the unit of the inputs.
 std::vector<InputStatistics> statistics_of(const InputMoments& moments, double unit) {
@@ -63,18 +67,18 @@ InputStatistics statistics_of(const std::vector<std::vector<double>>& vectors) {
 }  // namespace
 
 struct Calibrator::State {
-  State(Model given, QuantizationSpec given_words, std::vector<GradedTensor> given_samples,
-        const CalibrationSpec& given_spec, unsigned thread_count)
+  State(Model given, std::vector<GradedTensor> given_samples, const CalibrationSpec& given_spec,
+        unsigned thread_count)
       : model(std::move(given)),
-        words(std::move(given_words)),
         samples(std::move(given_samples)),
         spec(given_spec),
         threads(thread_count),
         fitted(model),
-        quantizer(fitted, words),
         buffers(model.network),
         wanted(model.network.size()),
-        fitted_by(model.network.size()) {
+        lineage(model.network.size(), unknown),
+        kept(kept_bytes) {
+    quantizer.emplace(fitted, QuantizedNetwork::Words{}, false);
     check();
     measure_reference();
   }
@@ -87,7 +91,7 @@ struct Calibrator::State {
       throw layer_error(ErrorKind::unsupported, model.network.layer(lead),
                         "calibration does not take cycles");
     }
-    for (const GradedTensor& sample : samples) require_fit(quantizer.network(), sample);
+    for (const GradedTensor& sample : samples) require_fit(quantizer->network(), sample);
     for (const LayerId id : model.network.weighted_layers()) {
       const LayerSpec& layer = model.network.layer(id);
       const std::uint64_t features = weight_shape(layer.op)->fan_in();
@@ -99,16 +103,13 @@ struct Calibrator::State {
   }
 
   void measure_reference() {
-    QuantizationSpec floating = words;
-    floating.layers.clear();
-    floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
-    const QuantizedNetwork network = nj::quantize(model, floating);
+    const QuantizedNetwork network = nj::quantize(model, float32_spec());
     start(network);
     for (std::size_t i = 0; i < buffers.order.size(); ++i) execute(network, i);
     for (const LayerId id : model.network.weighted_layers()) {
       wanted[id.index] = output_statistics(*model.weights[id.index], inputs_of(id));
     }
-    start(quantizer.network());
+    start(quantizer->network());
   }
 
   void start(const QuantizedNetwork& network) {
@@ -120,7 +121,7 @@ struct Calibrator::State {
 
   void execute(const QuantizedNetwork& network, std::size_t population) {
     parallel_for(runs.size(), 1, threads, [&](std::size_t i, std::size_t) {
-      runs[i]->rerun_one(network, population, samples[i]);
+      runs[i]->rerun(network, population, samples[i]);
     });
   }
 
@@ -151,7 +152,8 @@ struct Calibrator::State {
         sums.words = channel_sums(run->train(id));
       } else {
         sums = channel_sums(run->current(id));
-        unit = sums.values.empty() ? std::ldexp(1.0, -words.stream.fraction_bits) : 1.0;
+        unit = sums.values.empty() ? std::ldexp(1.0, -quantizer->network().stream().fraction_bits)
+                                   : 1.0;
       }
       std::vector<double>& vector = vectors.emplace_back();
       for (const std::int64_t word : sums.words) {
@@ -165,61 +167,127 @@ struct Calibrator::State {
   void fit(LayerId id, const WeightRule& rule) {
     const LayerWeights& weights = *model.weights[id.index];
     if (weights.integers || rule.format.scheme == Scheme::float32) return;
-    fitted.weights[id.index] = fit_layer(
-        weights, inputs_of(id), wanted[id.index],
-        {.rule = rule, .least_scale = quantizer.least_scale(id), .spec = spec, .threads = threads});
+    fitted.weights[id.index] = fit_layer(weights, inputs_of(id), wanted[id.index],
+                                         {.rule = rule,
+                                          .least_scale = quantizer->least_scale(id),
+                                          .spec = spec,
+                                          .threads = threads});
   }
 
-  const QuantizedNetwork& quantize(std::span<const WeightRule> rules) {
+  /// Numbers of all populations in the order of the buffers.
+  std::vector<std::uint32_t> numbers_of(const std::vector<const WeightRule*>& rule_of,
+                                        const QuantizedNetwork::Words& words) {
+    const Network& network = model.network;
+    std::vector<std::uint32_t> of_layer(network.size());
+    std::vector<std::uint32_t> numbers;
+    for (std::size_t i = 0; i < buffers.order.size(); ++i) {
+      const Population& population = buffers.order[i].populations.front();
+      std::vector<std::uint32_t> read;
+      for (const Operand& operand : network.operands(population.lead)) {
+        read.push_back(of_layer[operand.source.index]);
+      }
+      const bool is_input = std::holds_alternative<Input>(network.layer(population.lead).op);
+      const std::uint32_t number = lineages.number(i, rule_of[population.lead.index],
+                                                   is_input ? nullptr : &words, std::move(read));
+      for (const LayerId id : population.layers()) of_layer[id.index] = number;
+      numbers.push_back(number);
+    }
+    return numbers;
+  }
+
+  /// Takes what was made of a population away, to be used again.
+  void put_aside(std::size_t index) {
+    const Population& population = buffers.order[index].populations.front();
+    const std::uint32_t number = lineage[population.lead.index];
+    if (number == unknown) return;
+    QuantizedPopulation made;
+    made.weights = std::exchange(fitted.weights[population.lead.index], std::nullopt);
+    for (const LayerId id : population.layers()) {
+      made.layers.push_back(quantizer->network().layer(id));
+      lineage[id.index] = unknown;
+    }
+    for (const auto& run : runs) made.outputs.push_back(run->take(index));
+    kept.put(number, std::move(made));
+  }
+
+  void use(std::size_t index, QuantizedPopulation made) {
+    const Population& population = buffers.order[index].populations.front();
+    fitted.weights[population.lead.index] = std::move(made.weights);
+    auto layer = made.layers.begin();
+    for (const LayerId id : population.layers()) quantizer->put(id, std::move(*layer++));
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      runs[i]->put(index, std::move(made.outputs[i]));
+    }
+  }
+
+  void make(std::size_t index, const std::vector<const WeightRule*>& rule_of) {
+    const Population& population = buffers.order[index].populations.front();
+    const LayerId lead = population.lead;
+    fitted.weights[lead.index] = model.weights[lead.index];
+    if (rule_of[lead.index]) fit(lead, *rule_of[lead.index]);
+    for (const LayerId id : population.layers()) quantizer->add(id, rule_of[id.index]);
+    execute(quantizer->network(), index);
+  }
+
+  const QuantizedNetwork& quantize(std::span<const WeightRule> rules,
+                                   const QuantizedNetwork::Words& words) {
     const std::vector<LayerId> layers = model.network.weighted_layers();
     std::vector<const WeightRule*> rule_of(model.network.size(), nullptr);
     for (std::size_t i = 0; i < layers.size(); ++i) rule_of[layers[i].index] = &rules[i];
-    bool as_before = true;
+    const std::vector<std::uint32_t> numbers = numbers_of(rule_of, words);
+    for (std::size_t i = 0; i < buffers.order.size(); ++i) {
+      if (lineage[buffers.order[i].populations.front().lead.index] != numbers[i]) put_aside(i);
+    }
+    if (!(quantizer->network().words() == words)) change_words(words);
     for (std::size_t i = 0; i < buffers.order.size(); ++i) {
       const Population& population = buffers.order[i].populations.front();
-      const LayerId lead = population.lead;
-      const WeightRule rule = rule_of[lead.index] ? *rule_of[lead.index] : WeightRule{};
-      std::optional<WeightRule>& before = fitted_by[lead.index];
-      if (as_before && before == rule) continue;
-      // What fails half-way is not taken for done by the next call.
-      if (as_before)
-        std::fill_n(fitted_by.begin() + lead.index, fitted_by.size() - lead.index, std::nullopt);
-      as_before = false;
-      fitted.weights[lead.index] = model.weights[lead.index];
-      if (rule_of[lead.index]) fit(lead, rule);
-      for (const auto& id : {std::optional(lead), population.lif, population.pool}) {
-        if (id) quantizer.add(*id, rule_of[id->index]);
+      if (lineage[population.lead.index] == numbers[i]) continue;
+      if (auto made = kept.take(numbers[i])) {
+        use(i, std::move(*made));
+      } else {
+        make(i, rule_of);
       }
-      execute(quantizer.network(), i);
-      before = rule;
+      for (const LayerId id : population.layers()) lineage[id.index] = numbers[i];
     }
-    return quantizer.network();
+    return quantizer->network();
   }
 
+  /// What does not depend on words stays.
+  void change_words(const QuantizedNetwork::Words& words) {
+    LayerQuantizer next(fitted, words, false);
+    for (std::uint32_t i = 0; i < lineage.size(); ++i) {
+      if (lineage[i] != unknown) next.put({i}, quantizer->network().layer({i}));
+    }
+    quantizer.emplace(std::move(next));
+  }
+
+  static constexpr std::uint32_t unknown = std::numeric_limits<std::uint32_t>::max();
   Model model;
-  QuantizationSpec words;
   std::vector<GradedTensor> samples;
   CalibrationSpec spec;
   unsigned threads;
   Model fitted;
-  LayerQuantizer quantizer;  ///< of `fitted`
+  std::optional<LayerQuantizer> quantizer;  ///< of `fitted`
   SampleBuffers buffers;
-  std::vector<std::unique_ptr<SampleRun>> runs;      ///< by sample
-  std::vector<OutputStatistics> wanted;              ///< by LayerId
-  std::vector<std::optional<WeightRule>> fitted_by;  ///< by LayerId of a population's lead
+  std::vector<std::unique_ptr<SampleRun>> runs;  ///< by sample
+  std::vector<OutputStatistics> wanted;          ///< by LayerId
+  Lineages lineages;
+  std::vector<std::uint32_t> lineage;  ///< by LayerId: number of its population, as it is now
+  KeptPopulations kept;
 };
 
-Calibrator::Calibrator(Model model, QuantizationSpec words, std::vector<GradedTensor> samples,
-                       const CalibrationSpec& spec, unsigned threads)
-    : state_(std::make_unique<State>(std::move(model), std::move(words), std::move(samples), spec,
-                                     threads)) {}
+Calibrator::Calibrator(Model model, std::vector<GradedTensor> samples, const CalibrationSpec& spec,
+                       unsigned threads)
+    : state_(std::make_unique<State>(std::move(model), std::move(samples), spec, threads)) {}
 Calibrator::~Calibrator() = default;
 Calibrator::Calibrator(Calibrator&&) noexcept = default;
 Calibrator& Calibrator::operator=(Calibrator&&) noexcept = default;
 
-const QuantizedNetwork& Calibrator::quantize(std::span<const WeightRule> rules) {
-  return state_->quantize(rules);
+const QuantizedNetwork& Calibrator::quantize(std::span<const WeightRule> rules,
+                                             const QuantizedNetwork::Words& words) {
+  return state_->quantize(rules, words);
 }
 const Model& Calibrator::model() const { return state_->fitted; }
+std::span<const std::uint32_t> Calibrator::lineage() const { return state_->lineage; }
 
 }  // namespace nj

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
+#include <span>
 
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/models/aligned_vector.hpp"
@@ -80,6 +82,7 @@ class MomentCounter {
     const auto magnitude = static_cast<std::uint32_t>(std::max({max_value, -min_value - 1, 1}));
     planes_ = static_cast<std::size_t>(std::bit_width(magnitude)) + (is_signed_ ? 1 : 0);
     rows_.resize(g_.groups * features_ * planes_ * row_words);
+    if (keeps_size()) seen_ = windows_inside();
   }
 
   /// Fills the rows with as many pieces as fit and counts them, from piece `next` on.
@@ -114,38 +117,145 @@ class MomentCounter {
 
  private:
   void fill(const Piece& piece, const SpikeTrain& train) {
+    if (!seen_.empty()) return fill_shifted(piece, train);
+    for_each_input(piece, train,
+                   [&](std::uint64_t first_window, const Place& at, std::uint16_t bits) {
+                     set_windows(piece, first_window, at, bits);
+                   });
+  }
+
+  /// Where an input lies.
+  struct Place {
+    std::size_t channel = 0;
+    std::uint32_t y = 0;
+    std::uint32_t x = 0;
+  };
+
+  /// Calls `visit(window of position 0, place, bits)` for each input of a piece's steps.
+  template <class Visit>
+  void for_each_input(const Piece& piece, const SpikeTrain& train, const Visit& visit) const {
     for (std::uint32_t t = piece.t_begin; t < piece.t_end; ++t) {
       const std::uint64_t first_window =
-          piece.word * 64 + (t - piece.t_begin) * (piece.end - piece.begin) - piece.begin;
-      // Addresses ascend: the place of the next input is this one, or one behind it.
-      std::uint64_t place = 0;
-      std::uint32_t x = 0;
-      std::uint32_t y = 0;
+          (t - piece.t_begin) * (piece.end - piece.begin) - piece.begin;
+      // Addresses ascend: the position of the next input is this one, or one behind it.
+      std::uint64_t position = 0;
+      Place at;
       nj::for_each(train, t, [&](std::uint64_t address, std::int16_t value) {
-        while (address >= (place + 1) * g_.in_channels) {
-          ++place;
-          if (++x == g_.in_width) {
-            x = 0;
-            ++y;
+        while (address >= (position + 1) * g_.in_channels) {
+          ++position;
+          if (++at.x == g_.in_width) {
+            at.x = 0;
+            ++at.y;
           }
         }
-        const std::size_t channel = address - place * g_.in_channels;
-        set_windows(piece, first_window, channel, y, x, static_cast<std::uint16_t>(value));
+        at.channel = address - position * g_.in_channels;
+        visit(first_window, at, static_cast<std::uint16_t>(value));
       });
     }
   }
 
+  // --- maps that keep their size: what a tap sees is the map, shifted
+  // -----------------------------
+
+  [[nodiscard]] bool keeps_size() const {
+    return g_.stride_y == 1 && g_.stride_x == 1 && g_.out_height == g_.in_height &&
+           g_.out_width == g_.in_width && g_.out_positions() <= row_words * 64;
+  }
+
+  void fill_shifted(const Piece& piece, const SpikeTrain& train) {
+    const std::size_t words = piece.words();
+    // [channel, plane, word], each with blank words before and behind that shifts may reach.
+    const std::int64_t reach =
+        std::max(std::abs(shift_of(0, 0)), std::abs(shift_of(g_.kernel_y - 1, g_.kernel_x - 1)));
+    const auto blank = static_cast<std::size_t>(reach / 64 + 2);
+    const std::size_t stride = words + 2 * blank;
+    std::vector<std::uint64_t> images(g_.in_channels * planes_ * stride);
+    for_each_input(piece, train,
+                   [&](std::uint64_t first_window, const Place& at, std::uint16_t bits) {
+                     const std::uint64_t window = first_window + at.y * g_.in_width + at.x;
+                     std::uint64_t* const image =
+                         images.data() + at.channel * planes_ * stride + blank + window / 64;
+                     for (std::size_t plane = 0; plane < planes_; ++plane) {
+                       image[plane * stride] |= static_cast<std::uint64_t>((bits >> plane) & 1)
+                                                << (window % 64);
+                     }
+                   });
+    const std::uint64_t last = ~std::uint64_t{0} >> (words * 64 - piece.windows());
+    for (std::size_t image = 0; image < g_.in_channels * planes_; ++image) {
+      const std::uint64_t* const from = images.data() + image * stride + blank;
+      for (std::uint32_t ky = 0; ky < g_.kernel_y; ++ky) {
+        for (std::uint32_t kx = 0; kx < g_.kernel_x; ++kx) {
+          const std::size_t tap = ky * g_.kernel_x + kx;
+          const std::size_t feature = image / planes_ * g_.kernel_y * g_.kernel_x + tap;
+          std::uint64_t* const row =
+              rows_.data() + (feature * planes_ + image % planes_) * row_words + piece.word;
+          copy_shifted(from, shift_of(ky, kx), std::span(seen_).subspan(tap * row_words, words),
+                       row);
+          row[words - 1] &= last;
+        }
+      }
+    }
+  }
+
+  /// Rows and columns between an output position and the input that a tap sees.
+  [[nodiscard]] std::int64_t down(std::uint32_t ky) const {
+    return std::int64_t{ky} * g_.dilation_y - g_.padding_y;
+  }
+  [[nodiscard]] std::int64_t right(std::uint32_t kx) const {
+    return std::int64_t{kx} * g_.dilation_x - g_.padding_x;
+  }
+
+  /// Windows between the one that a tap belongs to and the one at the place of its input.
+  [[nodiscard]] std::int64_t shift_of(std::uint32_t ky, std::uint32_t kx) const {
+    return down(ky) * g_.in_width + right(kx);
+  }
+
+  /// By tap, the windows of a full row whose tap lies inside the map: [tap, row_words].
+  [[nodiscard]] std::vector<std::uint64_t> windows_inside() const {
+    const std::size_t taps = std::size_t{g_.kernel_y} * g_.kernel_x;
+    std::vector<std::uint64_t> seen(taps * row_words);
+    for (std::size_t tap = 0; tap < taps; ++tap) {
+      const auto lines = down(static_cast<std::uint32_t>(tap / g_.kernel_x));
+      const auto columns = right(static_cast<std::uint32_t>(tap % g_.kernel_x));
+      for (std::uint64_t window = 0; window < row_words * 64; ++window) {
+        const std::uint64_t position = window % g_.out_positions();
+        const std::int64_t y = static_cast<std::int64_t>(position / g_.in_width) + lines;
+        const std::int64_t x = static_cast<std::int64_t>(position % g_.in_width) + columns;
+        const bool inside = y >= 0 && y < g_.in_height && x >= 0 && x < g_.in_width;
+        seen[tap * row_words + window / 64] |= std::uint64_t{inside} << (window % 64);
+      }
+    }
+    return seen;
+  }
+
+  /// Bit i of the row is bit i + shift of the image, where it is seen.
+  static void copy_shifted(const std::uint64_t* image, std::int64_t shift,
+                           std::span<const std::uint64_t> seen, std::uint64_t* row) {
+    const std::int64_t whole = shift >= 0 ? shift / 64 : -((63 - shift) / 64);
+    const auto part = static_cast<unsigned>(shift - whole * 64);
+    const std::uint64_t* const low = image + whole;
+    if (part == 0) {
+      for (std::size_t i = 0; i < seen.size(); ++i) row[i] = low[i] & seen[i];
+      return;
+    }
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      row[i] = (low[i] >> part | low[i + 1] << (64 - part)) & seen[i];
+    }
+  }
+
+  // --- any other geometry ------------------------------------------------------------------------
+
   /// Sets the bits of one input in all windows that see it.
-  void set_windows(const Piece& piece, std::uint64_t first_window, std::size_t channel,
-                   std::uint32_t y, std::uint32_t x, std::uint16_t bits) {
+  void set_windows(const Piece& piece, std::uint64_t first_window, const Place& at,
+                   std::uint16_t bits) {
     // Groups follow each other.
     std::uint64_t* const rows =
-        rows_.data() + channel * g_.kernel_y * g_.kernel_x * planes_ * row_words;
-    for (const Tap& down : taps_y_[y]) {
-      for (const Tap& right : taps_x_[x]) {
+        rows_.data() + at.channel * g_.kernel_y * g_.kernel_x * planes_ * row_words;
+    for (const Tap& down : taps_y_[at.y]) {
+      for (const Tap& right : taps_x_[at.x]) {
         const std::uint64_t position = std::uint64_t{down.position} * g_.out_width + right.position;
         if (position < piece.begin || position >= piece.end) continue;
-        const std::uint64_t window = first_window + position;
+        const std::uint64_t window = piece.word * 64 + first_window + position;
         std::uint64_t* const row =
             rows + (down.tap * g_.kernel_x + right.tap) * planes_ * row_words + window / 64;
         for (std::size_t plane = 0; plane < planes_; ++plane) {
@@ -194,6 +304,7 @@ class MomentCounter {
   bool is_signed_;
   std::vector<std::vector<Tap>> taps_y_;
   std::vector<std::vector<Tap>> taps_x_;
+  std::vector<std::uint64_t> seen_;    ///< of maps that keep their size
   AlignedVector<std::uint64_t> rows_;  ///< [groups, features, planes, row_words]
   InputMoments moments_;
 };

@@ -48,19 +48,18 @@ ConvolutionGeometry convolution_geometry(const Network& network, LayerId id) {
           .out_width = out.width};
 }
 
-LayerQuantizer::LayerQuantizer(const Model& model, const QuantizationSpec& spec)
+LayerQuantizer::LayerQuantizer(const Model& model, const QuantizedNetwork::Words& words,
+                               bool is_float)
     : model_(model),
       network_(model.network),
-      spec_(spec),
-      float_default_(spec.default_rule.format.scheme == Scheme::float32),
-      result_(model.network, model.timesteps,
-              {spec.membrane, spec.stream, spec.accumulator, spec.score},
-              std::vector<Layer>(model.network.size())) {
+      words_(words),
+      float_default_(is_float),
+      result_(model.network, model.timesteps, words, std::vector<Layer>(model.network.size())) {
   validate(model);
-  validate(spec.membrane);
-  validate(spec.stream);
-  validate(spec.accumulator);
-  validate(spec.score);
+  validate(words.membrane);
+  validate(words.stream);
+  validate(words.accumulator);
+  validate(words.score);
   check_graph();
 }
 
@@ -101,7 +100,7 @@ void LayerQuantizer::check_graph() const {
 }
 
 std::uint32_t LayerQuantizer::adder_bits(std::int64_t bound) const {
-  return std::min<std::uint32_t>(spec_.accumulator.bits, word_bits(static_cast<double>(bound)));
+  return std::min<std::uint32_t>(words_.accumulator.bits, word_bits(static_cast<double>(bound)));
 }
 
 /// Layers without weights and neurons.
@@ -118,7 +117,7 @@ void LayerQuantizer::add_plain(LayerId id, const Operator& op) {
     layer.is_float = source.is_float;
     layer.current_bound = source.current_bound;
     if (!std::holds_alternative<MaxPool2d>(op)) {
-      layer.accumulator_bits = layer.is_float ? 32 : spec_.stream.bits;
+      layer.accumulator_bits = layer.is_float ? 32 : words_.stream.bits;
     }
     return;
   }
@@ -171,9 +170,9 @@ CurrentUnits LayerQuantizer::units_of(LayerId maker) const {
 
 /// What the words of a stream stand for.
 CurrentUnits LayerQuantizer::stream_units(std::size_t channels) const {
-  return {std::vector<double>(channels, std::ldexp(1.0, -spec_.stream.fraction_bits)),
+  return {std::vector<double>(channels, std::ldexp(1.0, -words_.stream.fraction_bits)),
           std::vector<float>(channels, 0.0F),
-          std::vector<std::int64_t>(channels, spec_.stream.max() + 1)};
+          std::vector<std::int64_t>(channels, words_.stream.max() + 1)};
 }
 
 /// A stream, and a float32 current that is stored, is written in its final unit.
@@ -182,15 +181,15 @@ void LayerQuantizer::finish_maker(LayerId id, const CurrentUnits& units) {
   for (const std::int64_t bound : units.bound) {
     layer.current_bound = std::max(layer.current_bound, bound);
   }
-  layer.may_overflow = layer.current_bound > spec_.accumulator.max();
+  layer.may_overflow = layer.current_bound > words_.accumulator.max();
   if (layer.is_float) {
     if (own_neurons(network_, id)) return;
     StreamWriter& writer = layer.writer.emplace();
     writer.float_bias = units.bias;
     writer.float_scale = static_cast<float>(units.scale.empty() ? 1.0 : units.scale[0]);
   } else if (network_.is_stream(id)) {
-    layer.writer = stream_writer(network_.layer(id), spec_.stream, units);
-    layer.current_bound = spec_.stream.max() + 1;
+    layer.writer = stream_writer(network_.layer(id), words_.stream, units);
+    layer.current_bound = words_.stream.max() + 1;
   }
 }
 
@@ -210,19 +209,19 @@ double LayerQuantizer::largest_threshold(LayerId id) const {
 
 double LayerQuantizer::least_scale(LayerId id) const {
   const double value = network_.value_scale(network_.operands(id)[0].source);
-  return largest_threshold(id) * std::ldexp(1.0, spec_.membrane.fraction_bits) /
-         (static_cast<double>(spec_.membrane.max()) * value);
+  return largest_threshold(id) * std::ldexp(1.0, words_.membrane.fraction_bits) /
+         (static_cast<double>(words_.membrane.max()) * value);
 }
 
 void LayerQuantizer::require_threshold_fits(const LayerSpec& layer, double v_threshold,
                                             double scale) const {
-  const double units = threshold_units(layer, spec_.membrane, v_threshold, scale);
-  if (units <= static_cast<double>(spec_.membrane.max())) return;
+  const double units = threshold_units(layer, words_.membrane, v_threshold, scale);
+  if (units <= static_cast<double>(words_.membrane.max())) return;
   throw layer_error(
       ErrorKind::capacity, layer,
       fmt::format("the threshold is {} membrane units and needs a word of {} bits, the membrane "
                   "has {}; use fewer weight bits or fraction bits",
-                  units, word_bits(units), spec_.membrane.bits));
+                  units, word_bits(units), words_.membrane.bits));
 }
 
 QuantizedTensor LayerQuantizer::fit_tensor(LayerId id, const LayerWeights& weights,
@@ -308,7 +307,7 @@ void LayerQuantizer::add_head(LayerId id, const ClassifierHead& op, const Weight
                                   float_default_ ? "float32" : "made of integers"));
   }
   const double value =
-      stream ? std::ldexp(1.0, -spec_.stream.fraction_bits) : network_.value_scale(source);
+      stream ? std::ldexp(1.0, -words_.stream.fraction_bits) : network_.value_scale(source);
   if (result.is_float) {
     synapses.float_weight = weights.weight;
     head.float_bias = weights.bias;
@@ -319,7 +318,7 @@ void LayerQuantizer::add_head(LayerId id, const ClassifierHead& op, const Weight
   synapses.tensor =
       weights.integers ? *weights.integers : quantize_tensor(weights.weight, op.classes, rule);
   head.unit = synapses.tensor.scales[0] * value / summands;
-  const auto largest_input = static_cast<double>(stream ? spec_.stream.max() : max_input(id));
+  const auto largest_input = static_cast<double>(stream ? words_.stream.max() : max_input(id));
   const double bound =
       summands * op.in_channels * largest_input * static_cast<double>(largest_integer(rule.format));
   result.accumulator_bits = std::min(32U, word_bits(bound));
@@ -349,15 +348,15 @@ void LayerQuantizer::add_neurons(LayerId id) {
     return;
   }
   if (network_.is_stream(source)) {
-    require_threshold_fits(layer, lif.v_threshold, std::ldexp(1.0, -spec_.stream.fraction_bits));
-    neurons = integer_neurons(layer, spec_.membrane, stream_units(channels));
+    require_threshold_fits(layer, lif.v_threshold, std::ldexp(1.0, -words_.stream.fraction_bits));
+    neurons = integer_neurons(layer, words_.membrane, stream_units(channels));
     return;
   }
   const CurrentUnits units = units_of(maker);
   if (!std::holds_alternative<Conv2d>(network_.layer(maker).op)) {
     require_threshold_fits(layer, lif.v_threshold, units.scale[0]);
   }
-  neurons = integer_neurons(layer, spec_.membrane, units);
+  neurons = integer_neurons(layer, words_.membrane, units);
 }
 
 }  // namespace nj

@@ -17,12 +17,15 @@ ConvolutionGeometry convolution_geometry(const Network& network, LayerId id);
 /// changed; then those that read it must be, too, in their order.
 class LayerQuantizer {
  public:
-  /// Both must stay. Throws: Error(unsupported) for a graph that `quantize` refuses.
-  LayerQuantizer(const Model& model, const QuantizationSpec& spec);
+  /// The model must stay. `is_float`: what does not read weights is float32.
+  /// Throws: Error(unsupported) for a graph that `quantize` refuses.
+  LayerQuantizer(const Model& model, const QuantizedNetwork::Words& words, bool is_float);
 
   /// Quantizes a layer whose operands are added; `rule` is that of a layer with weights.
   /// Throws: as `quantize`.
   void add(LayerId id, const WeightRule* rule);
+  /// Adds what another one with the same words made of a layer.
+  void put(LayerId id, QuantizedNetwork::Layer layer) { result_.layer(id) = std::move(layer); }
 
   /// What has been added so far.
   [[nodiscard]] const QuantizedNetwork& network() const { return result_; }
@@ -59,7 +62,7 @@ class LayerQuantizer {
 
   const Model& model_;
   const Network& network_;
-  const QuantizationSpec& spec_;
+  QuantizedNetwork::Words words_;
   bool float_default_;
   QuantizedNetwork result_;
 };

@@ -28,6 +28,11 @@ std::uint32_t largest(const std::vector<double>& logits) {
                                     logits.begin());
 }
 
+std::size_t bytes_of(const SpikeTrain& train) {
+  const std::size_t neurons = timesteps_of(train) * shape_of(train).neurons();
+  return std::holds_alternative<SpikeTensor>(train) ? neurons / 8 : neurons * sizeof(std::int16_t);
+}
+
 /// Sums in units of `unit` as means of `count` values.
 std::vector<double> means(const FeatureSums& sums, double unit, double count) {
   std::vector<double> means;
@@ -39,6 +44,20 @@ std::vector<double> means(const FeatureSums& sums, double unit, double count) {
 }
 
 }  // namespace
+
+std::size_t PopulationOutputs::bytes() const {
+  std::size_t sum = 0;
+  for (const Layer& layer : layers) {
+    for (const auto* train : {&layer.train, &layer.delayed}) {
+      if (*train) sum += bytes_of(**train);
+    }
+    sum += layer.totals.size() * sizeof(StepTotals);
+    if (!layer.current) continue;
+    sum += layer.current->words.size() * sizeof(std::int32_t) +
+           layer.current->values.size() * sizeof(float);
+  }
+  return sum;
+}
 
 std::unique_ptr<BlockBuffers> SampleBuffers::take() {
   const std::lock_guard lock(mutex_);
@@ -95,30 +114,55 @@ Execution SampleRun::operator()(const GradedTensor& input) {
   return std::move(result_);
 }
 
-const Execution& SampleRun::rerun(const QuantizedNetwork& network, std::size_t first,
-                                  const GradedTensor& input) {
-  for (std::size_t i = first; i < buffers_.order.size(); ++i) rerun_one(network, i, input);
-  result_.activity.samples = 1;
-  return result_;
+void SampleRun::forget_events(LayerId id) {
+  const auto& train = trains_[id.index];
+  if (train && listed_ == &*train) events_.reset();
 }
 
-void SampleRun::rerun_one(const QuantizedNetwork& network, std::size_t index,
-                          const GradedTensor& input) {
+void SampleRun::rerun(const QuantizedNetwork& network, std::size_t index,
+                      const GradedTensor& input) {
   const Stage& stage = buffers_.order[index];
   assert(!stage.stepwise);
   const Population& population = stage.populations.front();
   net_ = &network;
   goes_back_ = true;
-  for (const auto& id : {std::optional(population.lead), population.lif, population.pool}) {
-    if (!id) continue;
-    result_.activity.layers[id->index].steps.assign(steps_, {});
-    auto& train = trains_[id->index];
-    if (train && listed_ == &*train) events_.reset();
-    train.reset();
-    delayed_[id->index].reset();
-    totals_[id->index].clear();
+  for (const LayerId id : population.layers()) {
+    result_.activity.layers[id.index].steps.assign(steps_, {});
+    forget_events(id);
+    trains_[id.index].reset();
+    delayed_[id.index].reset();
+    totals_[id.index].clear();
   }
   run(population, input);
+}
+
+const Execution& SampleRun::result() {
+  result_.activity.samples = 1;
+  return result_;
+}
+
+PopulationOutputs SampleRun::take(std::size_t index) {
+  PopulationOutputs outputs;
+  for (const LayerId id : buffers_.order[index].populations.front().layers()) {
+    forget_events(id);
+    outputs.layers.push_back({std::exchange(trains_[id.index], std::nullopt),
+                              std::exchange(delayed_[id.index], std::nullopt),
+                              std::exchange(totals_[id.index], {}),
+                              std::exchange(currents_[id.index], std::nullopt)});
+  }
+  return outputs;
+}
+
+void SampleRun::put(std::size_t index, PopulationOutputs outputs) {
+  auto layer = outputs.layers.begin();
+  for (const LayerId id : buffers_.order[index].populations.front().layers()) {
+    forget_events(id);
+    trains_[id.index] = std::move(layer->train);
+    delayed_[id.index] = std::move(layer->delayed);
+    totals_[id.index] = std::move(layer->totals);
+    currents_[id.index] = std::move(layer->current);
+    ++layer;
+  }
 }
 
 void SampleRun::run(const Population& population, const GradedTensor& input) {

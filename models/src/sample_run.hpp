@@ -52,6 +52,19 @@ class SampleBuffers {
   std::vector<std::unique_ptr<BlockBuffers>> free_;
 };
 
+/// What the populations behind one population read of it.
+struct PopulationOutputs {
+  struct Layer {
+    std::optional<SpikeTrain> train;
+    std::optional<SpikeTrain> delayed;
+    std::vector<StepTotals> totals;
+    std::optional<CurrentTensor> current;
+  };
+  std::vector<Layer> layers;  ///< lead, neurons, pool, as far as there are
+
+  [[nodiscard]] std::size_t bytes() const;
+};
+
 /// Throws: Error(shape), Error(numeric) for an input that a network does not take.
 void require_fit(const QuantizedNetwork& network, const GradedTensor& input);
 
@@ -61,13 +74,14 @@ class SampleRun {
   SampleRun(const QuantizedNetwork& network, SampleBuffers& buffers, const ExecuteOptions& options);
   Execution operator()(const GradedTensor& input);
 
-  /// For callers that go back: of another network with the same layers, or of one that has changed,
-  /// all populations before `first` are as they were, and the others are executed.
-  /// Requires a network without cycles.
-  const Execution& rerun(const QuantizedNetwork& network, std::size_t first,
-                         const GradedTensor& input);
-  /// The same of one population, if all before it are as they should be.
-  void rerun_one(const QuantizedNetwork& network, std::size_t index, const GradedTensor& input);
+  /// For callers that go back: executes one population of this or of another network with the same
+  /// layers, if all that it reads is as it should be. Requires a network without cycles.
+  void rerun(const QuantizedNetwork& network, std::size_t index, const GradedTensor& input);
+  /// What all populations have counted and said, once each has been executed.
+  const Execution& result();
+  /// Takes away what a population sends, and puts it back. What it counted is not part of it.
+  PopulationOutputs take(std::size_t index);
+  void put(std::size_t index, PopulationOutputs outputs);
   /// What a layer reads and sends, once it has been executed.
   [[nodiscard]] const SpikeTrain& train(LayerId id, std::size_t index = 0) const;
   [[nodiscard]] const CurrentTensor& current(LayerId id, std::size_t index = 0) const;
@@ -90,6 +104,8 @@ class SampleRun {
   };
 
   void run(const Population& population, const GradedTensor& input);
+  /// The events listed of a layer's train are not those of its next one.
+  void forget_events(LayerId id);
   void run_and(LayerId id);
   void run_add(LayerId id);
   void run_average(LayerId id, const AveragePool2d& op);

@@ -126,6 +126,21 @@ TEST_CASE("moments of binary, graded and signed inputs equal those of the equati
                           .out_height = 7,
                           .out_width = 5};
   check_moments(odd, 0, 3, 5);
+  // Keeps its size, over several words of windows.
+  ConvolutionGeometry spread{.in_channels = 4,
+                             .out_channels = 2,
+                             .groups = 2,
+                             .kernel_y = 3,
+                             .kernel_x = 5,
+                             .padding_y = 2,
+                             .padding_x = 4,
+                             .dilation_y = 2,
+                             .dilation_x = 2,
+                             .in_height = 9,
+                             .in_width = 11,
+                             .out_height = 9,
+                             .out_width = 11};
+  check_moments(spread, -3, 3, 7);
   // More windows than are held at once: 8192.
   ConvolutionGeometry wide{.in_channels = 1,
                            .out_channels = 1,
@@ -326,19 +341,20 @@ void check_rules_alone(Family family) {
   const auto all = [&](std::uint8_t bits) {
     return c.rules({Scheme::uniform, bits, Granularity::per_channel});
   };
-  Calibrator once(c.model, {}, c.samples, {}, 1);
-  const auto expected = logits(once.quantize(all(3)), c.samples);
+  const QuantizedNetwork::Words words = words_of({});
+  Calibrator once(c.model, c.samples, {}, 1);
+  const auto expected = logits(once.quantize(all(3), words), c.samples);
   CHECK(logits(quantize(once.model(), {}), c.samples) == expected);
   for (const unsigned threads : {1U, 2U, 4U}) {
-    Calibrator again(c.model, {}, c.samples, {}, threads);
-    (void)again.quantize(all(2));
+    Calibrator again(c.model, c.samples, {}, threads);
+    (void)again.quantize(all(2), words);
     std::vector<WeightRule> mixed = all(3);
     for (std::size_t i = mixed.size() / 2; i < mixed.size(); ++i) mixed[i].format.bits = 5;
-    const auto of_mixed = logits(again.quantize(mixed), c.samples);
+    const auto of_mixed = logits(again.quantize(mixed, words), c.samples);
     CHECK(of_mixed != expected);
-    CHECK(logits(again.quantize(all(3)), c.samples) == expected);
+    CHECK(logits(again.quantize(all(3), words), c.samples) == expected);
     CHECK(again.model().weights[1]->integers == once.model().weights[1]->integers);
-    CHECK(logits(again.quantize(mixed), c.samples) == of_mixed);
+    CHECK(logits(again.quantize(mixed, words), c.samples) == of_mixed);
   }
 }
 
@@ -367,14 +383,21 @@ TEST_CASE("variants that share layers do what each does alone") {
       }
       networks.push_back(quantize(c.model, spec));
     }
+    // A layer is as in the variant before while no weights differ up to it.
+    std::vector<std::vector<std::uint32_t>> lineages;
     for (std::size_t v = 0; v < networks.size(); ++v) {
-      // What it shares with the one before is found layer by layer.
-      LayerId first = layers.back();
-      for (std::size_t i = layers.size(); v > 0 && i-- > 0;) {
-        const auto& a = networks[v - 1].layer(layers[i]).synapses->tensor;
-        if (!(a == networks[v].layer(layers[i]).synapses->tensor)) first = layers[i];
+      std::vector<std::uint32_t>& lineage = lineages.emplace_back();
+      bool same = v > 0;
+      for (std::uint32_t i = 0; i < c.model.network.size(); ++i) {
+        const auto& synapses = networks[v].layer({i}).synapses;
+        if (same && synapses) {
+          same = synapses->tensor == networks[v - 1].layer({i}).synapses->tensor;
+        }
+        lineage.push_back(same ? lineages[v - 1][i] : static_cast<std::uint32_t>(v));
       }
-      variants.push_back({&networks[v], first});
+    }
+    for (std::size_t v = 0; v < networks.size(); ++v) {
+      variants.push_back({&networks[v], lineages[v]});
     }
     for (const unsigned threads : {1U, 3U}) {
       std::vector<std::vector<Execution>> seen(c.samples.size(),
@@ -400,13 +423,13 @@ TEST_CASE("variants that share layers do what each does alone") {
 
 TEST_CASE("calibration refuses what it cannot do") {
   const Case c(4);
-  CHECK_THROWS_WITH_AS(Calibrator(c.model, {}, {}, {}, 1), "calibration needs samples", Error);
+  CHECK_THROWS_WITH_AS(Calibrator(c.model, {}, {}, 1), "calibration needs samples", Error);
 }
 
 TEST_CASE("a model that is quantized already keeps its integers, and takes no rule") {
   const Case c(5);
-  Calibrator calibrator(c.model, {}, c.samples, {}, 1);
-  (void)calibrator.quantize(c.rules({Scheme::uniform, 3, Granularity::per_channel}));
+  Calibrator calibrator(c.model, c.samples, {}, 1);
+  (void)calibrator.quantize(c.rules({Scheme::uniform, 3, Granularity::per_channel}), words_of({}));
   const Model& model = calibrator.model();
   const std::string name = model.network.layer(model.network.weighted_layers()[0]).name;
   QuantizationSpec spec;

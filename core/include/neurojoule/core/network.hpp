@@ -97,6 +97,8 @@ struct Population {
   std::optional<LayerId> lif;   ///< neurons driven by the lead
   std::optional<LayerId> pool;  ///< pooling of the neurons' spikes
   [[nodiscard]] LayerId output() const { return pool ? *pool : lif ? *lif : lead; }
+  /// Each once, in their order.
+  [[nodiscard]] std::vector<LayerId> layers() const;
 };
 
 /// Groups the layers of a network into populations, in topological order of their leads. A Lif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,25 +48,29 @@ std::string to_yaml_flow(const CalibrationSpec& spec);
 /// The most features (weights of an output channel) of which covariances are made: 512 MiB.
 inline constexpr std::size_t max_calibration_features = 8192;
 
-/// Quantizes one model again and again: of two calls, layers up to the first whose rule differs are
-/// kept. Results depend on the rules alone, not on what was called before or on the threads.
+/// Quantizes one model again and again. What was made of a layer is kept, up to 384 MiB, and used
+/// again where the same rules hold for it and for all that it reads. Results depend on the rules
+/// and words alone, not on what was called before or on the threads.
 class Calibrator {
  public:
-  /// Runs the model in float32 on the samples, at most a few hundred. `words`: membranes, streams
-  /// and accumulators of the quantized networks. Memory: the trains of all samples.
-  /// Throws: Error(unsupported) for networks with cycles; Error(capacity) with the layer's name
-  /// for too many features; Error(config) without samples; as `quantize` and `execute`.
-  Calibrator(Model model, QuantizationSpec words, std::vector<GradedTensor> samples,
-             const CalibrationSpec& spec, unsigned threads);
+  /// Runs the model in float32 on the samples, at most a few hundred. Memory: the trains of all
+  /// samples. Throws: Error(unsupported) for networks with cycles; Error(capacity) with the layer's
+  /// name for too many features; Error(config) without samples; as `quantize` and `execute`.
+  Calibrator(Model model, std::vector<GradedTensor> samples, const CalibrationSpec& spec,
+             unsigned threads);
   ~Calibrator();
   Calibrator(Calibrator&&) noexcept;
   Calibrator& operator=(Calibrator&&) noexcept;
 
   /// `rules`: of each weighted layer, in their order. What is returned is valid until the next
   /// call. Throws: as `quantize`.
-  const QuantizedNetwork& quantize(std::span<const WeightRule> rules);
+  const QuantizedNetwork& quantize(std::span<const WeightRule> rules,
+                                   const QuantizedNetwork::Words& words);
   /// The same as a model with integer weights; `quantize` of it gives this network.
   [[nodiscard]] const Model& model() const;
+  /// By LayerId; layers of two networks of this calibrator that have the same number, and all that
+  /// they read, do the same.
+  [[nodiscard]] std::span<const std::uint32_t> lineage() const;
 
  private:
   struct State;

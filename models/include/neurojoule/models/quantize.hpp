@@ -57,6 +57,11 @@ struct QuantizationSpec {
   AccumulatorFormat score;  ///< word of the scores Q K^T of attention
 };
 
+/// All weights, neurons and streams in float32.
+QuantizationSpec float32_spec();
+/// The words of a specification.
+QuantizedNetwork::Words words_of(const QuantizationSpec& spec);
+
 /// Reads
 /// `{default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}, layers: {PATTERN:
 /// {..}}, membrane: {bits: 24, fraction_bits: 8, rounding: nearest_half_up}, stream: {bits: 16,

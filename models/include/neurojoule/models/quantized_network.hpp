@@ -75,12 +75,14 @@ class QuantizedNetwork {
     FixedPointFormat stream;
     AccumulatorFormat accumulator;
     AccumulatorFormat score;
+    friend bool operator==(const Words&, const Words&) = default;
   };
   QuantizedNetwork(Network network, std::uint32_t timesteps, const Words& words,
                    std::vector<Layer> layers);
 
   [[nodiscard]] const Network& network() const { return network_; }
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
+  [[nodiscard]] const Words& words() const { return words_; }
   /// The word of all integer membranes, streams, accumulators and attention scores.
   [[nodiscard]] const FixedPointFormat& membrane() const { return words_.membrane; }
   [[nodiscard]] const FixedPointFormat& stream() const { return words_.stream; }
