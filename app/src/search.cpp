@@ -36,6 +36,8 @@ constexpr std::uint64_t cost_samples = 64;
 constexpr std::uint64_t most_chip_samples = 4;
 /// Candidates that are measured together, and lost together when the search is killed.
 constexpr std::size_t batch = 8;
+/// Batches between two times that the front of the scouts is measured on all samples.
+constexpr std::size_t batches_unconfirmed = 16;
 /// Losses from which on greedy and beam go no further: an accuracy drop, and a divergence in nats
 /// that comes with one of about ten points.
 constexpr double drop_limit = 0.1;
@@ -73,10 +75,21 @@ class PreparedSearch::Session {
     make_problem();
     SearchResult result;
     describe(result);
-    ResultStore store(folder_ / "evaluations.store", fingerprint(), formats_.options.size(), 2);
-    std::vector<double> reference;
+    const std::string name = fingerprint();
+    const std::size_t variables = formats_.options.size();
+    const std::size_t scouts = std::min<std::size_t>(spec_.scouts, problem_->samples());
+    ResultStore store(folder_ / "evaluations.store", name, variables, 2);
+    std::optional<ResultStore> scout_store;
+    if (scouts < problem_->samples()) {
+      scout_store.emplace(folder_ / "scouts.store", sha256_hex(fmt::format("{} {}", name, scouts)),
+                          variables, 2);
+    }
+    const SampledProblem all(*problem_, problem_->samples());
+    const SampledProblem some(*problem_, scouts);
+    const Measurer measurer{Problem(all), store, Problem(some), scout_store ? *scout_store : store};
+    const std::vector<double> reference = reference_point(measurer);
     for (const SearchAlgorithm algorithm : spec_.algorithms) {
-      run_algorithm(algorithm, store, reference, result);
+      run_algorithm(algorithm, measurer, reference, result);
     }
     finish(result);
     return result;
@@ -186,25 +199,27 @@ class PreparedSearch::Session {
                              .confidence = spec_.confidence,
                              .threads = threads_,
                              .progress = {}},
-        model_, scenario_.quantization,
-        Calibrator(model_, scenario_.quantization, frames_of(*calibration_, threads_),
-                   scenario_.calibration->spec, threads_),
+        model_, words_of(scenario_.quantization),
+        Calibrator(model_, frames_of(*calibration_, threads_), scenario_.calibration->spec,
+                   threads_),
         frames_of(*validation_, threads_), std::move(labels));
     tell("calibrating", 1, 1);
   }
 
-  /// All that an evaluation depends on.
+  /// All that an evaluation depends on; the test samples and where files lie are not part of it.
   [[nodiscard]] std::string fingerprint() const {
-    SearchScenario named = search_;
-    named.spec.algorithms = {SearchAlgorithm::greedy};
-    named.spec.budget = 1;
-    named.spec.points = 2;
-    std::string text = to_yaml(named);
-    text += scenario_hash(scenario_, test_, calibration_.get());
+    SearchSpec spec = spec_;
+    spec.validation.path = "/";
+    spec.algorithms = {SearchAlgorithm::greedy};
+    spec.budget = 1;
+    spec.points = 2;
+    spec.scouts = 8;
+    Scenario scenario = scenario_;
+    scenario.name = "search";
+    scenario.outputs = {};
+    std::string text = to_yaml(spec) + scenario_hash(scenario, *validation_, calibration_.get());
     for (std::uint64_t i = 0; i < validation_->size(); ++i) {
-      const auto pixels = validation_->pixels(i);
-      text.append(reinterpret_cast<const char*>(pixels.data()), pixels.size());
-      text += fmt::format(" {} ", validation_->label(i));
+      text += fmt::format(" {}", validation_->label(i));
     }
     return sha256_hex(text);
   }
@@ -221,44 +236,67 @@ class PreparedSearch::Session {
     result.options = formats.options;
   }
 
-  void run_algorithm(SearchAlgorithm algorithm, ResultStore& store, std::vector<double>& reference,
-                     SearchResult& result) {
-    const auto start = std::chrono::steady_clock::now();
-    EvaluatorOptions options{.budget = spec_.budget, .batch = batch, .store = &store};
-    if (reference.empty()) {
-      // What the cheapest candidate loses, or the limit, and a little more than the base costs.
-      Candidate cheapest(formats_.options.size(), 0);
-      for (std::size_t v = 0; v < cheapest.size(); ++v) {
-        const auto& added = cost().added[v];
-        cheapest[v] = static_cast<std::uint16_t>(std::min_element(added.begin(), added.end()) -
-                                                 added.begin());
-      }
-      Evaluator once(Problem(*problem_), {.store = &store});
-      const Candidate base = widest_candidate(formats_, model_);
-      const auto seen = once.evaluate(std::vector<Candidate>{cheapest, base},
-                                      {.fully = true, .infeasible = true});
-      reference = {std::max(seen[0].objectives[0], seen[1].objectives[0]) * 1.01 + 1e-9,
-                   seen[1].objectives[1] * 1.01};
+  /// Losses on all validation samples, and on those that algorithms see.
+  struct Measurer {
+    Problem all;
+    ResultStore& all_store;
+    Problem scouts;
+    ResultStore& scout_store;
+  };
+
+  /// Of hypervolumes: what the cheapest candidate loses, and a little more than the base costs.
+  [[nodiscard]] std::vector<double> reference_point(const Measurer& measurer) const {
+    Candidate cheapest(formats_.options.size(), 0);
+    for (std::size_t v = 0; v < cheapest.size(); ++v) {
+      const auto& added = cost().added[v];
+      cheapest[v] =
+          static_cast<std::uint16_t>(std::min_element(added.begin(), added.end()) - added.begin());
     }
-    options.reference = reference;
-    std::size_t last_shown = 0;
-    options.observer = [&](const Evaluator& evaluator, bool changed) {
-      if (changed) write_file_atomically(folder_ / "front.csv", running_front(evaluator));
-      last_shown = std::min<std::size_t>(evaluator.evaluations(), spec_.budget - 1);
-      tell(to_string(algorithm), last_shown, spec_.budget);
-    };
-    Evaluator evaluator(Problem(*problem_), options);
-    const auto search_with = [&] { run_with(algorithm, evaluator, result); };
-    search_with();
-    tell(to_string(algorithm), spec_.budget, spec_.budget);
+    Evaluator once(measurer.all, {.store = &measurer.all_store});
+    const Candidate base = widest_candidate(formats_, model_);
+    const auto seen =
+        once.evaluate(std::vector<Candidate>{cheapest, base}, {.fully = true, .infeasible = true});
+    return {std::max(seen[0].objectives[0], seen[1].objectives[0]) * 1.01 + 1e-9,
+            seen[1].objectives[1] * 1.01};
+  }
+
+  /// The algorithm walks by what the scouts say; what is on their front is measured on all samples
+  /// now and then, and at the end.
+  void run_algorithm(SearchAlgorithm algorithm, const Measurer& measurer,
+                     const std::vector<double>& reference, SearchResult& result) {
+    const auto start = std::chrono::steady_clock::now();
     AlgorithmResult& done = result.algorithms.emplace_back();
     done.algorithm = algorithm;
-    done.evaluations = evaluator.evaluations();
-    done.measured = evaluator.measured();
-    done.hypervolume = hypervolume(evaluator.front().points(), reference);
-    done.history.assign(evaluator.history().begin(), evaluator.history().end());
+    Evaluator confirmed(measurer.all, {.batch = batch, .store = &measurer.all_store});
+    const auto confirm = [&](const Evaluator& scouts) {
+      std::vector<Candidate> found;
+      for (const FrontPoint& point : scouts.front().points()) found.push_back(point.candidate);
+      (void)confirmed.evaluate(found);
+      const double volume = hypervolume(confirmed.front().points(), reference);
+      if (!done.history.empty() && volume == done.hypervolume) return;
+      done.hypervolume = volume;
+      done.history.push_back({scouts.evaluations(), volume});
+      write_file_atomically(folder_ / "front.csv", running_front(confirmed));
+    };
+    std::size_t unconfirmed = 0;
+    EvaluatorOptions options{
+        .budget = spec_.budget, .batch = batch, .store = &measurer.scout_store};
+    options.observer = [&](const Evaluator& scouts, bool) {
+      if (++unconfirmed == batches_unconfirmed) {
+        confirm(scouts);
+        unconfirmed = 0;
+      }
+      tell(to_string(algorithm), std::min(scouts.evaluations(), spec_.budget - 1), spec_.budget);
+    };
+    Evaluator scouts(measurer.scouts, options);
+    run_with(algorithm, scouts, result);
+    confirm(scouts);
+    tell(to_string(algorithm), spec_.budget, spec_.budget);
+    done.evaluations = scouts.evaluations();
+    done.confirmed = confirmed.evaluations();
+    done.measured = scouts.measured() + confirmed.measured();
     done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    for (const FrontPoint& point : evaluator.front().points()) {
+    for (const FrontPoint& point : confirmed.front().points()) {
       front_.insert(point.candidate, {point.objectives, 0, true});
     }
   }
@@ -272,9 +310,8 @@ class PreparedSearch::Session {
       table = sensitivity(evaluator, widest_candidate(formats_, model_));
       result.table = table;
     }
-    const double resolution = spec_.loss == SearchLoss::accuracy_drop
-                                  ? 1.0 / static_cast<double>(validation_->size())
-                                  : 1e-4;
+    const double resolution =
+        spec_.loss == SearchLoss::accuracy_drop ? 1.0 / static_cast<double>(spec_.scouts) : 1e-4;
     const double loss_limit =
         spec_.loss == SearchLoss::accuracy_drop ? drop_limit : divergence_limit;
     switch (algorithm) {

@@ -145,32 +145,33 @@ double CostTable::least() const {
   return sum;
 }
 
-/// Some candidates on their way through the samples.
-struct FormatProblem::Race {
-  struct Runner {
-    const Candidate* candidate = nullptr;
-    std::vector<WeightRule> rules;
-    QuantizedNetwork network;
-    std::vector<double> divergence;     ///< by sample
-    std::vector<std::uint8_t> correct;  ///< by sample
-    bool runs = true;
-    Evaluation evaluation{};
-  };
-  std::vector<Runner> runners;
+/// A candidate on its way through the samples.
+struct FormatProblem::Runner {
+  const Candidate* candidate = nullptr;
+  QuantizedNetwork network;
+  std::vector<std::uint32_t> lineage{};
+  std::vector<double> divergence;     ///< by sample
+  std::vector<std::uint8_t> correct;  ///< by sample
+  bool runs = true;
+  Evaluation evaluation{};
 };
 
-FormatProblem::FormatProblem(Parts parts, const Model& model, const QuantizationSpec& words,
+struct FormatProblem::Race {
+  std::size_t samples = 0;
+  const Bar& bar;
+  std::vector<Runner> runners{};
+};
+
+FormatProblem::FormatProblem(Parts parts, const Model& model, const QuantizedNetwork::Words& words,
                              Calibrator calibrator, std::vector<GradedTensor> frames,
                              std::vector<std::uint32_t> labels)
     : parts_(std::move(parts)),
+      words_(words),
       calibrator_(std::move(calibrator)),
       frames_(std::move(frames)),
       labels_(std::move(labels)) {
-  QuantizationSpec floating = words;
-  floating.layers.clear();
-  floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
   const BatchExecution execution =
-      execute_many(quantize(model, floating), frames_.size(),
+      execute_many(quantize(model, float32_spec()), frames_.size(),
                    [&](std::size_t i) { return frames_[i]; }, {.threads = parts_.threads});
   for (std::size_t i = 0; i < frames_.size(); ++i) {
     reference_.push_back(log_probabilities(execution.logits[i]));
@@ -194,13 +195,13 @@ Costs FormatProblem::costs(const Candidate& candidate) const {
 }
 
 const Model& FormatProblem::calibrated(std::span<const WeightRule> rules) const {
-  (void)calibrator_.quantize(rules);
+  (void)calibrator_.quantize(rules, words_);
   return calibrator_.model();
 }
 
 /// In the order of the first layers that differ, so that candidates share what comes before.
-std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch,
-                                                const Bar& bar) const {
+std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch, const Bar& bar,
+                                                std::size_t samples) const {
   std::vector<std::size_t> order(batch.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -209,18 +210,18 @@ std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch
   std::vector<Evaluation> evaluations(batch.size());
   for (std::size_t begin = 0; begin < order.size(); begin += networks_at_once) {
     const std::size_t end = std::min(begin + networks_at_once, order.size());
-    Race running;
+    Race running{.samples = samples, .bar = bar};
     for (std::size_t i = begin; i < end; ++i) {
       const Candidate& candidate = batch[order[i]];
-      std::vector<WeightRule> wanted = rules(candidate);
-      const QuantizedNetwork& network = calibrator_.quantize(wanted);
+      const QuantizedNetwork& network = calibrator_.quantize(rules(candidate), words_);
+      const auto lineage = calibrator_.lineage();
       running.runners.push_back({.candidate = &candidate,
-                                 .rules = std::move(wanted),
                                  .network = network,
-                                 .divergence = std::vector<double>(frames_.size()),
-                                 .correct = std::vector<std::uint8_t>(frames_.size())});
+                                 .lineage = {lineage.begin(), lineage.end()},
+                                 .divergence = std::vector<double>(samples),
+                                 .correct = std::vector<std::uint8_t>(samples)});
     }
-    race(running, bar);
+    race(running);
     for (std::size_t i = begin; i < end; ++i) {
       evaluations[order[i]] = std::move(running.runners[i - begin].evaluation);
     }
@@ -229,24 +230,19 @@ std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch
   return evaluations;
 }
 
-void FormatProblem::race(Race& race, const Bar& bar) const {
+void FormatProblem::race(Race& race) const {
   std::size_t seen = 0;
   for (std::size_t round = 0; round <= looks.size(); ++round) {
     const bool last = round == looks.size();
     const auto until =
-        last ? frames_.size()
-             : static_cast<std::size_t>(static_cast<double>(frames_.size()) * looks[round]);
-    std::vector<Race::Runner*> runners;
+        last ? race.samples
+             : static_cast<std::size_t>(static_cast<double>(race.samples) * looks[round]);
+    std::vector<Runner*> runners;
     std::vector<Variant> variants;
-    for (Race::Runner& runner : race.runners) {
+    for (Runner& runner : race.runners) {
       if (!runner.runs) continue;
-      LayerId first{};
-      for (std::size_t i = 0; !runners.empty() && i < runner.rules.size(); ++i) {
-        first = parts_.formats.layers[i];
-        if (runner.rules[i] != runners.back()->rules[i]) break;
-      }
       runners.push_back(&runner);
-      variants.push_back({&runner.network, first});
+      variants.push_back({&runner.network, runner.lineage});
     }
     execute_variants(
         variants, seen, until, [&](std::size_t i) -> const GradedTensor& { return frames_[i]; },
@@ -257,13 +253,11 @@ void FormatProblem::race(Race& race, const Bar& bar) const {
         },
         parts_.threads);
     seen = until;
-    if (seen > 0) look(race, seen, bar);
+    if (seen > 0) look(race, seen);
   }
 }
 
-ValidationResult FormatProblem::result_of(const Race& race, std::size_t variant,
-                                          std::size_t count) const {
-  const Race::Runner& runner = race.runners[variant];
+ValidationResult FormatProblem::result_of(const Runner& runner, std::size_t count) const {
   std::int64_t correct = 0;
   std::int64_t expected = 0;
   std::int64_t unequal = 0;
@@ -277,32 +271,36 @@ ValidationResult FormatProblem::result_of(const Race& race, std::size_t variant,
   const auto n = static_cast<double>(count);
   const double drop = static_cast<double>(expected - correct) / n;
   const double variance = static_cast<double>(unequal) / n - drop * drop;
+  const double margin = normal_quantile(0.05) * std::sqrt(variance / n);
   return {.accuracy = static_cast<double>(correct) / n,
           .accuracy_drop = drop,
-          .accuracy_drop_high = drop + normal_quantile(0.05) * std::sqrt(variance / n),
+          .accuracy_drop_low = drop - margin,
+          .accuracy_drop_high = drop + margin,
           .divergence = sum / n};
 }
 
 /// Candidates that have seen all samples are done. Others are given up when the loss is sure to
 /// stay above the bar: below mean - z * deviation / sqrt(n) * sqrt(1 - n / N) with n of N samples
 /// seen, drawn without replacement, where z leaves an error of (1 - confidence) for all looks.
-void FormatProblem::look(Race& race, std::size_t seen, const Bar& bar) const {
+void FormatProblem::look(Race& race, std::size_t seen) const {
   const auto n = static_cast<double>(seen);
-  const double rest = 1.0 - n / static_cast<double>(frames_.size());
+  const double rest = 1.0 - n / static_cast<double>(race.samples);
   const double z = normal_quantile((1.0 - parts_.confidence) / static_cast<double>(looks.size()));
-  for (std::size_t v = 0; v < race.runners.size(); ++v) {
-    Race::Runner& runner = race.runners[v];
+  for (Runner& runner : race.runners) {
     if (!runner.runs) continue;
-    const ValidationResult result = result_of(race, v, seen);
+    const ValidationResult result = result_of(runner, seen);
     const Costs known = costs(*runner.candidate);
     const bool by_drop = parts_.loss == SearchLoss::accuracy_drop;
     const double loss = by_drop ? result.accuracy_drop : result.divergence;
     Evaluation& evaluation = runner.evaluation;
     evaluation.objectives = {loss, known.values[0]};
     evaluation.violation = known.violation;
-    if (seen == frames_.size()) {
+    if (seen == race.samples) {
       if (parts_.drop_limit) {
-        evaluation.violation += std::max(0.0, result.accuracy_drop - *parts_.drop_limit);
+        // On some of the samples only what is surely above the limit is.
+        const double drop =
+            race.samples < frames_.size() ? result.accuracy_drop_low : result.accuracy_drop;
+        evaluation.violation += std::max(0.0, drop - *parts_.drop_limit);
       }
       runner.runs = false;
       continue;
@@ -314,7 +312,7 @@ void FormatProblem::look(Race& race, std::size_t seen, const Bar& bar) const {
       squares += (value - loss) * (value - loss);
     }
     const double bound = loss - z * std::sqrt(squares / (n - 1.0) / n * rest);
-    if (seen < 64 || !(bound > bar(known.values))) continue;
+    if (seen < 64 || !(bound > race.bar(known.values))) continue;
     evaluation.objectives[0] = bound;
     evaluation.complete = false;
     runner.runs = false;
@@ -326,25 +324,19 @@ ValidationResult FormatProblem::validate(const Candidate& candidate) const {
 }
 
 ValidationResult FormatProblem::validate_rules(std::span<const WeightRule> rules) const {
-  return validate(calibrator_.quantize(rules));
+  return validate(calibrator_.quantize(rules, words_));
 }
 
 ValidationResult FormatProblem::validate(const QuantizedNetwork& network) const {
   const BatchExecution execution =
       execute_many(network, frames_.size(), [&](std::size_t i) { return frames_[i]; },
                    {.threads = parts_.threads});
-  Race single;
-  single.runners.push_back({.candidate = nullptr,
-                            .rules = {},
-                            .network = network,
-                            .divergence = std::vector<double>(frames_.size()),
-                            .correct = std::vector<std::uint8_t>(frames_.size())});
+  Runner single{.candidate = nullptr, .network = network, .divergence = {}, .correct = {}};
   for (std::size_t i = 0; i < frames_.size(); ++i) {
-    single.runners[0].divergence[i] =
-        divergence(reference_[i], log_probabilities(execution.logits[i]));
-    single.runners[0].correct[i] = execution.predictions[i] == labels_[i] ? 1 : 0;
+    single.divergence.push_back(divergence(reference_[i], log_probabilities(execution.logits[i])));
+    single.correct.push_back(execution.predictions[i] == labels_[i] ? 1 : 0);
   }
-  return result_of(single, 0, frames_.size());
+  return result_of(single, frames_.size());
 }
 
 }  // namespace nj

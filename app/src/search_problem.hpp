@@ -39,7 +39,7 @@ struct CostTable {
 };
 
 /// The search's problem: a loss measured on validation samples, and costs from tables. One thread
-/// may use it at a time; it works on several itself.
+/// may use it at a time; it works on several itself. Algorithms see it as a `SampledProblem`.
 class FormatProblem {
  public:
   struct Parts {
@@ -55,15 +55,15 @@ class FormatProblem {
     std::function<void(std::size_t done, std::size_t total)> progress{};
   };
   /// `frames` and `labels` are the validation samples.
-  FormatProblem(Parts parts, const Model& model, const QuantizationSpec& words,
+  FormatProblem(Parts parts, const Model& model, const QuantizedNetwork::Words& words,
                 Calibrator calibrator, std::vector<GradedTensor> frames,
                 std::vector<std::uint32_t> labels);
 
-  [[nodiscard]] const SearchSpace& space() const { return parts_.formats.space; }
-  [[nodiscard]] std::size_t objectives() const { return 2; }
   [[nodiscard]] Costs costs(const Candidate& candidate) const;
-  [[nodiscard]] std::vector<Evaluation> evaluate(std::span<const Candidate> batch,
-                                                 const Bar& bar) const;
+  /// Losses on the first `samples`.
+  [[nodiscard]] std::vector<Evaluation> evaluate(std::span<const Candidate> batch, const Bar& bar,
+                                                 std::size_t samples) const;
+  [[nodiscard]] std::size_t samples() const { return frames_.size(); }
 
   /// Measures a candidate on all samples, for reports.
   [[nodiscard]] ValidationResult validate(const Candidate& candidate) const;
@@ -81,18 +81,38 @@ class FormatProblem {
   }
 
  private:
+  struct Runner;
   struct Race;
-  void race(Race& race, const Bar& bar) const;
-  [[nodiscard]] ValidationResult result_of(const Race& race, std::size_t variant,
-                                           std::size_t count) const;
-  void look(Race& race, std::size_t seen, const Bar& bar) const;
+  void race(Race& race) const;
+  [[nodiscard]] ValidationResult result_of(const Runner& runner, std::size_t count) const;
+  void look(Race& race, std::size_t seen) const;
 
   Parts parts_;
+  QuantizedNetwork::Words words_;
   mutable Calibrator calibrator_;
   std::vector<GradedTensor> frames_;
   std::vector<std::uint32_t> labels_;
   std::vector<std::vector<double>> reference_;   ///< log probabilities of the float32 network
   std::vector<std::uint8_t> reference_correct_;  ///< by sample
+};
+
+/// The same with losses measured on the first samples alone. The problem must stay.
+class SampledProblem {
+ public:
+  SampledProblem(const FormatProblem& problem, std::size_t samples)
+      : problem_(problem), samples_(samples) {}
+
+  [[nodiscard]] const SearchSpace& space() const { return problem_.formats().space; }
+  [[nodiscard]] std::size_t objectives() const { return 2; }
+  [[nodiscard]] Costs costs(const Candidate& candidate) const { return problem_.costs(candidate); }
+  [[nodiscard]] std::vector<Evaluation> evaluate(std::span<const Candidate> batch,
+                                                 const Bar& bar) const {
+    return problem_.evaluate(batch, bar, samples_);
+  }
+
+ private:
+  const FormatProblem& problem_;
+  std::size_t samples_;
 };
 
 }  // namespace nj

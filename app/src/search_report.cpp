@@ -120,6 +120,7 @@ std::string front_json(const SearchResult& result, const SearchScenario& search)
   for (const AlgorithmResult& algorithm : result.algorithms) {
     json["algorithms"].push_back({{"name", to_string(algorithm.algorithm)},
                                   {"evaluations", algorithm.evaluations},
+                                  {"confirmed", algorithm.confirmed},
                                   {"hypervolume", algorithm.hypervolume}});
   }
   return json.dump(2) + "\n";
@@ -172,9 +173,11 @@ std::string search_table(const SearchResult& result, const SearchScenario& searc
                                  to_string(search.spec.loss), to_string(search.spec.cost));
   text += table.render();
   for (const AlgorithmResult& algorithm : result.algorithms) {
-    text += fmt::format("\n{:<10} {} evaluations, {} measured, {:.1f} s, hypervolume {:.6g}",
-                        to_string(algorithm.algorithm), algorithm.evaluations, algorithm.measured,
-                        algorithm.seconds, algorithm.hypervolume);
+    text += fmt::format(
+        "\n{:<10} {} evaluations, {} confirmed, {} of both measured now, {:.1f} s, hypervolume "
+        "{:.6g}",
+        to_string(algorithm.algorithm), algorithm.evaluations, algorithm.confirmed,
+        algorithm.measured, algorithm.seconds, algorithm.hypervolume);
   }
   for (const double limit : {0.005, 0.01}) {
     const auto found = std::find_if(

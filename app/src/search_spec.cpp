@@ -95,6 +95,17 @@ DatasetSpec read_validation(const std::optional<YamlNode>& node, const Scenario&
   return node ? read_samples(*node, std::move(dataset), scenario.directory, 8, 1'000'000) : dataset;
 }
 
+/// By default a quarter of the validation samples where differences stand out of their noise.
+void read_scouts(const std::optional<YamlNode>& node, SearchSpec& spec) {
+  constexpr std::uint64_t least = 250;
+  const std::uint64_t all = *spec.validation.samples;
+  spec.scouts = all;
+  if (spec.loss == SearchLoss::divergence) spec.scouts = std::min(all, std::max(least, all / 4));
+  if (node) {
+    spec.scouts = static_cast<std::uint64_t>(node->integer(8, static_cast<std::int64_t>(all)));
+  }
+}
+
 SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   const bool has_chip = scenario.chip.has_value();
   SearchSpec spec;
@@ -122,6 +133,7 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
     spec.constraints = read_constraints(*limits, has_chip);
   }
   spec.validation = read_validation(node.find("validation"), scenario);
+  read_scouts(node.find("scouts"), spec);
   if (const auto names = node.find("algorithms")) {
     spec.algorithms.clear();
     for (const YamlNode& name : names->elements()) {
@@ -196,8 +208,11 @@ SearchScenario read_search(const std::filesystem::path& file,
 }
 
 std::string to_yaml(const SearchScenario& search) {
-  const SearchSpec& spec = search.spec;
-  std::string text = to_yaml(search.scenario) + "search:\n";
+  return to_yaml(search.scenario) + to_yaml(search.spec);
+}
+
+std::string to_yaml(const SearchSpec& spec) {
+  std::string text = "search:\n";
   text += fmt::format("  formats: {}\n", formats_text(spec.formats));
   if (!spec.choices.empty()) text += "  layers:\n";
   for (const LayerChoice& choice : spec.choices) {
@@ -212,11 +227,12 @@ std::string to_yaml(const SearchScenario& search) {
   std::vector<std::string_view> names;
   for (const SearchAlgorithm algorithm : spec.algorithms) names.push_back(to_string(algorithm));
   text += fmt::format(
-      "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  algorithms: [{}]\n"
+      "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  scouts: {}\n"
+      "  algorithms: [{}]\n"
       "  budget: {}\n  confidence: {}\n  points: {}\n  seed: {}\n",
       to_string(spec.loss), to_string(spec.cost), constraints_text(spec.constraints),
-      validation_text(spec.validation), fmt::join(names, ", "), spec.budget, spec.confidence,
-      spec.points, spec.seed);
+      validation_text(spec.validation), spec.scouts, fmt::join(names, ", "), spec.budget,
+      spec.confidence, spec.points, spec.seed);
   return text;
 }
 

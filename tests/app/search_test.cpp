@@ -96,7 +96,7 @@ TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the s
 }
 
 TEST_CASE("a search that is stopped again and again ends at the same front") {
-  const TinySearch tiny(few + "  budget: 40\n  cost: energy\n");
+  const TinySearch tiny(few + "  budget: 40\n  cost: energy\n  scouts: 16\n");
   const SearchScenario wanted = tiny.read();
   const fs::path whole = tiny.folder("whole");
   write_search_results(wanted, search(wanted, whole, 1, {}), whole);
@@ -115,9 +115,11 @@ TEST_CASE("a search that is stopped again and again ends at the same front") {
           });
       write_search_results(wanted, result, folder);
       CHECK(result.algorithms[0].measured < result.algorithms[0].evaluations);
+      CHECK(result.algorithms[0].confirmed < result.algorithms[0].evaluations);
+      CHECK(result.front_size <= result.algorithms[0].confirmed);
       done = true;
     } catch (const Stop&) {
-      CHECK(fs::exists(folder / "evaluations.store"));
+      CHECK(fs::exists(folder / "scouts.store"));
     }
     REQUIRE(stops < 50);
   }
@@ -125,6 +127,10 @@ TEST_CASE("a search that is stopped again and again ends at the same front") {
   CHECK(read_file(folder / "front.csv", 1 << 20) == read_file(whole / "front.csv", 1 << 20));
   CHECK(read_file(folder / "sensitivity.csv", 1 << 20) ==
         read_file(whole / "sensitivity.csv", 1 << 20));
+  // What was measured is right for other test samples, too.
+  SearchScenario retested = wanted;
+  retested.scenario.dataset.samples = 3;
+  CHECK(search(retested, folder, 1, {}).algorithms[0].measured == 0);
 }
 
 TEST_CASE("greedy reaches most of what an exhaustive search finds, and no more") {
@@ -170,6 +176,7 @@ TEST_CASE("searches that cannot be are refused, with their place") {
   CHECK(TinySearch("  constraints: {accuracy_drop: much}\n").refusal() ==
         ":23:17: search.constraints.accuracy_drop: expected a number, got 'much'");
   const TinySearch plain;
+  CHECK(plain.refusal({"search.scouts=41"}).find("expected 8..40") != std::string::npos);
   CHECK(plain.refusal({"search.validation={split: test, first: 3, samples: 8}"}) ==
         ": search.validation: the validation samples are test samples, too");
   CHECK(plain.refusal({"search.validation={split: test, first: 10, samples: 41}"}) ==

@@ -74,6 +74,7 @@ struct SearchSpec {
   Location cost_location{};
   SearchConstraints constraints;
   DatasetSpec validation;
+  std::uint64_t scouts = 0;  ///< validation samples that the algorithms see; the front sees all
   std::vector<SearchAlgorithm> algorithms{SearchAlgorithm::greedy};
   std::uint64_t budget = 2000;  ///< evaluations of each algorithm
   double confidence = 0.95;     ///< that a candidate given up early is no loss
@@ -93,6 +94,8 @@ SearchScenario read_search(const std::filesystem::path& file,
 
 /// The scenario and its search with every default written out.
 std::string to_yaml(const SearchScenario& search);
+/// The block alone.
+std::string to_yaml(const SearchSpec& spec);
 
 /// Formats of all weighted layers, in their order.
 using FormatAssignment = std::vector<NumberFormat>;
@@ -101,8 +104,9 @@ using FormatAssignment = std::vector<NumberFormat>;
 struct ValidationResult {
   double accuracy = 0;
   double accuracy_drop = 0;
-  /// Upper limit of the drop's one-sided 95 % confidence interval, by the normal distribution of
-  /// the mean difference of pairs.
+  /// Limits of the drop's one-sided 95 % confidence intervals, by the normal distribution of the
+  /// mean difference of pairs.
+  double accuracy_drop_low = 0;
   double accuracy_drop_high = 0;
   double divergence = 0;
 };
@@ -130,8 +134,9 @@ struct SearchPoint {
 /// What one algorithm did.
 struct AlgorithmResult {
   SearchAlgorithm algorithm{};
-  std::uint64_t evaluations = 0;
-  std::uint64_t measured = 0;  ///< not answered by the store
+  std::uint64_t evaluations = 0;  ///< on the scouts
+  std::uint64_t confirmed = 0;    ///< on all validation samples
+  std::uint64_t measured = 0;     ///< of both, not answered by the store
   double seconds = 0;
   double hypervolume = 0;
   std::vector<HypervolumeStep> history;
