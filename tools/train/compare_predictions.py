@@ -9,8 +9,7 @@ import csv
 
 import torch
 
-from data import load_frames
-from evaluate import load_model, predict
+from training import load_frames, load_model, predict
 
 
 def read_predictions(path):

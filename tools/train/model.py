@@ -1,6 +1,8 @@
-"""Spikformer for event frames, with the state-dict names of the original code.
+"""Spiking transformers for event frames, with the state-dict names of the original codes.
 
-Source: Zhou et al., "Spikformer: when spiking neural network meets transformer", ICLR 2023.
+Sources: Zhou et al., "Spikformer: when spiking neural network meets transformer", ICLR 2023; Zhou et
+al., "Spikingformer: spike-driven residual learning for transformer-based spiking neural network",
+arXiv 2304.11954; docs/families.md.
 """
 
 import torch
@@ -56,119 +58,195 @@ def lif(current, v_th=1.0, tau=2.0):
     return _Lif.apply(current, v_th, tau)
 
 
-def conv_bn(x, conv, bn):
-    """Convolution and BatchNorm of `[T, B, C, ...]`, time folded into the batch."""
-    t, b = x.shape[:2]
-    y = bn(conv(x.flatten(0, 1)))
-    return y.view(t, b, *y.shape[1:])
-
-
 def max_pool(x):
     t, b = x.shape[:2]
     y = F.max_pool2d(x.flatten(0, 1), 3, stride=2, padding=1)
     return y.view(t, b, *y.shape[1:])
 
 
-class PatchEmbed(nn.Module):
-    """Spiking patch splitting: four 3x3 stages, pooled where `pool` has a 1, then the RPE."""
+class Pairs(nn.Module):
+    """Convolutions with BatchNorm, or, `folded`, with biases in its place.
 
-    def __init__(self, channels, dim, pool, folded):
+    A pair is called by the names of its two modules with `{}` for `conv` and `bn`: `proj_{}1`.
+    """
+
+    def __init__(self, folded):
         super().__init__()
+        self.folded = folded
+
+    def add_pair(self, name, conv):
+        norm = nn.BatchNorm2d if isinstance(conv, nn.Conv2d) else nn.BatchNorm1d
+        setattr(self, name.format("conv"), conv)
+        setattr(self, name.format("bn"), nn.Identity() if self.folded else norm(conv.out_channels))
+
+    def pair(self, name, x):
+        """Currents of `[T, B, C, ...]`; time is folded into the batch."""
+        t, b = x.shape[:2]
+        conv, bn = getattr(self, name.format("conv")), getattr(self, name.format("bn"))
+        y = bn(conv(x.flatten(0, 1)))
+        return y.view(t, b, *y.shape[1:])
+
+
+class Stem(Pairs):
+    """3x3 convolutions of growing width, one for each of `names`."""
+
+    def __init__(self, names, widths, pool, folded):
+        super().__init__(folded)
         self.pool = pool
-        norm = nn.Identity if folded else nn.BatchNorm2d
-        widths = [channels, dim // 8, dim // 4, dim // 2, dim]
-        for i in range(4):
-            suffix = str(i) if i else ""
-            conv = nn.Conv2d(widths[i], widths[i + 1], 3, padding=1, bias=folded)
-            setattr(self, "proj_conv" + suffix, conv)
-            setattr(self, "proj_bn" + suffix, norm(widths[i + 1]))
-        self.rpe_conv = nn.Conv2d(dim, dim, 3, padding=1, bias=folded)
-        self.rpe_bn = norm(dim)
-
-    def forward(self, x):
-        for suffix, pool in zip(("", "1", "2", "3"), self.pool):
-            conv = getattr(self, "proj_conv" + suffix)
-            x = lif(conv_bn(x, conv, getattr(self, "proj_bn" + suffix)))
-            if pool == "1":
-                x = max_pool(x)
-        return x + lif(conv_bn(x, self.rpe_conv, self.rpe_bn))
+        for name, before, after in zip(names, widths, widths[1:]):
+            self.add_pair(name, nn.Conv2d(before, after, 3, padding=1, bias=folded))
 
 
-class SSA(nn.Module):
-    """Spiking self attention: LIF_0.5((Q K^T) V / 4) per head, then a 1x1 projection."""
+class Attention(Pairs):
+    """Of spikes: LIF_0.5(scale (Q K^T) V) per head, then a 1x1 projection to currents."""
 
-    def __init__(self, dim, heads, folded):
-        super().__init__()
-        norm = nn.Identity if folded else nn.BatchNorm1d
-        self.heads = heads
-        for name in ("q", "k", "v"):
-            setattr(self, name + "_conv", nn.Conv1d(dim, dim, 1, bias=folded))
-            setattr(self, name + "_bn", norm(dim))
-        self.proj_conv = nn.Conv1d(dim, dim, 1)
-        self.proj_bn = norm(dim)
+    def __init__(self, dim, heads, folded, *, scale, tau):
+        super().__init__(folded)
+        self.heads, self.scale, self.tau = heads, scale, tau
+        for name in ("q_{}", "k_{}", "v_{}"):
+            self.add_pair(name, nn.Conv1d(dim, dim, 1, bias=folded))
+        self.add_pair("proj_{}", nn.Conv1d(dim, dim, 1))
 
     def forward(self, x):
         t, b, c, n = x.shape
         q, k, v = (
-            lif(conv_bn(x, getattr(self, name + "_conv"), getattr(self, name + "_bn")))
-            .view(t, b, self.heads, c // self.heads, n)
-            for name in ("q", "k", "v")
+            lif(self.pair(name, x), tau=self.tau).view(t, b, self.heads, c // self.heads, n)
+            for name in ("q_{}", "k_{}", "v_{}")
         )
         score = q.transpose(-1, -2) @ k  # [T, B, heads, N, N], exact small integers
-        out = (v @ score.transpose(-1, -2)) * 0.25  # [T, B, heads, C / heads, N]
-        out = lif(out.reshape(t, b, c, n), v_th=0.5)
-        return lif(conv_bn(out, self.proj_conv, self.proj_bn))
+        out = (v @ score.transpose(-1, -2)) * self.scale  # [T, B, heads, C / heads, N]
+        out = lif(out.reshape(t, b, c, n), v_th=0.5, tau=self.tau)
+        return self.pair("proj_{}", out)
 
 
-class MLP(nn.Module):
-    def __init__(self, dim, hidden, folded):
-        super().__init__()
-        norm = nn.Identity if folded else nn.BatchNorm1d
-        self.fc1_conv = nn.Conv1d(dim, hidden, 1)
-        self.fc1_bn = norm(hidden)
-        self.fc2_conv = nn.Conv1d(hidden, dim, 1)
-        self.fc2_bn = norm(dim)
+class Mlp(Pairs):
+    """Of spikes: two 1x1 convolutions `conv` with LIF between them, to currents."""
+
+    def __init__(self, dim, hidden, folded, *, names, conv, tau):
+        super().__init__(folded)
+        self.names, self.tau = names, tau
+        self.add_pair(names[0], conv(dim, hidden, 1))
+        self.add_pair(names[1], conv(hidden, dim, 1))
 
     def forward(self, x):
-        x = lif(conv_bn(x, self.fc1_conv, self.fc1_bn))
-        return lif(conv_bn(x, self.fc2_conv, self.fc2_bn))
+        first, second = self.names
+        return self.pair(second, lif(self.pair(first, x), tau=self.tau))
 
 
-class Block(nn.Module):
+class Network(nn.Module):
+    """Frames `[B, T, C, H, W]` to logits `[B, classes]`: a stem, blocks, a head."""
+
+    def __init__(self, stem, blocks, dim, heads, pool, classes):
+        super().__init__()
+        self.heads, self.pool = heads, pool
+        self.patch_embed, self.block = stem, nn.ModuleList(blocks)
+        self.head = nn.Linear(dim, classes)
+
+    def forward(self, frames):
+        x = self.patch_embed(frames.transpose(0, 1)).flatten(-2)  # [T, B, D, N]
+        for block in self.block:
+            x = block(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.classify(x.float())
+
+
+class SpikformerStem(Stem):
+    """Four stages LIF(conv(x)), pooled where `pool` has a 1, then the RPE."""
+
+    STAGES = ("proj_{}", "proj_{}1", "proj_{}2", "proj_{}3")
+
+    def __init__(self, channels, dim, pool, folded):
+        widths = [channels, dim // 8, dim // 4, dim // 2, dim, dim]
+        super().__init__((*self.STAGES, "rpe_{}"), widths, pool, folded)
+
+    def forward(self, x):
+        for name, pool in zip(self.STAGES, self.pool):
+            x = lif(self.pair(name, x))
+            if pool == "1":
+                x = max_pool(x)
+        return x + lif(self.pair("rpe_{}", x))
+
+
+class SpikformerBlock(nn.Module):
     """Both parts add their spikes to the residual stream, which so holds small integers."""
 
-    def __init__(self, dim, heads, mlp_ratio, folded):
+    def __init__(self, dim, heads, folded):
         super().__init__()
-        self.attn = SSA(dim, heads, folded)
-        self.mlp = MLP(dim, dim * mlp_ratio, folded)
+        self.attn = Attention(dim, heads, folded, scale=0.25, tau=2.0)
+        names = ("fc1_{}", "fc2_{}")
+        self.mlp = Mlp(dim, 4 * dim, folded, names=names, conv=nn.Conv1d, tau=2.0)
 
     def forward(self, x):
-        x = x + self.attn(x)
-        return x + self.mlp(x)
+        x = x + lif(self.attn(x))
+        return x + lif(self.mlp(x))
 
 
-class Spikformer(nn.Module):
-    """Frames `[B, T, C, H, W]` to logits `[B, classes]`; `folded`: biases instead of BatchNorm."""
-
+class Spikformer(Network):
     notes = {"arch": "spikformer", "tau": 2, "v_threshold": 1, "attention_v_threshold": 0.5}
     notes |= {"attention_scale": 0.25, "bn_eps": 1e-5}
 
     def __init__(
         self, dim=96, heads=4, depth=2, pool="1110", *, channels=2, classes=10, folded=False
     ):
-        super().__init__()
-        self.heads, self.pool = heads, pool
-        self.patch_embed = PatchEmbed(channels, dim, pool, folded)
-        self.block = nn.ModuleList(Block(dim, heads, 4, folded) for _ in range(depth))
-        self.head = nn.Linear(dim, classes)
+        stem = SpikformerStem(channels, dim, pool, folded)
+        blocks = [SpikformerBlock(dim, heads, folded) for _ in range(depth)]
+        super().__init__(stem, blocks, dim, heads, pool, classes)
 
-    def forward(self, frames):
-        x = self.patch_embed(frames.transpose(0, 1))
-        x = x.flatten(-2)  # [T, B, D, N]
-        for block in self.block:
-            x = block(x)
+    def classify(self, x):
         # Mean over tokens and time, with one division at the end: sums of spikes are exact.
         count = x.shape[0] * x.shape[-1]
-        with torch.autocast(x.device.type, enabled=False):
-            total = F.linear(x.float().sum((0, 3)), self.head.weight, count * self.head.bias)
-        return total / count
+        return F.linear(x.sum((0, 3)), self.head.weight, count * self.head.bias) / count
+
+
+class SpikingformerStem(Stem):
+    """conv(x), then four times conv(pool(LIF(x))), pooled where `pool` has a 1."""
+
+    STAGES = ("proj1_{}", "proj2_{}", "proj3_{}", "proj4_{}")
+
+    def __init__(self, channels, dim, pool, folded):
+        widths = [channels, dim // 8, dim // 4, dim // 2, dim, dim]
+        super().__init__(("proj_{}", *self.STAGES), widths, pool, folded)
+
+    def forward(self, x):
+        x = self.pair("proj_{}", x)
+        for name, pool in zip(self.STAGES, self.pool):
+            x = lif(x, tau=Spikingformer.TAU)
+            x = self.pair(name, max_pool(x) if pool == "1" else x)
+        return x.float()
+
+
+class SpikingformerBlock(nn.Module):
+    """Both parts read spikes of the residual stream and add currents to it, in float32."""
+
+    def __init__(self, dim, heads, folded):
+        super().__init__()
+        tau = Spikingformer.TAU
+        self.attn = Attention(dim, heads, folded, scale=0.125, tau=tau)
+        names = ("mlp1_{}", "mlp2_{}")
+        self.mlp = Mlp(dim, 4 * dim, folded, names=names, conv=nn.Conv2d, tau=tau)
+
+    def forward(self, stream):
+        tau = Spikingformer.TAU
+        stream = stream + self.attn(lif(stream, tau=tau)).float()
+        return stream + self.mlp(lif(stream.unsqueeze(-1), tau=tau)).squeeze(-1).float()
+
+
+class Spikingformer(Network):
+    """Membrane shortcut: every convolution but the first sees spikes."""
+
+    TAU = 1.5
+    notes = {"arch": "spikingformer", "tau": TAU, "v_threshold": 1, "attention_v_threshold": 0.5}
+    notes |= {"attention_scale": 0.125, "bn_eps": 1e-5}
+
+    def __init__(
+        self, dim=96, heads=4, depth=4, pool="1110", *, channels=2, classes=10, folded=False
+    ):
+        stem = SpikingformerStem(channels, dim, pool, folded)
+        blocks = [SpikingformerBlock(dim, heads, folded) for _ in range(depth)]
+        super().__init__(stem, blocks, dim, heads, pool, classes)
+
+    def classify(self, stream):
+        return F.linear(stream.mean((0, 3)), self.head.weight, self.head.bias)
+
+
+NETWORKS = {"spikformer": Spikformer, "spikingformer": Spikingformer}

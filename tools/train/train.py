@@ -1,7 +1,6 @@
 """Trains the Spikformer of model.py on exported event frames; see README.md."""
 
 import argparse
-import json
 import os
 import time
 
@@ -9,18 +8,22 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
-from data import load_frames, shift_frames
-from evaluate import predict
 from model import Spikformer
+from training import add_training_options, load_frames, predict, replace, save_model
+from training import set_learning_rate, tell, trapezoid
 
 
-def learning_rate(args, epoch):
-    """Linear rise over the first half epoch, constant, linear fall over the last epochs."""
-    rise = min(1.0, epoch / 0.5)
-    fall = min(1.0, max(0.0, (args.epochs - epoch) / args.decay_epochs))
-    return args.lr * min(rise, fall)
+def shift_frames(frames, largest, generator):
+    """Moves each sample by up to `largest` pixels along both axes; what enters is empty."""
+    out = torch.zeros_like(frames)
+    height, width = frames.shape[-2:]
+    moves = torch.randint(-largest, largest + 1, (len(frames), 2), generator=generator).tolist()
+    for i, (dy, dx) in enumerate(moves):
+        out[i, ..., max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = frames[
+            i, ..., max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
+        ]
+    return out
 
 
 def average(tensors, workers):
@@ -35,21 +38,10 @@ def average(tensors, workers):
 
 
 def save(args, model, optimizer, epoch, accuracy):
-    """Writes the state to resume from, then the float32 weights, each aside and renamed."""
+    """Writes the state to resume from, then the float32 weights."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch}
-    path = os.path.join(args.out, "last.pt")
-    torch.save(state, path + ".partial")
-    os.replace(path + ".partial", path)
-    weights = {
-        name: value.float().cpu().contiguous()
-        for name, value in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    notes = model.notes | {"heads": model.heads, "pool": model.pool, "timesteps": args.timesteps}
-    notes |= {"epoch": epoch, "seed": args.seed, "test_accuracy": accuracy}
-    path = os.path.join(args.out, "model.safetensors")
-    save_file(weights, path + ".partial", {k: str(v) for k, v in notes.items()})
-    os.replace(path + ".partial", path)
+    replace(os.path.join(args.out, "last.pt"), lambda path: torch.save(state, path))
+    save_model(args, model, epoch, accuracy)
 
 
 def train_epoch(rank, args, model, optimizer, data, epoch):
@@ -73,8 +65,8 @@ def train_epoch(rank, args, model, optimizer, data, epoch):
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         average([p.grad for p in parameters], args.workers)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(args, epoch + step / steps)
+        rate = args.lr * trapezoid(epoch + step / steps, 0.5, args.epochs, args.decay_epochs)
+        set_learning_rate(optimizer, rate)
         optimizer.step()
         total += loss.item()
         if rank == 0 and (step + 1) % 100 == 0:
@@ -107,9 +99,8 @@ def work(rank, args, train, test):
         average([right], args.workers)
         if rank == 0:
             accuracy = right.item() * args.workers / args.test_samples
-            row = {"epoch": epoch + 1, "loss": round(loss, 4), "test_accuracy": accuracy}
-            row |= {"test_samples": args.test_samples, "seconds": round(time.time() - started)}
-            print(json.dumps(row), flush=True)
+            seconds = round(time.time() - started)
+            tell(epoch + 1, loss, accuracy, test_samples=args.test_samples, seconds=seconds)
             save(args, model, optimizer, epoch + 1, accuracy)
 
 
@@ -121,13 +112,9 @@ def main():
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--decay-epochs", type=float, default=5, help="length of the last fall")
     parser.add_argument("--batch", type=int, default=64, help="over all workers")
-    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.02)
     parser.add_argument("--label-smoothing", type=float, default=0.05)
     parser.add_argument("--shift", type=int, default=1, help="augmentation, pixels")
-    parser.add_argument("--dim", type=int, default=96)
-    parser.add_argument("--heads", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2, help="processes of one thread each")
     parser.add_argument("--port", type=int, default=29512)
     parser.add_argument("--device", default="cpu")
@@ -135,6 +122,7 @@ def main():
     parser.add_argument("--test-samples", type=int, help="only the first ones (a quick trial)")
     parser.add_argument("--stop-after", type=int, help="end after this epoch; see --resume")
     parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    add_training_options(parser)
     args = parser.parse_args()
     if args.batch % args.workers:
         parser.error("--batch must be a multiple of --workers")

@@ -6,17 +6,16 @@ then a cosine to zero. The weights are written after each epoch and at the end.
 """
 
 import argparse
-import json
 import math
 import os
 import time
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 
-from data import load_frames
-from evaluate import NETWORKS, predict
+from model import NETWORKS
+from training import add_training_options, cosine, load_frames, predict, save_model
+from training import set_learning_rate, tell
 
 
 def to_device(paths, device):
@@ -66,20 +65,6 @@ def augmented(frames, labels, args, classes):
     return x.view(b, t, c, h, w), soft
 
 
-def save(args, model, epoch, accuracy):
-    """Writes the weights aside and renames; weights of convolutions as F16, the rest as F32."""
-    weights = {
-        name: (value.half() if value.dim() > 1 else value.float()).cpu().contiguous()
-        for name, value in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    notes = model.notes | {"heads": model.heads, "pool": model.pool, "timesteps": args.timesteps}
-    notes |= {"epoch": epoch, "seed": args.seed, "test_accuracy": accuracy}
-    path = os.path.join(args.out, "model.safetensors")
-    save_file(weights, path + ".partial", {k: str(v) for k, v in notes.items()})
-    os.replace(path + ".partial", path)
-
-
 def train_epoch(args, model, optimizer, scaler, data, done):
     """One pass over the training set, or what the time allows; returns the mean loss."""
     frames, labels = data
@@ -94,8 +79,7 @@ def train_epoch(args, model, optimizer, scaler, data, done):
             return (total / max(step, 1)).item()
         chosen = order[step * args.batch : (step + 1) * args.batch]
         x, soft = augmented(frames[chosen], labels[chosen], args, classes)
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, part / 0.02) * (1 + math.cos(math.pi * part)) / 2
+        set_learning_rate(optimizer, args.lr * cosine(part, 0.02))
         with torch.autocast(args.device, torch.float16, enabled=scaler.is_enabled()):
             loss = F.cross_entropy(model(x), soft, label_smoothing=args.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
@@ -121,11 +105,8 @@ def parse():
     parser.add_argument("--out", required=True, help="directory of model.safetensors")
     parser.add_argument("--seconds", type=float, required=True, help="of training, loading apart")
     parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.06)
     parser.add_argument("--label-smoothing", type=float, default=0.1)
-    parser.add_argument("--dim", type=int, default=96)
-    parser.add_argument("--heads", type=int, default=4)
     parser.add_argument("--depth", type=int, default=2)
     parser.add_argument("--pool", default="1110", help="stem stages that are pooled")
     parser.add_argument("--shift", type=float, default=1, help="augmentation, pixels")
@@ -134,8 +115,8 @@ def parse():
     parser.add_argument("--cutout", type=float, default=0, help="mean share that is blanked")
     parser.add_argument("--cutmix", type=float, default=0, help="share of batches")
     parser.add_argument("--plain", type=float, default=0.1, help="last part, without either")
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda")
+    add_training_options(parser)
     return parser.parse_args()
 
 
@@ -167,13 +148,12 @@ def main():
         loss = train_epoch(args, model, optimizer, scaler, train, done)
         epoch += 1
         accuracy = accuracy_of(model, test, args, half)
-        row = {"epoch": epoch, "loss": round(loss, 4), "test_accuracy": round(accuracy, 4)}
-        print(json.dumps(row | {"seconds": round(time.time() - started, 1)}), flush=True)
-        save(args, model, epoch, accuracy)
+        tell(epoch, loss, round(accuracy, 4), seconds=round(time.time() - started, 1))
+        save_model(args, model, epoch, accuracy, half=True)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     accuracy = accuracy_of(model, test, args, half=False)
     print(f"float32: {accuracy:.4f}", flush=True)
-    save(args, model, epoch, accuracy)
+    save_model(args, model, epoch, accuracy, half=True)
 
 
 if __name__ == "__main__":
