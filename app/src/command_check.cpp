@@ -1,8 +1,7 @@
 #include <fmt/format.h>
 
+#include "neurojoule/app/check.hpp"
 #include "neurojoule/app/data_files.hpp"
-#include "neurojoule/app/run.hpp"
-#include "neurojoule/app/search.hpp"
 #include "neurojoule/models/layer_list.hpp"
 #include "neurojoule/models/model_file.hpp"
 
@@ -11,10 +10,12 @@
 namespace nj {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// What a YAML file is, told by keys that only its kind has.
 enum class FileKind { scenario, search, layers, chip, price_table };
 
-FileKind kind_of(const std::filesystem::path& file) {
+FileKind kind_of(const fs::path& file) {
   const YamlDocument document = YamlDocument::load(file);
   const YamlNode root = document.root();
   if (root.find("entries")) return FileKind::price_table;
@@ -27,13 +28,16 @@ FileKind kind_of(const std::filesystem::path& file) {
       "(topology, schedule or base), nor a price table (entries)");
 }
 
-std::string check_scenario(const std::filesystem::path& file) {
+/// What a file is; adds the files of samples that are not there.
+std::string check_scenario(const fs::path& file, std::vector<fs::path>& absent) {
   const Batch batch = read_batch(file, {});
   std::size_t misfits = 0;
   std::string fit;
   for (const BatchPoint& point : batch.points) {
     try {
-      fit = fit_line(prepare(point.scenario));
+      const CheckedScenario checked = check(point.scenario);
+      fit = fit_line(checked.prepared);
+      add_absent(absent, checked.absent);
     } catch (const MisfitError&) {
       if (!batch.is_batch || !point.scenario.chip->mapping.skips_misfits) throw;
       ++misfits;
@@ -46,22 +50,22 @@ std::string check_scenario(const std::filesystem::path& file) {
   return fmt::format("scenario '{}'{}{}", batch.name, fit.empty() ? "" : ", ", fit);
 }
 
-std::string check_search(const std::filesystem::path& file) {
+std::string check_search(const fs::path& file, std::vector<fs::path>& absent) {
   const SearchScenario search = read_search(file, {});
-  const SearchSize size = PreparedSearch(search, 0).size();
-  return fmt::format("search '{}' of {} variables, {:.3g} candidates", search.scenario.name,
-                     size.variables, static_cast<double>(size.candidates));
+  const CheckedSearch checked = check(search);
+  add_absent(absent, checked.scenario.absent);
+  return fmt::format("search '{}' of {}", search.scenario.name, to_string(checked.size));
 }
 
-std::string check(const std::filesystem::path& file) {
+std::string check_file(const fs::path& file, std::vector<fs::path>& absent) {
   if (file.extension() == ".h5") {
     return fmt::format("model of {} layers", read_model_file(file).network.size());
   }
   switch (kind_of(file)) {
     case FileKind::scenario:
-      return check_scenario(file);
+      return check_scenario(file, absent);
     case FileKind::search:
-      return check_search(file);
+      return check_search(file, absent);
     case FileKind::layers:
       return fmt::format("network of {} layers", read_model_yaml(file).network.size());
     case FileKind::chip:
@@ -75,7 +79,9 @@ std::string check(const std::filesystem::path& file) {
 }  // namespace
 
 int CheckCommand::execute() const {
-  fmt::print("{}: valid {}\n", file.string(), checked_input([&] { return check(file); }));
+  std::vector<fs::path> absent;
+  const std::string what = checked_input([&] { return check_file(file, absent); });
+  fmt::print("{}: valid {}\n{}", file.string(), what, absent_lines(absent));
   return exit_done;
 }
 

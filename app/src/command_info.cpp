@@ -1,9 +1,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/app/check.hpp"
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/report.hpp"
-#include "neurojoule/app/run.hpp"
 #include "neurojoule/datasets/event_stream.hpp"
 #include "neurojoule/datasets/nmnist.hpp"
 #include "neurojoule/models/layer_list.hpp"
@@ -173,7 +173,7 @@ std::string describe_model(const std::string& name, const Model& model) {
   return describe_network(name, model.network, model.timesteps, nullptr);
 }
 
-std::string describe_prepared(const Scenario& scenario, const PreparedRun& prepared) {
+std::string describe_quantized(const Scenario& scenario, const PreparedRun& prepared) {
   const QuantizedNetwork& quantized = prepared.network;
   if (const auto* spec = std::get_if<FamilySpec>(&scenario.model)) {
     return describe_family(scenario.name, *spec, &quantized);
@@ -200,15 +200,9 @@ std::string tiling_table(const PreparedRun& prepared) {
   return table.render();
 }
 
-std::string describe_scenario(const fs::path& file) {
-  const Batch batch = read_batch(file, {});
-  const Scenario& scenario = batch.points.front().scenario;
-  if (weights_path(scenario.model).empty()) {
-    return describe_family(scenario.name, std::get<FamilySpec>(scenario.model), nullptr) +
-           "no checkpoint, so it cannot be run\n";
-  }
-  const PreparedRun prepared = prepare(scenario);
-  std::string text = describe_prepared(scenario, prepared);
+/// The network of a scenario, and how it lies on its chip.
+std::string describe_prepared(const Scenario& scenario, const PreparedRun& prepared) {
+  std::string text = describe_quantized(scenario, prepared);
   text += fmt::format("weights take {}, {:.3f} effective bits each\n",
                       to_string(Bits(prepared.network.weight_storage_bits())),
                       mean_effective_bits(prepared.network));
@@ -216,8 +210,28 @@ std::string describe_scenario(const fs::path& file) {
     text += fit_line(prepared) + "\n";
     if (prepared.chip->chip.spec().array) text += tiling_table(prepared);
   }
-  if (batch.is_batch) text += fmt::format("the first of {} points\n", batch.points.size());
   return text;
+}
+
+std::string describe_scenario(const fs::path& file) {
+  const Batch batch = read_batch(file, {});
+  const Scenario& scenario = batch.points.front().scenario;
+  if (weights_path(scenario.model).empty()) {
+    return describe_family(scenario.name, std::get<FamilySpec>(scenario.model), nullptr) +
+           "no checkpoint, so it cannot be run\n";
+  }
+  const CheckedScenario checked = check(scenario);
+  std::string text = describe_prepared(scenario, checked.prepared);
+  if (batch.is_batch) text += fmt::format("the first of {} points\n", batch.points.size());
+  return text + absent_lines(checked.absent);
+}
+
+std::string describe_search(const fs::path& file) {
+  const SearchScenario search = read_search(file, {});
+  const CheckedSearch checked = check(search);
+  return fmt::format("{}search of {}\n{}",
+                     describe_prepared(search.scenario, checked.scenario.prepared),
+                     to_string(checked.size), absent_lines(checked.scenario.absent));
 }
 
 std::string describe_lone_model(const LoneModel& model, const fs::path& directory) {
@@ -238,7 +252,8 @@ std::string describe_yaml(const fs::path& file) {
   if (root.find("topology") || root.find("schedule") || root.find("base")) {
     return describe_chip(load_chip(file, find_chip));
   }
-  if (document.root().find("layers")) return describe_model(file.stem(), read_model_yaml(file));
+  if (root.find("search")) return describe_search(file);
+  if (root.find("layers")) return describe_model(file.stem(), read_model_yaml(file));
   if (const auto model = read_lone_model(file)) {
     return describe_lone_model(*model, file.parent_path());
   }

@@ -37,14 +37,15 @@ struct SearchCommand {
   int execute() const;
 };
 
-/// `neurojoule check`: reads and validates any of our YAML files.
+/// `neurojoule check`: reads and validates any of our YAML files, scenarios as far as their samples
+/// are there.
 struct CheckCommand {
   std::filesystem::path file;
   int execute() const;
 };
 
-/// `neurojoule info`: describes the network of a scenario, of a file with a `model:` block alone,
-/// of a list of layers or of a model file; a checkpoint, a chip or an event file.
+/// `neurojoule info`: describes the network of a scenario or a search, of a file with a `model:`
+/// block alone, of a list of layers or of a model file; a checkpoint, a chip or an event file.
 struct InfoCommand {
   std::filesystem::path file;
   int execute() const;

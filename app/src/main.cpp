@@ -36,7 +36,8 @@ Command add_run(CLI::App& app) {
 Command add_check(CLI::App& app) {
   auto check = std::make_shared<nj::CheckCommand>();
   CLI::App* sub = app.add_subcommand(
-      "check", "validate a scenario, list of layers, chip or price table without running it");
+      "check",
+      "validate a scenario, search, list of layers, chip or price table without running it");
   sub->add_option("FILE", check->file, "YAML file")->required();
   return {sub, [check] { return check->execute(); }};
 }
@@ -44,7 +45,7 @@ Command add_check(CLI::App& app) {
 Command add_info(CLI::App& app) {
   auto info = std::make_shared<nj::InfoCommand>();
   CLI::App* sub = app.add_subcommand(
-      "info", "describe a network, a checkpoint, a chip, a price table or events");
+      "info", "describe a scenario, a network, a checkpoint, a chip, a price table or events");
   sub->add_option("FILE", info->file, ".yaml, .h5, .safetensors or .bin file")->required();
   return {sub, [info] { return info->execute(); }};
 }

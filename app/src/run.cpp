@@ -1,114 +1,12 @@
 #include "neurojoule/app/run.hpp"
 
 #include <algorithm>
-#include <bit>
 
-#include <fmt/format.h>
-
-#include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/parallel.hpp"
-#include "neurojoule/hardware/chip_file.hpp"
 #include "neurojoule/models/execute.hpp"
 
 namespace nj {
 namespace {
-
-/// How many violations an error lists.
-constexpr std::size_t listed_violations = 8;
-
-std::vector<LayerWidths> widths_of(const QuantizedNetwork& quantized) {
-  const Network& network = quantized.network();
-  std::vector<LayerWidths> widths(network.size());
-  for (std::uint32_t i = 0; i < network.size(); ++i) {
-    const LayerId id{i};
-    const Operator& op = network.layer(id).op;
-    LayerWidths& width = widths[i];
-    if (has_weights(op)) {
-      width.weights = quantized.weight_format(id);
-      width.weight_integer_bits = integer_bits(width.weights);
-    }
-    if (const std::uint32_t bits = quantized.accumulator_bits(id); bits != 0) {
-      width.accumulator_bits = bits;
-    }
-    if (std::holds_alternative<Lif>(op)) {
-      width.membrane_bits = quantized.has_float_neurons(id) ? 32 : quantized.membrane().bits;
-    }
-    if (const auto largest = network.max_output(id)) {
-      width.output_bits = static_cast<std::uint32_t>(std::bit_width(*largest));
-    }
-    if (const auto* input = std::get_if<Input>(&op); input && input->min_value < 0) {
-      const auto most = std::max<int>(input->max_value, -input->min_value - 1);
-      width.output_bits =
-          static_cast<std::uint32_t>(std::bit_width(static_cast<unsigned>(most))) + 1;
-    }
-  }
-  return widths;
-}
-
-std::string misfit_text(const std::vector<Violation>& violations) {
-  std::string text = "the network does not fit the chip:";
-  for (std::size_t i = 0; i < violations.size() && i < listed_violations; ++i) {
-    text += "\n  " + violations[i].message;
-  }
-  if (violations.size() > listed_violations) {
-    text += fmt::format("\n  and {} more", violations.size() - listed_violations);
-  }
-  return text;
-}
-
-/// An error about a name gets the place where the scenario wrote it.
-std::filesystem::path located_data_file(DataKind kind, const std::string& name,
-                                        const Location& location,
-                                        const std::filesystem::path& directory) {
-  try {
-    return find_data_file(kind, name, directory);
-  } catch (const Error& error) {
-    throw Error(error.kind(), error.message(), location);
-  }
-}
-
-/// The given mapping, or one that shows that the network fits.
-Mapping first_mapping(const Scenario& scenario, const Network& network,
-                      std::span<const Population> groups, const MappedChip& mapped) {
-  const MappingChoice& choice = scenario.chip->mapping;
-  if (mapped.chip.spec().array && choice.given()) {
-    throw Error(ErrorKind::config,
-                fmt::format("chip '{}' has an array and no cores to place slices on",
-                            mapped.chip.spec().name),
-                {.file = scenario.file.string(), .key = "mapping"});
-  }
-  if (choice.fixed) return resolve(*choice.fixed, network, groups, mapped.widths, mapped.chip);
-  if (!choice.file.empty()) {
-    const FixedMapping fixed = load_fixed_mapping(scenario.directory / choice.file);
-    return resolve(fixed, network, groups, mapped.widths, mapped.chip);
-  }
-  MappingResult result = map_network(network, groups, mapped.widths, mapped.chip);
-  if (!result.feasible()) throw MisfitError(result.violations, scenario.chip->chip_location);
-  return std::move(result.mapping);
-}
-
-MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
-                    std::span<const Population> groups) {
-  const ChipRun& run = *scenario.chip;
-  const std::filesystem::path file =
-      located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory);
-  MappedChip mapped{
-      .chip = load_chip(file, find_chip),
-      .chip_file = chip_text(load_chip_document(file, find_chip)),
-      .prices = load_price_table(located_data_file(DataKind::price_table, run.prices,
-                                                   run.prices_location, scenario.directory),
-                                 find_price_table),
-      .widths = widths_of(network),
-      .mapping = {}};
-  if (mapped.chip.spec().array && run.timing != TimingLevel::event) {
-    throw Error(ErrorKind::config,
-                fmt::format("a chip with an array has no network to simulate at the level '{}'",
-                            to_string(run.timing)),
-                run.timing_location);
-  }
-  mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
-  return mapped;
-}
 
 /// The mapping that is simulated: slices go where the spikes that were sent want them, unless they
 /// have their places already.
@@ -141,10 +39,6 @@ void add_array_steps(std::vector<ArrayStep>& sums, const std::vector<ArrayStep>&
     sums[i].off_chip += steps[i].off_chip;
     sums[i].ended += steps[i].ended;
   }
-}
-
-ProcessMismatch mismatch_rule(const ChipRun& run) {
-  return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
 }
 
 /// Adds what the busiest core of each layer, or the array for it, worked in one sample.
@@ -248,73 +142,6 @@ double RunResult::accuracy() const {
   return samples == 0 ? 0.0 : static_cast<double>(correct) / static_cast<double>(samples);
 }
 
-MisfitError::MisfitError(const std::vector<Violation>& violations, const Location& location)
-    : Error(ErrorKind::capacity, misfit_text(violations), location) {
-  for (const Violation& violation : violations) {
-    const bool known = std::any_of(reasons_.begin(), reasons_.end(), [&](const Violation& v) {
-      return v.resource == violation.resource;
-    });
-    if (!known) reasons_.push_back(violation);
-  }
-}
-
-namespace {
-
-QuantizedNetwork calibrated(const Scenario& scenario, const Model& model, const Dataset& samples) {
-  Calibrator calibrator(model, frames_of(samples, 0), scenario.calibration->spec, 0);
-  return calibrator.quantize(resolve(scenario.quantization, model),
-                             words_of(scenario.quantization));
-}
-
-}  // namespace
-
-PreparedRun prepare(const Scenario& scenario) {
-  auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
-  const Model model = load_fitting_model(scenario, *dataset);
-  const std::unique_ptr<const Dataset> samples =
-      scenario.calibration ? other_samples(scenario, scenario.calibration->dataset, "calibration")
-                           : nullptr;
-  QuantizedNetwork network =
-      samples ? calibrated(scenario, model, *samples) : quantize(model, scenario.quantization);
-  std::vector<Population> groups = populations(network.network());
-  std::optional<MappedChip> chip;
-  if (scenario.chip) {
-    chip = map_chip(scenario, network, groups);
-    // A table that cannot price this chip's process is refused before any work.
-    (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
-  }
-  std::string hash = scenario_hash(scenario, *dataset, samples.get());
-  return {.scenario = scenario,
-          .hash = std::move(hash),
-          .dataset = std::move(dataset),
-          .network = std::move(network),
-          .populations = std::move(groups),
-          .chip = std::move(chip),
-          .has_classifier = has_classifier(model)};
-}
-
-Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& network,
-                              std::span<const SpikeTrace> traces) {
-  const std::vector<Population> groups = populations(network.network());
-  const MappedChip mapped = map_chip(scenario, network, groups);
-  const Simulator simulator(network.network(), groups, mapped.widths, mapped.chip, mapped.mapping);
-  ActionCounts actions;
-  const bool array = mapped.chip.spec().array.has_value();
-  for (const SpikeTrace& trace : traces) {
-    actions += simulator.run(trace, {.timing = array ? TimingLevel::event : TimingLevel::analytic})
-                   .actions;
-  }
-  const Ledger ledger = price(actions, machine_description(mapped.chip), mapped.prices,
-                              mismatch_rule(*scenario.chip));
-  return Picojoules(ledger.total().value() / static_cast<double>(traces.size()));
-}
-
-Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {
-  const MappedChip& mapped = *prepared.chip;
-  return price(actions, machine_description(mapped.chip), mapped.prices,
-               mismatch_rule(*prepared.scenario.chip));
-}
-
 namespace {
 
 /// Samples whose trains are kept.
@@ -372,22 +199,6 @@ double array_utilisation(std::span<const TilingReport> tilings) {
     slots += report.pe_slots;
   }
   return slots == 0 ? 0.0 : static_cast<double>(neurons) / static_cast<double>(slots);
-}
-
-std::string fit_line(const PreparedRun& prepared) {
-  if (!prepared.chip) return "";
-  const MappedChip& mapped = *prepared.chip;
-  const std::string& name = mapped.chip.spec().name;
-  if (!mapped.chip.spec().array) {
-    return fmt::format("fits {}: {} of {} cores", name, mapped.mapping.slices.size(),
-                       mapped.chip.cores().size());
-  }
-  std::uint64_t tiles = 0;
-  for (const LayerTiling& tiling : mapped.mapping.tilings) tiles += tiling.tiles();
-  const auto reports = explain_tiling(prepared.network.network(), prepared.populations,
-                                      mapped.widths, mapped.chip, mapped.mapping);
-  return fmt::format("fits {}: {} tiles, {:.1f} % of the PEs in them used", name, tiles,
-                     100 * array_utilisation(reports));
 }
 
 Picoseconds mean_latency(const ChipResult& chip) {

@@ -34,9 +34,10 @@ ModelInput input_of(const ModelFile& file, const Model& model) {
   throw Error(ErrorKind::shape, "the network has no input", {.file = file.path});
 }
 
-/// A model takes what the dataset gives.
-void require_fit(const Scenario& scenario, const Dataset& dataset, const ModelInput& model) {
-  const FrameForm given = dataset.form();
+/// A model takes what the dataset gives; without one, what the scenario says of it.
+void require_fit(const Scenario& scenario, const Dataset* dataset, const ModelInput& model) {
+  const FrameForm given =
+      dataset != nullptr ? dataset->form() : frame_form(scenario.dataset, model.form.shape);
   const FrameForm& taken = model.form;
   const bool events = !scenario.dataset.encoding;
   const auto refuse = [&](ErrorKind kind, const std::string& message, std::string_view key) {
@@ -90,10 +91,8 @@ void require_classes(const Scenario& scenario, const Dataset& dataset, const Mod
   }
 }
 
-}  // namespace
-
 /// What can be told without reading the weights is told first.
-Model load_fitting_model(const Scenario& scenario, const Dataset& dataset) {
+Model load_fitting_model(const Scenario& scenario, const Dataset* dataset) {
   if (weights_path(scenario.model).empty()) {
     throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
                 {.file = scenario.file.string(), .key = "model"});
@@ -104,13 +103,21 @@ Model load_fitting_model(const Scenario& scenario, const Dataset& dataset) {
   if (family == nullptr) {
     require_fit(scenario, dataset, input_of(std::get<ModelFile>(scenario.model), model));
   }
-  if (has_classifier(model)) require_classes(scenario, dataset, model);
+  if (dataset != nullptr && has_classifier(model)) require_classes(scenario, *dataset, model);
   if (scenario.outputs.predictions && !has_classifier(model)) {
     throw Error(ErrorKind::config, "there are none without a classifier",
                 {.file = scenario.file.string(), .key = "outputs.predictions"});
   }
   return model;
 }
+
+}  // namespace
+
+Model load_fitting_model(const Scenario& scenario, const Dataset& dataset) {
+  return load_fitting_model(scenario, &dataset);
+}
+
+Model load_fitting_model(const Scenario& scenario) { return load_fitting_model(scenario, nullptr); }
 
 std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
   std::vector<GradedTensor> frames(dataset.size());

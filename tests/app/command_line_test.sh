@@ -77,6 +77,30 @@ expect 2 "dvs.yaml: chip: --trace needs a chip" run dvs.yaml --trace --out resul
 printf 'model: {family: qkformer, depth: 2}\n' >model.yaml
 expect 2 "did you mean 'depths'?" info model.yaml
 
+# Scenarios whose samples are not there: all else is checked, and a wrong chip is still refused.
+for name in nmnist cifar10_dvs; do
+  sed "s|path: \.\..*|path: none.h5|; s|models/|$source_dir/examples/models/|;
+    s|chips_large/|$source_dir/examples/chips_large/|" "$source_dir/examples/$name.yaml" >absent.yaml
+  expect 0 "absent.yaml: valid scenario '$name', fits mesh45" check absent.yaml
+  expect 0 "data not found: none.h5 (needed to run)" check absent.yaml
+  expect 0 "data not found: none.h5 (needed to run)" info absent.yaml
+  expect 0 "weights take" info absent.yaml
+  expect 2 "none.h5: no such file" run absent.yaml --out result
+done
+sed 's|^chip: .*|chip: mesh54|' absent.yaml >wrong_chip.yaml
+expect 2 "did you mean 'mesh45'?" check wrong_chip.yaml
+sed 's|dvs.safetensors|dsv.safetensors|' absent.yaml >no_model.yaml
+expect 2 "spikformer_cifar10_dsv.safetensors: no such file" check no_model.yaml
+expect 2 "spikformer_cifar10_dsv.safetensors: no such file" info no_model.yaml
+sed "s|path: \.\..*|path: none|; s|\.\./models/|$source_dir/examples/models/|" \
+  "$source_dir/examples/searches/nmnist.yaml" >absent.yaml
+expect 0 "valid search 'search_nmnist' of 18 variables" check absent.yaml
+expect 0 "data not found: none/t10k-images-idx3-ubyte (needed to run)" check absent.yaml
+expect 0 "data not found: none/train-images-idx3-ubyte (needed to run)" info absent.yaml
+expect 0 "search of 18 variables" info absent.yaml
+sed 's|pot3, binary|pto3, binary|' absent.yaml >wrong_format.yaml
+expect 2 "search.formats" check wrong_format.yaml
+
 head -c 100 /dev/zero >zero.safetensors
 expect 2 "zero.safetensors" info zero.safetensors
 printf '\x00\x00\x00\x00\x00\x00\x00\x10{}' >claims.safetensors

@@ -1,8 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <neurojoule/app/check.hpp>
 #include <neurojoule/app/data_files.hpp>
-#include <neurojoule/app/run.hpp>
-#include <neurojoule/app/scenario.hpp>
 #include <neurojoule/datasets/frame_export.hpp>
 
 #include "support/tiny_scenario.hpp"
@@ -235,6 +234,44 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("", "", {"seed"}) == "--set seed: expected key=value");
   CHECK(refusal("", "", {"sweep.seed=[]"}) ==
         "--set sweep.seed=[]: sweep.seed: expected at least one value");
+}
+
+TEST_CASE("without its samples, a scenario is checked for all that they do not tell") {
+  const TinyScenario tiny;
+  const auto checked = [&](const std::vector<std::string>& overrides) {
+    return check(read_batch(tiny.file(), overrides).points.front().scenario);
+  };
+  for (const char* file : {"images-idx3-ubyte", "labels-idx1-ubyte"}) {
+    std::filesystem::copy(tiny.folder() / (std::string("t10k-") + file),
+                          tiny.folder() / (std::string("train-") + file));
+  }
+  const CheckedScenario whole = checked({"calibration={samples: 4}"});
+  CHECK(whole.absent.empty());
+  CHECK(whole.prepared.hash.size() == 64);
+  std::filesystem::remove(tiny.folder() / "train-images-idx3-ubyte");
+  std::filesystem::remove(tiny.folder() / "t10k-labels-idx1-ubyte");
+  const CheckedScenario part = checked({"calibration={samples: 4}"});
+  CHECK(part.absent ==
+        std::vector<std::filesystem::path>{tiny.folder() / "t10k-labels-idx1-ubyte",
+                                           tiny.folder() / "train-images-idx3-ubyte"});
+  CHECK(part.prepared.dataset == nullptr);
+  CHECK(fit_line(part.prepared) == fit_line(whole.prepared));
+
+  const auto refusal_of = [&](const std::vector<std::string>& overrides) {
+    const std::string message = message_of([&] { checked(overrides); });
+    const std::string folder = tiny.folder().path().string() + "/";
+    return message.starts_with(folder) ? message.substr(folder.size()) : message;
+  };
+  CHECK(refusal_of({"model.checkpoint=none.safetensors"}) == "none.safetensors: no such file");
+  CHECK(refusal_of({"model.max_input=3"}) ==
+        "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (model.max_input)");
+  CHECK(refusal_of({"dataset.camera={width: 40}"}) ==
+        "scenario.yaml: dataset: it gives event frames of [2, 34, 40], the model takes "
+        "[2, 34, 34] (model.input)");
+  CHECK(refusal_of({"dataset={source: frames, path: none.h5, framing: {timesteps: 5}}"}) ==
+        "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 "
+        "(model.timesteps)");
+  CHECK(refusal_of({"chip=mesh54"}).starts_with("--set chip=mesh54: chip: no shipped chip"));
 }
 
 TEST_CASE("a network that does not fit its chip is refused with what is missing") {

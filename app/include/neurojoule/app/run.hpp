@@ -55,8 +55,8 @@ struct MappedChip {
 /// A scenario with everything that it names loaded and checked; running it fails no more on input.
 struct PreparedRun {
   Scenario scenario;
-  std::string hash;
-  std::shared_ptr<const Dataset> dataset;
+  std::string hash;                        ///< empty without a dataset
+  std::shared_ptr<const Dataset> dataset;  ///< null: there are no samples to run (check.hpp)
   QuantizedNetwork network;
   std::vector<Population> populations;
   std::optional<MappedChip> chip;
@@ -77,6 +77,11 @@ class MisfitError : public Error {
 /// Loads, quantizes, maps. Throws: Error for every kind of bad input; MisfitError.
 PreparedRun prepare(const Scenario& scenario);
 
+/// The same with samples that are read already. Null `dataset`: the model must take what the
+/// scenario says of it; null `calibration`: weights are rounded.
+PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> dataset,
+                       const Dataset* calibration);
+
 /// The frames of all samples, in their order.
 std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads);
 
@@ -88,6 +93,8 @@ std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const Dat
 /// The scenario's model, which must be one to run on its dataset. Throws: as load_model;
 /// Error(config), Error(shape) for a dataset that it does not take.
 Model load_fitting_model(const Scenario& scenario, const Dataset& dataset);
+/// The same of what the scenario says of its dataset, whose files are not read.
+Model load_fitting_model(const Scenario& scenario);
 
 /// Energy of one inference on the scenario's chip when the network's widths meet spikes of another
 /// network with the same layers: slices in order, times as lower bounds. `traces`: at least one.
