@@ -4,23 +4,10 @@
 #include <cmath>
 #include <utility>
 
+#include "dense_words.hpp"
+
 namespace nj::test {
 namespace {
-
-/// A current, `[T, C, H, W]`: words in units of scale[c], to which bias[c] is still to be added, or
-/// whole float32 values.
-struct Current {
-  FeatureShape shape;
-  bool is_float = false;
-  std::vector<std::int64_t> words;
-  std::vector<float> floats;
-  std::vector<double> scale;
-  std::vector<float> bias;
-  [[nodiscard]] std::size_t at(std::uint32_t t, std::uint32_t c, std::uint32_t y,
-                               std::uint32_t x) const {
-    return ((std::size_t{t} * shape.channels + c) * shape.height + y) * shape.width + x;
-  }
-};
 
 /// What a layer reads: the output of its source, of an earlier step where there is a delay.
 struct Read {
@@ -31,15 +18,6 @@ struct Read {
                                 std::uint32_t x) const {
     return t < delay ? 0 : source.at(t - delay, c, y, x);
   }
-};
-
-/// The state of one neuron.
-struct Membrane {
-  std::int64_t v = 0;
-  std::int64_t synapse = 0;
-  float float_v = 0.0F;
-  float float_synapse = 0.0F;
-  std::uint32_t rest = 0;
 };
 
 /// Runs all layers in one time step before the next.
@@ -202,7 +180,7 @@ class Reference {
         }
       }
     }
-    count_units(out, sums, op.scale);
+    out.set(now_, sums, op.scale);
     finish(id);
   }
 
@@ -221,7 +199,7 @@ class Reference {
         ++sums[(std::size_t{head} * shape.height + y) * shape.width + x];
       }
     });
-    count_units(out, sums, op.scale);
+    out.set(now_, sums, op.scale);
     finish(id);
   }
 
@@ -312,72 +290,18 @@ class Reference {
 
   void layer(LayerId id, const Lif& op) {
     const Current& in = currents_[source(id, 0).index];
-    const FeatureShape& shape = graph_.output_shape(id);
     DenseTensor& out = output(id);
-    if (in.is_float) return float_neurons(id, op, in, out);
-    const FixedPointFormat& word = net_.membrane();
-    const auto part = [&](std::int64_t x, double tau) {
-      const auto numerator = std::isinf(tau) ? 0 : std::llround(65536.0 / tau);
-      return floor_shift(x * numerator + (word.rounding == Rounding::nearest_half_up ? 32768 : 0),
-                         16);
-    };
-    each(shape, [&](auto t, auto c, auto y, auto x) {
-      const double unit = in.scale[c] / std::exp2(word.fraction_bits);
-      const auto threshold = std::min<std::int64_t>(
-          static_cast<std::int64_t>(std::floor(op.v_threshold / unit + 0.5)), word.max());
-      const auto offset = static_cast<std::int64_t>(std::floor(double{in.bias[c]} / unit + 0.5));
-      const auto saturated = [&](std::int64_t exact) {
-        if (exact <= word.max() && exact >= word.min()) return exact;
-        ++counts(id, t).saturations;
-        return exact > 0 ? word.max() : word.min();
-      };
-      Membrane& m = membrane(id, c, y, x);
-      ++counts(id, t).neuron_updates;
-      std::int64_t current =
-          in.words[in.at(t, c, y, x)] * (std::int64_t{1} << word.fraction_bits) + offset;
-      if (op.tau_synapse != 1.0) {
-        current = m.synapse = saturated(m.synapse - part(m.synapse, op.tau_synapse) + current);
-      }
-      if (m.rest > 0) {
-        --m.rest;
-        return;
-      }
-      const std::int64_t h = saturated(op.decay_input ? m.v + part(current - m.v, op.tau)
-                                                      : m.v - part(m.v, op.tau) + current);
-      const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
-      out.at(t, c, y, x) = fires ? 1 : 0;
-      m.v = !fires ? h : op.reset == Reset::to_zero ? 0 : h - threshold;
-      if (fires) m.rest = op.refractory;
-    });
-  }
-
-  void float_neurons(LayerId id, const Lif& op, const Current& in, DenseTensor& out) {
-    const auto tau = static_cast<float>(op.tau);
-    const auto threshold = static_cast<float>(op.v_threshold);
     each(out.shape, [&](auto t, auto c, auto y, auto x) {
-      Membrane& m = membrane(id, c, y, x);
-      ++counts(id, t).neuron_updates;
-      float current = in.floats[in.at(t, c, y, x)];
-      if (op.tau_synapse != 1.0) {
-        current = m.float_synapse =
-            m.float_synapse - m.float_synapse / static_cast<float>(op.tau_synapse) + current;
-      }
-      if (m.rest > 0) {
-        --m.rest;
-        return;
-      }
-      const float v = m.float_v;
-      const float h = op.decay_input ? v + (current - v) / tau : v - v / tau + current;
-      const bool fires = op.firing == Firing::at_threshold ? h >= threshold : h > threshold;
+      Membrane& m =
+          membranes_[id.index][(std::size_t{c} * out.shape.height + y) * out.shape.width + x];
+      const std::size_t n = in.at(t, c, y, x);
+      StepCounts& step = counts(id, t);
+      ++step.neuron_updates;
+      const bool fires = in.is_float ? m.step(op, in.floats[n])
+                                     : m.step(op, net_.membrane(), in.words[n], in.scale[c],
+                                              in.bias[c], step.saturations);
       out.at(t, c, y, x) = fires ? 1 : 0;
-      m.float_v = !fires ? h : op.reset == Reset::to_zero ? 0.0F : h - threshold;
-      if (fires) m.rest = op.refractory;
     });
-  }
-
-  Membrane& membrane(LayerId id, std::uint32_t c, std::uint32_t y, std::uint32_t x) {
-    const FeatureShape& shape = graph_.output_shape(id);
-    return membranes_[id.index][(std::size_t{c} * shape.height + y) * shape.width + x];
   }
 
   void layer(LayerId id, const MaxPool2d& op) {
@@ -437,7 +361,7 @@ class Reference {
       if (out.is_float) {
         out.floats[n] = a.floats[n] + b.floats[n];
       } else {
-        out.words[n] = stream_word(id, t, a.words[n] + b.words[n]);
+        out.words[n] = word_of(net_.stream(), a.words[n] + b.words[n], counts(id, t).saturations);
       }
     });
   }
@@ -497,25 +421,8 @@ class Reference {
 
   Current& make(LayerId id, const FeatureShape& shape, bool is_float) {
     Current& current = currents_[id.index];
-    current.shape = shape;
-    current.is_float = is_float;
-    const std::size_t size = shape.neurons() * net_.timesteps();
-    current.words.resize(is_float ? 0 : size, 0);
-    current.floats.resize(is_float ? size : 0, 0.0F);
+    current.resize(shape, net_.timesteps(), is_float);
     return current;
-  }
-  /// Counts of the step that runs, in units of `scale`.
-  void count_units(Current& out, const std::vector<std::int64_t>& sums, double scale) {
-    for (std::size_t n = 0; n < sums.size(); ++n) {
-      if (out.is_float) {
-        out.floats[out.at(now_, 0, 0, 0) + n] =
-            static_cast<float>(sums[n]) * static_cast<float>(scale);
-      } else {
-        out.words[out.at(now_, 0, 0, 0) + n] = sums[n];
-      }
-    }
-    out.scale.assign(out.shape.channels, scale);
-    out.bias.assign(out.shape.channels, 0.0F);
   }
   /// Adds float32 biases; turns the accumulators of a stream into its words.
   void finish(LayerId id) {
@@ -528,46 +435,12 @@ class Reference {
         out.words[n] = read_word(id, t, net_.accumulator(), out.words[n]);
       }
     });
-    if (out.is_float) return;
-    if (!graph_.is_stream(id)) return;
-    const int fraction = net_.stream().fraction_bits;
-    int shift = 62;
-    const auto multiplier = [&](double scale) {
-      return std::floor(scale * std::exp2(fraction + shift) + 0.5);
-    };
-    const double largest = *std::max_element(out.scale.begin(), out.scale.end());
-    while (multiplier(largest) >= std::exp2(31)) --shift;
-    each(out.shape, [&](auto t, auto c, auto y, auto x) {
-      const std::size_t n = out.at(t, c, y, x);
-      const std::int64_t product =
-          out.words[n] * static_cast<std::int64_t>(multiplier(out.scale[c]));
-      const auto bias =
-          static_cast<std::int64_t>(std::floor(double{out.bias[c]} * std::exp2(fraction) + 0.5));
-      out.words[n] =
-          stream_word(id, t, floor_shift(product + (std::int64_t{1} << (shift - 1)), shift) + bias);
-    });
-    out.scale.assign(out.scale.size(), std::exp2(-fraction));
-    out.bias.assign(out.bias.size(), 0.0F);
+    if (out.is_float || !graph_.is_stream(id)) return;
+    out.to_stream(now_, net_.stream(), counts(id, now_).saturations);
   }
   std::int64_t read_word(LayerId id, std::uint32_t t, const AccumulatorFormat& format,
                          std::int64_t exact) {
-    const std::int64_t range = std::int64_t{1} << format.bits;
-    if (exact >= -range / 2 && exact < range / 2) return exact;
-    ++counts(id, t).overflows;
-    if (format.overflow == Overflow::saturate) return exact > 0 ? range / 2 - 1 : -range / 2;
-    const std::int64_t modulo = ((exact % range) + range) % range;
-    return modulo < range / 2 ? modulo : modulo - range;
-  }
-  std::int64_t stream_word(LayerId id, std::uint32_t t, std::int64_t exact) {
-    const FixedPointFormat& word = net_.stream();
-    if (exact >= word.min() && exact <= word.max()) return exact;
-    ++counts(id, t).saturations;
-    return exact > 0 ? word.max() : word.min();
-  }
-  /// floor(x / 2^shift) by division.
-  static std::int64_t floor_shift(std::int64_t x, int shift) {
-    const std::int64_t divisor = std::int64_t{1} << shift;
-    return x / divisor - (x % divisor < 0 ? 1 : 0);
+    return word_of(format, exact, counts(id, t).overflows);
   }
   const Model& model_;
   const QuantizedNetwork& net_;
