@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/hardware/chip_file.hpp>
+
+#include "support/thrown.hpp"
+
+// Chip files as text, called chip.yaml.
+namespace nj::testing {
+
+inline Chip chip_of(const std::string& text) {
+  const YamlDocument document = YamlDocument::parse(text, "chip.yaml");
+  Chip chip = read_chip(document.root());
+  document.finish();
+  return chip;
+}
+
+/// What reading `text` says when the first `from` in it is replaced by `to`.
+inline std::string chip_refusal(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  text.replace(at, from.size(), to);
+  return message_of([&] { static_cast<void>(chip_of(text)); });
+}
+
+}  // namespace nj::testing
