@@ -8,30 +8,20 @@
 
 #include <neurojoule/app/model_exchange.hpp>
 #include <neurojoule/app/report.hpp>
-#include <neurojoule/app/run.hpp>
 #include <neurojoule/models/layer_list.hpp>
 #include <neurojoule/models/model_file.hpp>
 
 #include "random_model.hpp"
 #include "support/same_model.hpp"
-#include "support/tiny_scenario.hpp"
+#include "support/tiny_run.hpp"
 
 using namespace nj;
+using nj::testing::Finished;
 using nj::testing::message_of;
+using nj::testing::run_tiny;
 using nj::testing::TinyScenario;
 
 namespace {
-
-struct Finished {
-  PreparedRun prepared;
-  RunResult result;
-};
-
-Finished run_scenario(const TinyScenario& tiny, const std::vector<std::string>& overrides = {}) {
-  PreparedRun prepared = prepare(read_batch(tiny.file(), overrides).points.front().scenario);
-  RunResult result = run(prepared, {.threads = 1, .progress = {}});
-  return {std::move(prepared), std::move(result)};
-}
 
 /// result.json but for the hash, which covers the form of the model.
 nlohmann::json results(const Finished& finished) {
@@ -95,10 +85,10 @@ std::string refused_import(const TinyScenario& tiny, const std::string& name,
 
 TEST_CASE("an imported model runs to the same result as the scenario with the checkpoint") {
   const TinyScenario tiny;
-  const Finished checkpoint = run_scenario(tiny);
+  const Finished checkpoint = run_tiny(tiny);
   write_model_file(import_model(tiny.file(), std::nullopt), tiny.folder() / "model.h5");
   use_file(tiny, "model.h5");
-  const Finished file = run_scenario(tiny);
+  const Finished file = run_tiny(tiny);
   CHECK(file.result.predictions == checkpoint.result.predictions);
   CHECK(file.result.activity == checkpoint.result.activity);
   CHECK(results(file) == results(checkpoint));
@@ -117,7 +107,7 @@ TEST_CASE("a scenario with a model file resolves to itself, and its hash covers 
   const TinyScenario tiny;
   write_model_file(convolutional(), tiny.folder() / "a.h5");
   use_file(tiny, "a.h5", false);
-  const Finished finished = run_scenario(tiny);
+  const Finished finished = run_tiny(tiny);
   write_results(finished.prepared, finished.result, tiny.folder() / "out");
   const Scenario again =
       read_batch(tiny.folder() / "out" / "scenario.resolved.yaml", {}).points.front().scenario;
@@ -129,11 +119,11 @@ TEST_CASE("a scenario with a model file resolves to itself, and its hash covers 
         result_json(finished.prepared, finished.result));
 
   std::filesystem::copy(tiny.folder() / "a.h5", tiny.folder() / "same.h5");
-  CHECK(run_scenario(tiny, {"model.file=same.h5"}).prepared.hash == prepared.hash);
+  CHECK(run_tiny(tiny, {"model.file=same.h5"}).prepared.hash == prepared.hash);
   Model other = convolutional();
   other.weights[1]->bias[0] += 0.25F;
   write_model_file(other, tiny.folder() / "other.h5");
-  CHECK(run_scenario(tiny, {"model.file=other.h5"}).prepared.hash != prepared.hash);
+  CHECK(run_tiny(tiny, {"model.file=other.h5"}).prepared.hash != prepared.hash);
 }
 
 TEST_CASE("every form that a model is exported in is imported as the same model") {
@@ -163,8 +153,8 @@ TEST_CASE("a model that went through NIR runs to the same result") {
   for (const auto& overrides : {std::vector<std::string>{}, fine}) {
     auto with_b = overrides;
     with_b.emplace_back("model.file=b.h5");
-    const Finished a = run_scenario(tiny, overrides);
-    const Finished b = run_scenario(tiny, with_b);
+    const Finished a = run_tiny(tiny, overrides);
+    const Finished b = run_tiny(tiny, with_b);
     CHECK(a.result.predictions == b.result.predictions);
     auto left = results(a);
     auto right = results(b);
@@ -183,7 +173,7 @@ TEST_CASE("a model file without a classifier gives counts, and no accuracy") {
                                           {"lif", Lif{}, {{"conv"}}}});
   write_model_file(nj::test::random_model(network, 4, 1), tiny.folder() / "m.h5");
   use_file(tiny, "m.h5");
-  const auto json = results(run_scenario(tiny));
+  const auto json = results(run_tiny(tiny));
   CHECK(json["accuracy"].is_null());
   CHECK(json["counts"]["spikes"] > 100);
   CHECK(refused_run(tiny, {"outputs.predictions=true"}) ==
