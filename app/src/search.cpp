@@ -67,7 +67,9 @@ class PreparedSearch::Session {
     check_limits();
   }
 
-  [[nodiscard]] SearchSize size() const { return {formats_.options.size(), formats_.space.size()}; }
+  [[nodiscard]] SearchSize size() const {
+    return {formats_.space.options.size(), formats_.space.size()};
+  }
 
   SearchResult run(const fs::path& folder, const Progress& progress) {
     folder_ = folder;
@@ -76,7 +78,7 @@ class PreparedSearch::Session {
     SearchResult result;
     describe(result);
     const std::string name = fingerprint();
-    const std::size_t variables = formats_.options.size();
+    const std::size_t variables = formats_.space.options.size();
     const std::size_t scouts = std::min<std::size_t>(spec_.scouts, problem_->samples());
     ResultStore store(folder_ / "evaluations.store", name, variables, 2);
     std::optional<ResultStore> scout_store;
@@ -229,11 +231,18 @@ class PreparedSearch::Session {
     for (const LayerId id : formats.layers) {
       result.layers.push_back(model_.network.layer(id).name);
     }
-    for (const auto& members : formats.members) {
-      auto& names = result.variables.emplace_back();
-      for (const std::size_t i : members) names.push_back(result.layers[i]);
+    for (const WordChoice& choice : formats.words) {
+      result.words.push_back(choice.word);
+      result.variables.push_back({std::string(to_string(choice.word))});
+      auto& options = result.options.emplace_back();
+      for (const auto& option : choice.options) options.push_back(short_text(option, choice.word));
     }
-    result.options = formats.options;
+    for (std::size_t v = 0; v < formats.options.size(); ++v) {
+      auto& names = result.variables.emplace_back();
+      for (const std::size_t i : formats.members[v]) names.push_back(result.layers[i]);
+      auto& options = result.options.emplace_back();
+      for (const NumberFormat& format : formats.options[v]) options.push_back(to_string(format));
+    }
   }
 
   /// Losses on all validation samples, and on those that algorithms see.
@@ -246,12 +255,7 @@ class PreparedSearch::Session {
 
   /// Of hypervolumes: what the cheapest candidate loses, and a little more than the base costs.
   [[nodiscard]] std::vector<double> reference_point(const Measurer& measurer) const {
-    Candidate cheapest(formats_.options.size(), 0);
-    for (std::size_t v = 0; v < cheapest.size(); ++v) {
-      const auto& added = cost().added[v];
-      cheapest[v] =
-          static_cast<std::uint16_t>(std::min_element(added.begin(), added.end()) - added.begin());
-    }
+    const Candidate cheapest = cost().cheapest();
     Evaluator once(measurer.all, {.store = &measurer.all_store});
     const Candidate base = widest_candidate(formats_, model_);
     const auto seen =
@@ -341,17 +345,25 @@ class PreparedSearch::Session {
     }
   }
 
-  /// All variables at the same place between their cheapest and their dearest format.
+  /// All variables at the same place between their cheapest and their dearest option.
   [[nodiscard]] std::vector<Candidate> alike() const {
     constexpr std::size_t steps = 10;
+    const CostTable& table = cost();
+    const Candidate cheapest = table.cheapest();
     std::vector<Candidate> points;
     for (std::size_t step = 0; step <= steps; ++step) {
       Candidate candidate;
-      for (const auto& added : cost().added) {
-        std::vector<std::uint16_t> order(added.size());
+      for (std::size_t v = 0; v < cheapest.size(); ++v) {
+        std::vector<std::uint16_t> order(formats_.space.options[v]);
         std::iota(order.begin(), order.end(), std::uint16_t{0});
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::uint16_t a, std::uint16_t b) { return added[a] < added[b]; });
+        const auto cost_with = [&](std::uint16_t option) {
+          Candidate changed = cheapest;
+          changed[v] = option;
+          return table.of(changed);
+        };
+        std::stable_sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
+          return cost_with(a) < cost_with(b);
+        });
         candidate.push_back(order[(order.size() - 1) * step / steps]);
       }
       if (points.empty() || points.back() != candidate) points.push_back(candidate);
@@ -363,12 +375,16 @@ class PreparedSearch::Session {
   [[nodiscard]] std::string running_front(const Evaluator& evaluator) const {
     std::string text = fmt::format("{},{}", to_string(spec_.loss), to_string(spec_.cost));
     for (const LayerId id : formats_.layers) text += "," + model_.network.layer(id).name;
+    for (const WordChoice& choice : formats_.words)
+      text += fmt::format(",{}", to_string(choice.word));
     text += '\n';
     for (const FrontPoint& point : evaluator.front().points()) {
       text += fmt::format("{},{}", point.objectives[0], point.objectives[1]);
       for (const WeightRule& rule : problem_->rules(point.candidate)) {
         text += "," + to_string(rule.format);
       }
+      const QuantizedNetwork::Words words = problem_->words(point.candidate);
+      for (const WordChoice& choice : formats_.words) text += "," + short_text(words, choice.word);
       text += '\n';
     }
     return text;

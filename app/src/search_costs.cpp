@@ -23,12 +23,18 @@ std::uint64_t storage_of(const FormatSpace& formats, const Model& model, std::si
   return bits;
 }
 
+std::vector<std::size_t> word_options(const FormatSpace& formats) {
+  std::vector<std::size_t> counts;
+  for (const WordChoice& choice : formats.words) counts.push_back(choice.options.size());
+  return counts;
+}
+
 /// A table of `cost(variable, format)`, which is zero for nothing.
 template <class Cost>
 CostTable sum_table(const FormatSpace& formats, const Cost& cost) {
-  CostTable table;
+  CostTable table{word_options(formats), {{}}};
   for (std::size_t v = 0; v < formats.options.size(); ++v) {
-    auto& added = table.added.emplace_back();
+    auto& added = table.sums[0].added.emplace_back();
     for (const NumberFormat& format : formats.options[v]) added.push_back(cost(v, format));
   }
   return table;
@@ -41,6 +47,7 @@ QuantizedNetwork network_of_widths(const FormatSpace& formats, const BaseActivit
   const std::vector<WeightRule> rules = formats.rules(candidate, {});
   QuantizationSpec spec = base.scenario.quantization;
   spec.layers.clear();
+  set_words(spec, formats.words_of(candidate, words_of(spec)));
   for (std::size_t i = 0; i < rules.size(); ++i) {
     WeightRule rule{rules[i].format, ScaleRule::fixed, 1.0};
     if (rule.format.scheme != Scheme::uniform) rule.scale = level_magnitudes(rule.format).back();
@@ -80,15 +87,65 @@ void leave_out(FormatSpace& formats, const BaseActivity& base,
                               base.model.network.layer(first).name, found[v].front().reason),
                   {.file = base.scenario.file.string(), .key = "search.formats"});
     }
-    formats.space.options[v] = static_cast<std::uint32_t>(left.size());
+    formats.space.options[formats.words.size() + v] = static_cast<std::uint32_t>(left.size());
     formats.options[v] = std::move(left);
   }
+}
+
+/// Each format with all layers alike where they have it, and as the base where not.
+std::vector<std::vector<Priced>> priced_alike(const FormatSpace& formats, const BaseActivity& base,
+                                              const Candidate& of) {
+  std::vector<std::vector<Priced>> alike(formats.options.size());
+  std::vector<std::pair<NumberFormat, Priced>> tried;
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    for (const NumberFormat& format : formats.options[v]) {
+      auto known = std::find_if(tried.begin(), tried.end(),
+                                [&](const auto& t) { return t.first == format; });
+      if (known == tried.end()) {
+        Candidate all = of;
+        for (std::size_t w = 0; w < formats.options.size(); ++w) {
+          const auto& options = formats.options[w];
+          const auto same = std::find(options.begin(), options.end(), format);
+          if (same == options.end()) continue;
+          all[formats.words.size() + w] = static_cast<std::uint16_t>(same - options.begin());
+        }
+        tried.emplace_back(format, priced(formats, base, all));
+        known = tried.end() - 1;
+      }
+      alike[v].push_back(known->second);
+    }
+  }
+  return alike;
+}
+
+/// The base with each option of each variable of formats alone.
+std::vector<std::vector<Priced>> priced_singly(const FormatSpace& formats, const BaseActivity& base,
+                                               const Candidate& of, unsigned threads) {
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  std::vector<std::vector<Priced>> found(formats.options.size());
+  for (std::size_t v = 0; v < formats.options.size(); ++v) {
+    found[v].resize(formats.options[v].size());
+    for (std::size_t o = 0; o < found[v].size(); ++o) places.emplace_back(v, o);
+  }
+  parallel_for(places.size(), 1, threads, [&](std::size_t i, std::size_t) {
+    const auto [v, o] = places[i];
+    Candidate candidate = of;
+    candidate[formats.words.size() + v] = static_cast<std::uint16_t>(o);
+    found[v][o] = priced(formats, base, candidate);
+  });
+  return found;
 }
 
 }  // namespace
 
 Candidate widest_candidate(const FormatSpace& formats, const Model& model) {
   Candidate candidate;
+  for (const WordChoice& choice : formats.words) {
+    const auto widest = std::max_element(
+        choice.options.begin(), choice.options.end(),
+        [&](const auto& a, const auto& b) { return a.bits(choice.word) < b.bits(choice.word); });
+    candidate.push_back(static_cast<std::uint16_t>(widest - choice.options.begin()));
+  }
   for (std::size_t v = 0; v < formats.options.size(); ++v) {
     std::size_t widest = 0;
     for (std::size_t o = 1; o < formats.options[v].size(); ++o) {
@@ -114,7 +171,7 @@ CostTable effective_bits_table(const FormatSpace& formats, const Model& model) {
     elements += weight_shape(model.network.layer(id).op)->elements();
   }
   CostTable table = storage_table(formats, model);
-  for (auto& options : table.added) {
+  for (auto& options : table.sums[0].added) {
     for (double& bits : options) bits /= static_cast<double>(elements);
   }
   return table;
@@ -147,50 +204,30 @@ CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base
 }
 
 CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads) {
-  // A base of formats that the chip takes: each is tried with all layers alike where they have it.
-  std::vector<std::vector<Priced>> alike(formats.options.size());
-  std::vector<std::pair<NumberFormat, Priced>> tried;
-  for (std::size_t v = 0; v < formats.options.size(); ++v) {
-    for (const NumberFormat& format : formats.options[v]) {
-      auto known = std::find_if(tried.begin(), tried.end(),
-                                [&](const auto& t) { return t.first == format; });
-      if (known == tried.end()) {
-        Candidate all = widest_candidate(formats, base.model);
-        for (std::size_t w = 0; w < all.size(); ++w) {
-          const auto& options = formats.options[w];
-          const auto same = std::find(options.begin(), options.end(), format);
-          if (same != options.end()) all[w] = static_cast<std::uint16_t>(same - options.begin());
-        }
-        tried.emplace_back(format, priced(formats, base, all));
-        known = tried.end() - 1;
-      }
-      alike[v].push_back(known->second);
+  CostTable table{word_options(formats), {}};
+  std::size_t combinations = 1;
+  for (const std::size_t count : table.word_options) combinations *= count;
+  while (table.sums.size() < combinations) {
+    const Candidate words = words_of_combination(table.word_options, table.sums.size());
+    const SearchSpace before = formats.space;
+    Candidate widest = widest_candidate(formats, base.model);
+    std::copy(words.begin(), words.end(), widest.begin());
+    leave_out(formats, base, priced_alike(formats, base, widest));
+    std::copy_n(widest_candidate(formats, base.model).begin() + words.size(),
+                formats.options.size(), widest.begin() + words.size());
+    const auto found = priced_singly(formats, base, widest, threads);
+    leave_out(formats, base, found);
+    if (formats.space.options != before.options) {
+      table.sums.clear();  // what was left out is in none of them
+      continue;
     }
-  }
-  leave_out(formats, base, alike);
-
-  const Candidate widest = widest_candidate(formats, base.model);
-  CostTable table;
-  table.base =
-      energy_with_spikes(base.scenario, network_of_widths(formats, base, widest), base.traces)
-          .value();
-  std::vector<std::pair<std::size_t, std::size_t>> places;
-  std::vector<std::vector<Priced>> found(formats.options.size());
-  for (std::size_t v = 0; v < formats.options.size(); ++v) {
-    found[v].resize(formats.options[v].size());
-    for (std::size_t o = 0; o < found[v].size(); ++o) places.emplace_back(v, o);
-  }
-  parallel_for(places.size(), 1, threads, [&](std::size_t i, std::size_t) {
-    const auto [v, o] = places[i];
-    Candidate candidate = widest;
-    candidate[v] = static_cast<std::uint16_t>(o);
-    found[v][o] = priced(formats, base, candidate);
-  });
-  leave_out(formats, base, found);
-  for (const auto& options : found) {
-    auto& added = table.added.emplace_back();
-    for (const Priced& option : options) {
-      if (option.energy) added.push_back(option.energy->value() - table.base);
+    CostSum& sum = table.sums.emplace_back();
+    sum.base =
+        energy_with_spikes(base.scenario, network_of_widths(formats, base, widest), base.traces)
+            .value();
+    for (const auto& options : found) {
+      auto& added = sum.added.emplace_back();
+      for (const Priced& option : options) added.push_back(option.energy->value() - sum.base);
     }
   }
   return table;

@@ -44,6 +44,7 @@ SearchPoint PointTester::reference() {
   float_linear_ = linear_bits_energy(prepared, tested).value();
   SearchPoint point;
   point.name = "float32";
+  point.words = words_of(scenario_.quantization);
   point.test_samples = tested.samples;
   point.test_correct = tested.correct;
   point.effective_bits = 32;
@@ -61,11 +62,13 @@ SearchPoint PointTester::point(const FrontPoint& found, std::size_t index) const
   point.validation = problem_.validate(found.candidate);
   const fs::path folder = folder_ / "points" / point.name;
   fs::create_directories(folder);
-  write_model_file(problem_.calibrated(rules), folder / "model.h5");
+  point.words = problem_.words(found.candidate);
+  write_model_file(problem_.calibrated(found.candidate), folder / "model.h5");
   Scenario scenario = scenario_;
   scenario.name = fmt::format("{}-{}", scenario_.name, point.name);
   scenario.calibration.reset();
   scenario.quantization.layers.clear();
+  set_words(scenario.quantization, point.words);
   scenario.model = ModelFile{fs::absolute(folder / "model.h5").lexically_normal().string()};
   write_file_atomically(folder / "scenario.yaml", to_yaml(scenario));
   test(std::move(scenario), point);
@@ -89,6 +92,7 @@ void PointTester::test(Scenario scenario, SearchPoint& point) const {
 std::optional<SearchPoint> PointTester::baseline(const std::string& name) const {
   SearchPoint point;
   point.name = name;
+  point.words = words_of(scenario_.quantization);
   Scenario scenario = scenario_;
   scenario.quantization.layers.clear();
   scenario.quantization.default_rule.format = parse_number_format(name.substr(0, name.find(' ')));

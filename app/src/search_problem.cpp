@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <boost/math/special_functions/erf.hpp>
@@ -57,6 +58,14 @@ std::vector<std::size_t> matching(const std::string& pattern, const Location& lo
               location);
 }
 
+/// Of a candidate whose thresholds do not fit its membranes: nothing is worse.
+Evaluation impossible(const Costs& costs) {
+  Evaluation evaluation{{1e6}, costs.violation + 1.0, true};
+  evaluation.objectives.insert(evaluation.objectives.end(), costs.values.begin(),
+                               costs.values.end());
+  return evaluation;
+}
+
 /// The head has one scale, whatever is asked for.
 std::vector<NumberFormat> formats_of_head(std::vector<NumberFormat> formats) {
   std::vector<NumberFormat> result;
@@ -74,15 +83,27 @@ std::vector<WeightRule> FormatSpace::rules(const Candidate& candidate,
                                            const WeightRule& base) const {
   std::vector<WeightRule> result(layers.size(), base);
   for (std::size_t v = 0; v < members.size(); ++v) {
-    for (const std::size_t layer : members[v]) result[layer].format = options[v][candidate[v]];
+    for (const std::size_t layer : members[v]) result[layer].format = format(candidate, v);
   }
   return result;
+}
+
+QuantizedNetwork::Words FormatSpace::words_of(const Candidate& candidate,
+                                              QuantizedNetwork::Words base) const {
+  for (std::size_t w = 0; w < words.size(); ++w) {
+    set_word(base, words[w].word, words[w].options[candidate[w]]);
+  }
+  return base;
 }
 
 FormatSpace format_space(const SearchSpec& spec, const Model& model) {
   const Network& network = model.network;
   FormatSpace result;
   result.layers = network.weighted_layers();
+  result.words = spec.words;
+  for (const WordChoice& choice : spec.words) {
+    result.space.options.push_back(static_cast<std::uint32_t>(choice.options.size()));
+  }
   const std::size_t count = result.layers.size();
   std::vector<std::vector<NumberFormat>> formats(count, spec.formats);
   for (const LayerChoice& choice : spec.choices) {
@@ -133,20 +154,44 @@ FormatSpace format_space(const SearchSpec& spec, const Model& model) {
   return result;
 }
 
-double CostTable::of(const Candidate& candidate) const {
-  double sum = base;
-  for (std::size_t v = 0; v < added.size(); ++v) sum += added[v][candidate[v]];
-  return sum;
+Candidate words_of_combination(const std::vector<std::size_t>& word_options, std::size_t number) {
+  Candidate words(word_options.size());
+  for (std::size_t w = words.size(); w-- > 0;) {
+    words[w] = static_cast<std::uint16_t>(number % word_options[w]);
+    number /= word_options[w];
+  }
+  return words;
 }
 
-double CostTable::least() const {
-  double sum = base;
-  for (const auto& options : added) sum += *std::min_element(options.begin(), options.end());
-  return sum;
+double CostTable::of(const Candidate& candidate) const {
+  std::size_t combination = 0;
+  for (std::size_t w = 0; w < word_options.size(); ++w) {
+    combination = combination * word_options[w] + candidate[w];
+  }
+  const CostSum& sum = sums[sums.size() == 1 ? 0 : combination];
+  double cost = sum.base;
+  for (std::size_t v = 0; v < sum.added.size(); ++v) {
+    cost += sum.added[v][candidate[word_options.size() + v]];
+  }
+  return cost;
+}
+
+Candidate CostTable::cheapest() const {
+  std::optional<Candidate> best;
+  for (std::size_t combination = 0; combination < sums.size(); ++combination) {
+    Candidate candidate = words_of_combination(word_options, combination);
+    for (const auto& options : sums[combination].added) {
+      candidate.push_back(static_cast<std::uint16_t>(
+          std::min_element(options.begin(), options.end()) - options.begin()));
+    }
+    if (!best || of(candidate) < of(*best)) best = std::move(candidate);
+  }
+  return *best;
 }
 
 /// A candidate on its way through the samples.
 struct FormatProblem::Runner {
+  std::size_t place = 0;  ///< in the batch
   const Candidate* candidate = nullptr;
   QuantizedNetwork network;
   std::vector<std::uint32_t> lineage{};
@@ -194,8 +239,12 @@ Costs FormatProblem::costs(const Candidate& candidate) const {
   return costs;
 }
 
-const Model& FormatProblem::calibrated(std::span<const WeightRule> rules) const {
-  (void)calibrator_.quantize(rules, words_);
+const QuantizedNetwork& FormatProblem::quantized(const Candidate& candidate) const {
+  return calibrator_.quantize(rules(candidate), words(candidate));
+}
+
+const Model& FormatProblem::calibrated(const Candidate& candidate) const {
+  (void)quantized(candidate);
   return calibrator_.model();
 }
 
@@ -213,17 +262,23 @@ std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch
     Race running{.samples = samples, .bar = bar};
     for (std::size_t i = begin; i < end; ++i) {
       const Candidate& candidate = batch[order[i]];
-      const QuantizedNetwork& network = calibrator_.quantize(rules(candidate), words_);
-      const auto lineage = calibrator_.lineage();
-      running.runners.push_back({.candidate = &candidate,
-                                 .network = network,
-                                 .lineage = {lineage.begin(), lineage.end()},
-                                 .divergence = std::vector<double>(samples),
-                                 .correct = std::vector<std::uint8_t>(samples)});
+      try {
+        const QuantizedNetwork& network = quantized(candidate);
+        const auto lineage = calibrator_.lineage();
+        running.runners.push_back({.place = order[i],
+                                   .candidate = &candidate,
+                                   .network = network,
+                                   .lineage = {lineage.begin(), lineage.end()},
+                                   .divergence = std::vector<double>(samples),
+                                   .correct = std::vector<std::uint8_t>(samples)});
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::capacity) throw;
+        evaluations[order[i]] = impossible(costs(candidate));
+      }
     }
     race(running);
-    for (std::size_t i = begin; i < end; ++i) {
-      evaluations[order[i]] = std::move(running.runners[i - begin].evaluation);
+    for (Runner& runner : running.runners) {
+      evaluations[runner.place] = std::move(runner.evaluation);
     }
     if (parts_.progress) parts_.progress(end, batch.size());
   }
@@ -320,7 +375,7 @@ void FormatProblem::look(Race& race, std::size_t seen) const {
 }
 
 ValidationResult FormatProblem::validate(const Candidate& candidate) const {
-  return validate_rules(rules(candidate));
+  return validate(quantized(candidate));
 }
 
 ValidationResult FormatProblem::validate_rules(std::span<const WeightRule> rules) const {

@@ -13,30 +13,47 @@
 
 namespace nj {
 
-/// The layers of each variable, and the formats that they may have.
+/// The variables of a search: words that all layers share, then formats of layers.
 struct FormatSpace {
+  std::vector<WordChoice> words;
   std::vector<LayerId> layers;                     ///< weighted ones
-  std::vector<std::vector<std::size_t>> members;   ///< [variable]: positions in `layers`
-  std::vector<std::vector<NumberFormat>> options;  ///< [variable]
-  SearchSpace space;
+  std::vector<std::vector<std::size_t>> members;   ///< [variable of formats]: places in `layers`
+  std::vector<std::vector<NumberFormat>> options;  ///< [variable of formats]
+  SearchSpace space;                               ///< of all variables
 
+  /// The option of a variable of formats.
+  [[nodiscard]] const NumberFormat& format(const Candidate& candidate, std::size_t v) const {
+    return options[v][candidate[words.size() + v]];
+  }
   /// Rules of all layers. `base` is the rule whose scale they take.
   [[nodiscard]] std::vector<WeightRule> rules(const Candidate& candidate,
                                               const WeightRule& base) const;
+  /// `base` has those that are not searched.
+  [[nodiscard]] QuantizedNetwork::Words words_of(const Candidate& candidate,
+                                                 QuantizedNetwork::Words base) const;
 };
 
 /// Throws: Error(config) at a pattern that matches no layer, or a layer in two ties; Error(config)
 /// for layers of one tie that have no format in common.
 FormatSpace format_space(const SearchSpec& spec, const Model& model);
 
-/// What an option of a variable adds to the cost of a candidate.
-struct CostTable {
+/// What each format adds to the cost of a candidate.
+struct CostSum {
   double base = 0;
-  std::vector<std::vector<double>> added;  ///< [variable][option]
+  std::vector<std::vector<double>> added;  ///< [variable of formats][option]
+};
+
+/// Costs of candidates: a sum over formats for each combination of words, or one for all.
+struct CostTable {
+  std::vector<std::size_t> word_options{};  ///< how many each variable of words has
+  std::vector<CostSum> sums;                ///< by combination, the last word fastest
 
   [[nodiscard]] double of(const Candidate& candidate) const;
-  [[nodiscard]] double least() const;
+  [[nodiscard]] Candidate cheapest() const;
+  [[nodiscard]] double least() const { return of(cheapest()); }
 };
+/// The words of a combination.
+Candidate words_of_combination(const std::vector<std::size_t>& word_options, std::size_t number);
 
 /// The search's problem: a loss measured on validation samples, and costs from tables. One thread
 /// may use it at a time; it works on several itself. Algorithms see it as a `SampledProblem`.
@@ -67,20 +84,24 @@ class FormatProblem {
 
   /// Measures a candidate on all samples, for reports.
   [[nodiscard]] ValidationResult validate(const Candidate& candidate) const;
-  /// The same of any rules of the weighted layers.
+  /// The same of any rules of the weighted layers, with the words of the scenario.
   [[nodiscard]] ValidationResult validate_rules(std::span<const WeightRule> rules) const;
   /// The same of any network with these layers.
   [[nodiscard]] ValidationResult validate(const QuantizedNetwork& network) const;
   /// Of the float32 network, 0..1.
   [[nodiscard]] double reference_accuracy() const;
   [[nodiscard]] const FormatSpace& formats() const { return parts_.formats; }
-  /// The model with the integers of these rules, until something else is measured.
-  [[nodiscard]] const Model& calibrated(std::span<const WeightRule> rules) const;
+  /// The model with the integers of a candidate, until something else is measured.
+  [[nodiscard]] const Model& calibrated(const Candidate& candidate) const;
   [[nodiscard]] std::vector<WeightRule> rules(const Candidate& candidate) const {
     return parts_.formats.rules(candidate, parts_.rule);
   }
+  [[nodiscard]] QuantizedNetwork::Words words(const Candidate& candidate) const {
+    return parts_.formats.words_of(candidate, words_);
+  }
 
  private:
+  const QuantizedNetwork& quantized(const Candidate& candidate) const;
   struct Runner;
   struct Race;
   void race(Race& race) const;
@@ -88,7 +109,7 @@ class FormatProblem {
   void look(Race& race, std::size_t seen) const;
 
   Parts parts_;
-  QuantizedNetwork::Words words_;
+  QuantizedNetwork::Words words_;  ///< those that are not searched
   mutable Calibrator calibrator_;
   std::vector<GradedTensor> frames_;
   std::vector<std::uint32_t> labels_;

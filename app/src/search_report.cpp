@@ -27,6 +27,7 @@ std::string csv_rows(const SearchResult& result, const std::vector<SearchPoint>&
   text +=
       "effective_bits,accuracy,accuracy_drop,test_accuracy,energy_pj,linear_bits_ratio,compression";
   for (const std::string& layer : result.layers) text += "," + csv_field(layer);
+  for (const SharedWord word : result.words) text += fmt::format(",{}", to_string(word));
   text += '\n';
   for (const SearchPoint& point : points) {
     if (named) text += csv_field(point.name) + ",";
@@ -36,6 +37,7 @@ std::string csv_rows(const SearchResult& result, const std::vector<SearchPoint>&
                         point.energy ? number(point.energy->value()) : "",
                         number(point.linear_bits_ratio), number(point.compression()));
     for (const NumberFormat& format : point.formats) text += "," + to_string(format);
+    for (const SharedWord word : result.words) text += "," + short_text(point.words, word);
     text += '\n';
   }
   return text;
@@ -66,6 +68,9 @@ Json json_of(const SearchResult& result, const SearchPoint& point) {
     layers[result.layers[i]] = to_string(point.formats[i]);
   }
   json["layers"] = std::move(layers);
+  for (const SharedWord word : result.words) {
+    json["words"][to_string(word)] = short_text(point.words, word);
+  }
   return json;
 }
 
@@ -133,7 +138,7 @@ std::string sensitivity_csv(const SearchResult& result) {
       const double loss = result.table.loss[v][o];
       text += fmt::format("{},{},{},{}\n",
                           csv_field(fmt::format("{}", fmt::join(result.variables[v], " "))),
-                          to_string(result.options[v][o]), number(loss),
+                          result.options[v][o], number(loss),
                           number(loss - result.table.base_evaluation.objectives[0]));
     }
   }

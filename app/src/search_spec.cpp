@@ -10,6 +10,8 @@
 namespace nj {
 namespace {
 
+/// Each has a table of energies.
+constexpr std::size_t most_word_combinations = 64;
 constexpr std::int64_t max_integer = std::numeric_limits<std::int64_t>::max();
 
 const std::vector<std::pair<std::string_view, SearchLoss>> losses{
@@ -95,6 +97,48 @@ DatasetSpec read_validation(const std::optional<YamlNode>& node, const Scenario&
   return node ? read_samples(*node, std::move(dataset), scenario.directory, 8, 1'000'000) : dataset;
 }
 
+/// A word by its bits alone, or as a map.
+QuantizedNetwork::Words read_option(const YamlNode& node, SharedWord word,
+                                    QuantizedNetwork::Words words) {
+  if (!node.is_scalar()) {
+    read_word(node, word, words);
+    return words;
+  }
+  const bool sums = word == SharedWord::accumulator || word == SharedWord::attention_score;
+  const auto bits = static_cast<std::uint8_t>(node.integer(sums ? 2 : 4, 32));
+  words.membrane.bits = words.stream.bits = words.accumulator.bits = words.score.bits = bits;
+  try {
+    if (word == SharedWord::membrane) validate(words.membrane);
+    if (word == SharedWord::stream) validate(words.stream);
+  } catch (const Error& error) {
+    throw node.error(error.message(), error.kind());
+  }
+  return words;
+}
+
+std::vector<WordChoice> read_words(const YamlNode& node, const QuantizedNetwork::Words& base) {
+  std::vector<WordChoice> choices;
+  std::size_t combinations = 1;
+  for (const SharedWord word : shared_words) {
+    const auto list = node.find(to_string(word));
+    if (!list) continue;
+    WordChoice& choice = choices.emplace_back(WordChoice{.word = word});
+    std::vector<std::string> seen;
+    for (const YamlNode& element : list->elements()) {
+      choice.options.push_back(read_option(element, word, base));
+      seen.push_back(word_text(choice.options.back(), word));
+      if (std::count(seen.begin(), seen.end(), seen.back()) > 1)
+        throw element.error("is there twice");
+    }
+    if (choice.options.empty()) throw list->error("expected at least one word");
+    combinations *= choice.options.size();
+    if (combinations > most_word_combinations) {
+      throw list->error(fmt::format("more than {} combinations of words", most_word_combinations));
+    }
+  }
+  return choices;
+}
+
 /// By default a quarter of the validation samples where differences stand out of their noise.
 void read_scouts(const std::optional<YamlNode>& node, SearchSpec& spec) {
   constexpr std::uint64_t least = 250;
@@ -122,12 +166,18 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
       for (const YamlNode& pattern : tie.elements()) read.patterns.push_back(pattern.text());
     }
   }
+  const auto words = node.find("words");
+  if (words) spec.words = read_words(*words, words_of(scenario.quantization));
   if (const auto loss = node.find("loss")) spec.loss = loss->one_of(losses);
   if (has_chip) spec.cost = SearchCost::energy;
   if (const auto cost = node.find("cost")) {
     spec.cost = cost->one_of(costs);
     spec.cost_location = cost->location();
     if (spec.cost == SearchCost::energy && !has_chip) throw cost->error("an energy needs a chip");
+  }
+  if (words && spec.cost != SearchCost::energy) {
+    throw words->error(
+        fmt::format("words add nothing to {}; the cost must be energy", to_string(spec.cost)));
   }
   if (const auto limits = node.find("constraints")) {
     spec.constraints = read_constraints(*limits, has_chip);
@@ -160,6 +210,16 @@ std::string formats_text(const std::vector<NumberFormat>& formats) {
   return fmt::format("[{}]", fmt::join(words, ", "));
 }
 
+std::string words_text(const std::vector<WordChoice>& choices) {
+  std::string text = choices.empty() ? "" : "  words:\n";
+  for (const WordChoice& choice : choices) {
+    std::vector<std::string> options;
+    for (const auto& option : choice.options) options.push_back(word_text(option, choice.word));
+    text += fmt::format("    {}: [{}]\n", to_string(choice.word), fmt::join(options, ", "));
+  }
+  return text;
+}
+
 std::string constraints_text(const SearchConstraints& limits) {
   std::vector<std::string> words;
   if (limits.accuracy_drop)
@@ -183,6 +243,17 @@ std::string validation_text(DatasetSpec dataset) {
 std::string_view to_string(SearchLoss loss) { return word_of(losses, loss); }
 std::string_view to_string(SearchCost cost) { return word_of(costs, cost); }
 std::string_view to_string(SearchAlgorithm algorithm) { return word_of(algorithms, algorithm); }
+
+std::string short_text(const QuantizedNetwork::Words& words, SharedWord word) {
+  switch (word) {
+    case SharedWord::membrane:
+      return fmt::format("{}/{}", words.membrane.bits, words.membrane.fraction_bits);
+    case SharedWord::stream:
+      return fmt::format("{}/{}", words.stream.bits, words.stream.fraction_bits);
+    default:
+      return fmt::format("{}", words.bits(word));
+  }
+}
 
 SearchScenario read_search(const std::filesystem::path& file,
                            const std::vector<std::string>& overrides) {
@@ -224,6 +295,7 @@ std::string to_yaml(const SearchSpec& spec) {
     for (const std::string& pattern : tie.patterns) patterns.push_back(yaml_quoted(pattern));
     text += fmt::format("  - [{}]\n", fmt::join(patterns, ", "));
   }
+  text += words_text(spec.words);
   std::vector<std::string_view> names;
   for (const SearchAlgorithm algorithm : spec.algorithms) names.push_back(to_string(algorithm));
   text += fmt::format(

@@ -74,11 +74,11 @@ struct Calibrator::State {
         spec(given_spec),
         threads(thread_count),
         fitted(model),
+        quantizer(fitted, {}, false),
         buffers(model.network),
         wanted(model.network.size()),
         lineage(model.network.size(), unknown),
         kept(kept_bytes) {
-    quantizer.emplace(fitted, QuantizedNetwork::Words{}, false);
     check();
     measure_reference();
   }
@@ -91,7 +91,7 @@ struct Calibrator::State {
       throw layer_error(ErrorKind::unsupported, model.network.layer(lead),
                         "calibration does not take cycles");
     }
-    for (const GradedTensor& sample : samples) require_fit(quantizer->network(), sample);
+    for (const GradedTensor& sample : samples) require_fit(quantizer.network(), sample);
     for (const LayerId id : model.network.weighted_layers()) {
       const LayerSpec& layer = model.network.layer(id);
       const std::uint64_t features = weight_shape(layer.op)->fan_in();
@@ -109,7 +109,7 @@ struct Calibrator::State {
     for (const LayerId id : model.network.weighted_layers()) {
       wanted[id.index] = output_statistics(*model.weights[id.index], inputs_of(id));
     }
-    start(quantizer->network());
+    start(quantizer.network());
   }
 
   void start(const QuantizedNetwork& network) {
@@ -152,7 +152,7 @@ struct Calibrator::State {
         sums.words = channel_sums(run->train(id));
       } else {
         sums = channel_sums(run->current(id));
-        unit = sums.values.empty() ? std::ldexp(1.0, -quantizer->network().stream().fraction_bits)
+        unit = sums.values.empty() ? std::ldexp(1.0, -quantizer.network().stream().fraction_bits)
                                    : 1.0;
       }
       std::vector<double>& vector = vectors.emplace_back();
@@ -167,11 +167,9 @@ struct Calibrator::State {
   void fit(LayerId id, const WeightRule& rule) {
     const LayerWeights& weights = *model.weights[id.index];
     if (weights.integers || rule.format.scheme == Scheme::float32) return;
-    fitted.weights[id.index] = fit_layer(weights, inputs_of(id), wanted[id.index],
-                                         {.rule = rule,
-                                          .least_scale = quantizer->least_scale(id),
-                                          .spec = spec,
-                                          .threads = threads});
+    fitted.weights[id.index] = fit_layer(
+        weights, inputs_of(id), wanted[id.index],
+        {.rule = rule, .least_scale = quantizer.least_scale(id), .spec = spec, .threads = threads});
   }
 
   /// Numbers of all populations in the order of the buffers.
@@ -203,7 +201,7 @@ struct Calibrator::State {
     QuantizedPopulation made;
     made.weights = std::exchange(fitted.weights[population.lead.index], std::nullopt);
     for (const LayerId id : population.layers()) {
-      made.layers.push_back(quantizer->network().layer(id));
+      made.layers.push_back(quantizer.network().layer(id));
       lineage[id.index] = unknown;
     }
     for (const auto& run : runs) made.outputs.push_back(run->take(index));
@@ -214,7 +212,7 @@ struct Calibrator::State {
     const Population& population = buffers.order[index].populations.front();
     fitted.weights[population.lead.index] = std::move(made.weights);
     auto layer = made.layers.begin();
-    for (const LayerId id : population.layers()) quantizer->put(id, std::move(*layer++));
+    for (const LayerId id : population.layers()) quantizer.put(id, std::move(*layer++));
     for (std::size_t i = 0; i < runs.size(); ++i) {
       runs[i]->put(index, std::move(made.outputs[i]));
     }
@@ -225,8 +223,8 @@ struct Calibrator::State {
     const LayerId lead = population.lead;
     fitted.weights[lead.index] = model.weights[lead.index];
     if (rule_of[lead.index]) fit(lead, *rule_of[lead.index]);
-    for (const LayerId id : population.layers()) quantizer->add(id, rule_of[id.index]);
-    execute(quantizer->network(), index);
+    for (const LayerId id : population.layers()) quantizer.add(id, rule_of[id.index]);
+    execute(quantizer.network(), index);
   }
 
   const QuantizedNetwork& quantize(std::span<const WeightRule> rules,
@@ -238,7 +236,7 @@ struct Calibrator::State {
     for (std::size_t i = 0; i < buffers.order.size(); ++i) {
       if (lineage[buffers.order[i].populations.front().lead.index] != numbers[i]) put_aside(i);
     }
-    if (!(quantizer->network().words() == words)) change_words(words);
+    if (!(quantizer.network().words() == words)) change_words(words);
     for (std::size_t i = 0; i < buffers.order.size(); ++i) {
       const Population& population = buffers.order[i].populations.front();
       if (lineage[population.lead.index] == numbers[i]) continue;
@@ -249,16 +247,16 @@ struct Calibrator::State {
       }
       for (const LayerId id : population.layers()) lineage[id.index] = numbers[i];
     }
-    return quantizer->network();
+    return quantizer.network();
   }
 
   /// What does not depend on words stays.
   void change_words(const QuantizedNetwork::Words& words) {
-    LayerQuantizer next(fitted, words, false);
+    const QuantizedNetwork before = quantizer.network();
+    quantizer.restart(words);
     for (std::uint32_t i = 0; i < lineage.size(); ++i) {
-      if (lineage[i] != unknown) next.put({i}, quantizer->network().layer({i}));
+      if (lineage[i] != unknown) quantizer.put({i}, before.layer({i}));
     }
-    quantizer.emplace(std::move(next));
   }
 
   static constexpr std::uint32_t unknown = std::numeric_limits<std::uint32_t>::max();
@@ -267,7 +265,7 @@ struct Calibrator::State {
   CalibrationSpec spec;
   unsigned threads;
   Model fitted;
-  std::optional<LayerQuantizer> quantizer;  ///< of `fitted`
+  LayerQuantizer quantizer;  ///< of `fitted`
   SampleBuffers buffers;
   std::vector<std::unique_ptr<SampleRun>> runs;  ///< by sample
   std::vector<OutputStatistics> wanted;          ///< by LayerId

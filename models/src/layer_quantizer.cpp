@@ -56,11 +56,17 @@ LayerQuantizer::LayerQuantizer(const Model& model, const QuantizedNetwork::Words
       float_default_(is_float),
       result_(model.network, model.timesteps, words, std::vector<Layer>(model.network.size())) {
   validate(model);
+  restart(words);
+  check_graph();
+}
+
+void LayerQuantizer::restart(const QuantizedNetwork::Words& words) {
   validate(words.membrane);
   validate(words.stream);
   validate(words.accumulator);
   validate(words.score);
-  check_graph();
+  words_ = words;
+  result_ = {network_, model_.timesteps, words, std::vector<Layer>(network_.size())};
 }
 
 void LayerQuantizer::add(LayerId id, const WeightRule* rule) {

@@ -24,7 +24,9 @@ class LayerQuantizer {
   /// Quantizes a layer whose operands are added; `rule` is that of a layer with weights.
   /// Throws: as `quantize`.
   void add(LayerId id, const WeightRule* rule);
-  /// Adds what another one with the same words made of a layer.
+  /// Starts again with other words. Throws: Error(config) for words that are none.
+  void restart(const QuantizedNetwork::Words& words);
+  /// Adds what was made of a layer before, with these words or where they do not matter.
   void put(LayerId id, QuantizedNetwork::Layer layer) { result_.layer(id) = std::move(layer); }
 
   /// What has been added so far.

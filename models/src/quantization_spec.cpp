@@ -101,7 +101,8 @@ WeightRule read_rule(const YamlNode& node, const WeightRule& base) {
   return rule;
 }
 
-FixedPointFormat read_word(const YamlNode& node, FixedPointFormat format, bool choose_rounding) {
+FixedPointFormat read_fixed_point(const YamlNode& node, FixedPointFormat format,
+                                  bool choose_rounding) {
   if (const auto bits = node.find("bits")) {
     format.bits = static_cast<std::uint8_t>(bits->integer(4, 32));
   }
@@ -115,8 +116,7 @@ FixedPointFormat read_word(const YamlNode& node, FixedPointFormat format, bool c
   return format;
 }
 
-AccumulatorFormat read_accumulator(const YamlNode& node) {
-  AccumulatorFormat format;
+AccumulatorFormat read_accumulator(const YamlNode& node, AccumulatorFormat format) {
   if (const auto bits = node.find("bits")) {
     format.bits = static_cast<std::uint8_t>(bits->integer(2, 32));
   }
@@ -165,6 +165,43 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
+void read_word(const YamlNode& node, SharedWord word, QuantizedNetwork::Words& words) {
+  switch (word) {
+    case SharedWord::membrane:
+      words.membrane = read_fixed_point(node, words.membrane, true);
+      break;
+    case SharedWord::stream:
+      words.stream = read_fixed_point(node, words.stream, false);
+      break;
+    case SharedWord::accumulator:
+      words.accumulator = read_accumulator(node, words.accumulator);
+      break;
+    case SharedWord::attention_score:
+      words.score = read_accumulator(node, words.score);
+      break;
+  }
+}
+
+std::string word_text(const QuantizedNetwork::Words& words, SharedWord word) {
+  const auto sums = [](const AccumulatorFormat& format) {
+    return fmt::format("{{bits: {}, overflow: {}}}", format.bits,
+                       word_of(overflows, format.overflow));
+  };
+  switch (word) {
+    case SharedWord::membrane:
+      return fmt::format("{{bits: {}, fraction_bits: {}, rounding: {}}}", words.membrane.bits,
+                         words.membrane.fraction_bits, word_of(roundings, words.membrane.rounding));
+    case SharedWord::stream:
+      return fmt::format("{{bits: {}, fraction_bits: {}}}", words.stream.bits,
+                         words.stream.fraction_bits);
+    case SharedWord::accumulator:
+      return sums(words.accumulator);
+    case SharedWord::attention_score:
+      break;
+  }
+  return sums(words.score);
+}
+
 QuantizationSpec read_quantization_spec(const YamlNode& node) {
   QuantizationSpec spec;
   if (const auto rule = node.find("default")) {
@@ -175,12 +212,11 @@ QuantizationSpec read_quantization_spec(const YamlNode& node) {
       spec.layers.push_back({pattern, read_rule(rule, spec.default_rule), rule.location()});
     }
   }
-  if (const auto membrane = node.find("membrane")) {
-    spec.membrane = read_word(*membrane, spec.membrane, true);
+  QuantizedNetwork::Words words = words_of(spec);
+  for (const SharedWord word : shared_words) {
+    if (const auto given = node.find(to_string(word))) read_word(*given, word, words);
   }
-  if (const auto stream = node.find("stream")) spec.stream = read_word(*stream, spec.stream, false);
-  if (const auto sums = node.find("accumulator")) spec.accumulator = read_accumulator(*sums);
-  if (const auto score = node.find("attention_score")) spec.score = read_accumulator(*score);
+  set_words(spec, words);
   return spec;
 }
 
@@ -191,15 +227,9 @@ std::string to_yaml(const QuantizationSpec& spec, std::size_t indent) {
   for (const WeightOverride& layer : spec.layers) {
     text += fmt::format("{}  {}: {}\n", blanks, yaml_quoted(layer.pattern), rule_text(layer.rule));
   }
-  text += fmt::format("{}membrane: {{bits: {}, fraction_bits: {}, rounding: {}}}\n", blanks,
-                      spec.membrane.bits, spec.membrane.fraction_bits,
-                      word_of(roundings, spec.membrane.rounding));
-  text += fmt::format("{}stream: {{bits: {}, fraction_bits: {}}}\n", blanks, spec.stream.bits,
-                      spec.stream.fraction_bits);
-  text += fmt::format("{}accumulator: {{bits: {}, overflow: {}}}\n", blanks, spec.accumulator.bits,
-                      word_of(overflows, spec.accumulator.overflow));
-  text += fmt::format("{}attention_score: {{bits: {}, overflow: {}}}\n", blanks, spec.score.bits,
-                      word_of(overflows, spec.score.overflow));
+  for (const SharedWord word : shared_words) {
+    text += fmt::format("{}{}: {}\n", blanks, to_string(word), word_text(words_of(spec), word));
+  }
   return text;
 }
 

@@ -14,6 +14,21 @@ QuantizedNetwork::Words words_of(const QuantizationSpec& spec) {
   return {spec.membrane, spec.stream, spec.accumulator, spec.score};
 }
 
+void set_words(QuantizationSpec& spec, const QuantizedNetwork::Words& words) {
+  spec.membrane = words.membrane;
+  spec.stream = words.stream;
+  spec.accumulator = words.accumulator;
+  spec.score = words.score;
+}
+
+void set_word(QuantizedNetwork::Words& words, SharedWord word,
+              const QuantizedNetwork::Words& from) {
+  if (word == SharedWord::membrane) words.membrane = from.membrane;
+  if (word == SharedWord::stream) words.stream = from.stream;
+  if (word == SharedWord::accumulator) words.accumulator = from.accumulator;
+  if (word == SharedWord::attention_score) words.score = from.score;
+}
+
 QuantizedNetwork quantize(const Model& model, const QuantizationSpec& spec) {
   LayerQuantizer quantizer(model, words_of(spec),
                            spec.default_rule.format.scheme == Scheme::float32);

@@ -9,6 +9,17 @@
 
 namespace nj {
 
+std::string_view to_string(SharedWord word) {
+  constexpr std::array<std::string_view, 4> names{"membrane", "stream", "accumulator",
+                                                  "attention_score"};
+  return names[static_cast<std::size_t>(word)];
+}
+
+std::uint8_t QuantizedNetwork::Words::bits(SharedWord word) const {
+  const std::array<std::uint8_t, 4> all{membrane.bits, stream.bits, accumulator.bits, score.bits};
+  return all[static_cast<std::size_t>(word)];
+}
+
 QuantizedNetwork::QuantizedNetwork(Network network, std::uint32_t timesteps, const Words& words,
                                    std::vector<Layer> layers)
     : network_(std::move(network)),

@@ -133,6 +133,51 @@ TEST_CASE("a search that is stopped again and again ends at the same front") {
   CHECK(search(retested, folder, 1, {}).algorithms[0].measured == 0);
 }
 
+TEST_CASE("words are searched with the formats, and go into the points' scenarios") {
+  const TinySearch tiny(
+      "  layers: {\"block.*\": uniform3, \"patch_embed.*\": [uniform6, uniform3]}\n"
+      "  words:\n"
+      "    membrane: [24, {bits: 10, fraction_bits: 2}]\n"
+      "    accumulator: [32, 6]\n"
+      "    attention_score: [{bits: 5, overflow: wrap}]\n"
+      "  cost: energy\n  budget: 24\n");
+  const SearchScenario wanted = tiny.read();
+  const fs::path folder = tiny.folder("out");
+  const SearchResult result = search(wanted, folder, 1, {});
+  CHECK(result.words ==
+        std::vector{SharedWord::membrane, SharedWord::accumulator, SharedWord::attention_score});
+  CHECK(result.options[0] == std::vector<std::string>{"24/8", "10/2"});
+  CHECK(result.table.loss.size() == result.variables.size());
+  const SearchPoint& cheapest = result.front.front();
+  const SearchPoint& best = result.front.back();
+  CHECK(cheapest.words.bits(SharedWord::membrane) == 10);
+  CHECK(best.words.bits(SharedWord::attention_score) == 5);
+  CHECK(best.words.score.overflow == Overflow::wrap);
+  CHECK(cheapest.energy->value() < best.energy->value());
+  for (const SearchPoint& point : result.front) {
+    const Batch batch = read_batch(folder / "points" / point.name / "scenario.yaml", {});
+    const PreparedRun prepared = prepare(batch.points[0].scenario);
+    CHECK(prepared.network.words() == point.words);
+    const RunResult run_again = run(prepared, {});
+    CHECK(run_again.correct == point.test_correct);
+    CHECK(energy_per_inference(*run_again.chip).value() == point.energy->value());
+  }
+  CHECK(front_csv(result).find(",head,membrane,accumulator,attention_score\n") !=
+        std::string::npos);
+  CHECK(front_json(result, wanted).find("\"membrane\": \"10/2\"") != std::string::npos);
+  CHECK(sensitivity_csv(result).find("\nmembrane,10/2,") != std::string::npos);
+  write_file_atomically(folder / "again.yaml", to_yaml(wanted));
+  CHECK(to_yaml(read_search(folder / "again.yaml", {})) == to_yaml(wanted));
+
+  CHECK(
+      tiny.refusal({"search.cost=effective_bits"})
+          .ends_with("search.words: words add nothing to effective_bits; the cost must be energy"));
+  CHECK(tiny.refusal({"search.words.membrane=[24, 9]"}).find("search.words.membrane[1]: ") !=
+        std::string::npos);
+  CHECK(tiny.refusal({"search.words.accumulator=[8, {bits: 8}]"}).ends_with("is there twice"));
+  CHECK(tiny.refusal({"search.words={threshold: [3]}"}).find("threshold") != std::string::npos);
+}
+
 TEST_CASE("greedy reaches most of what an exhaustive search finds, and no more") {
   const TinySearch tiny(
       "  layers: {\"block.*\": uniform3, \"patch_embed.*\": [uniform6, uniform3, binary]}\n"

@@ -363,6 +363,44 @@ TEST_CASE("a calibrated network depends on its rules alone, and is its model qua
   check_rules_alone(Family::spikingformer);
 }
 
+TEST_CASE("words come with each call, and a layer's lineage with its words, rule and inputs") {
+  const Case c(4);
+  const auto rules = c.rules({Scheme::uniform, 3, Granularity::per_channel});
+  const QuantizedNetwork::Words wide = words_of({});
+  QuantizedNetwork::Words narrow = wide;
+  narrow.membrane = {10, 2, Rounding::nearest_half_up};
+  Calibrator calibrator(c.model, c.samples, {}, 1);
+  const auto of_wide = logits(calibrator.quantize(rules, wide), c.samples);
+  const std::vector<std::uint32_t> wide_lineage(calibrator.lineage().begin(),
+                                                calibrator.lineage().end());
+  const auto of_narrow = logits(calibrator.quantize(rules, narrow), c.samples);
+  CHECK(of_narrow != of_wide);
+  CHECK(calibrator.quantize(rules, narrow).membrane() == narrow.membrane);
+  CHECK(calibrator.lineage()[0] == wide_lineage[0]);  // the input has no words
+  CHECK(calibrator.lineage()[1] != wide_lineage[1]);
+  Calibrator other(c.model, c.samples, {}, 1);
+  CHECK(logits(other.quantize(rules, narrow), c.samples) == of_narrow);
+  CHECK(logits(calibrator.quantize(rules, wide), c.samples) == of_wide);
+  CHECK(std::equal(wide_lineage.begin(), wide_lineage.end(), calibrator.lineage().begin()));
+  // Of q, k and v only the one whose rule changes becomes another, and what reads it.
+  const auto layers = c.model.network.weighted_layers();
+  const auto q = std::find_if(layers.begin(), layers.end(), [&](LayerId id) {
+    return c.model.network.layer(id).name.ends_with("q_conv");
+  });
+  REQUIRE(q != layers.end());
+  auto changed = rules;
+  changed[static_cast<std::size_t>(q - layers.begin())].format.bits = 2;
+  (void)calibrator.quantize(changed, wide);
+  CHECK(calibrator.lineage()[q->index] != wide_lineage[q->index]);
+  CHECK(calibrator.lineage()[(q + 1)->index] == wide_lineage[(q + 1)->index]);
+  CHECK(calibrator.lineage()[(q + 2)->index] == wide_lineage[(q + 2)->index]);
+  CHECK(calibrator.lineage()[(q + 3)->index] != wide_lineage[(q + 3)->index]);
+  // A membrane that no threshold fits is refused, and leaves the next call alone.
+  narrow.membrane = {4, 2, Rounding::nearest_half_up};
+  CHECK_THROWS_AS((void)calibrator.quantize(rules, narrow), Error);
+  CHECK(logits(calibrator.quantize(rules, wide), c.samples) == of_wide);
+}
+
 TEST_CASE("variants that share layers do what each does alone") {
   for (const Family family :
        {Family::spikformer, Family::spikingformer, Family::spike_driven_transformer}) {

@@ -11,6 +11,7 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/app/scenario.hpp"
 #include "neurojoule/core/number_format.hpp"
+#include "neurojoule/models/quantized_network.hpp"
 #include "neurojoule/search/evaluator.hpp"
 #include "neurojoule/search/sensitivity.hpp"
 
@@ -50,6 +51,14 @@ struct LayerChoice {
   Location location{};
 };
 
+/// What one of the words that all layers share is chosen from.
+struct WordChoice {
+  SharedWord word{};
+  std::vector<QuantizedNetwork::Words> options{};  ///< of each only this word counts
+};
+/// A word in a table: `24/8` for bits and fraction bits, `12` for an accumulator's bits.
+std::string short_text(const QuantizedNetwork::Words& words, SharedWord word);
+
 /// Layers that have the same format: all that match one of the patterns.
 struct LayerTie {
   std::vector<std::string> patterns;
@@ -69,6 +78,7 @@ struct SearchSpec {
   std::vector<NumberFormat> formats;  ///< of layers that no choice names
   std::vector<LayerChoice> choices;   ///< of several that match, the last wins
   std::vector<LayerTie> ties;
+  std::vector<WordChoice> words;  ///< those that are not searched are the scenario's
   SearchLoss loss = SearchLoss::divergence;
   SearchCost cost = SearchCost::effective_bits;
   Location cost_location{};
@@ -115,6 +125,7 @@ struct ValidationResult {
 struct SearchPoint {
   std::string name;  ///< folder of a front's point; of a baseline what it is
   FormatAssignment formats;
+  QuantizedNetwork::Words words;
   double cost = 0;  ///< of the search
   ValidationResult validation;
   std::uint64_t test_samples = 0;
@@ -145,8 +156,9 @@ struct AlgorithmResult {
 /// What a search found.
 struct SearchResult {
   std::vector<std::string> layers;                  ///< weighted ones
-  std::vector<std::vector<std::string>> variables;  ///< names of the layers of each
-  std::vector<std::vector<NumberFormat>> options;   ///< of each variable
+  std::vector<SharedWord> words;                    ///< those that were searched
+  std::vector<std::vector<std::string>> variables;  ///< the words, then names of the layers of each
+  std::vector<std::vector<std::string>> options;    ///< of each variable
   SensitivityTable table;
   std::vector<AlgorithmResult> algorithms;
   SearchPoint reference;               ///< float32

@@ -61,6 +61,15 @@ struct QuantizationSpec {
 QuantizationSpec float32_spec();
 /// The words of a specification.
 QuantizedNetwork::Words words_of(const QuantizationSpec& spec);
+void set_words(QuantizationSpec& spec, const QuantizedNetwork::Words& words);
+/// Takes one word over.
+void set_word(QuantizedNetwork::Words& words, SharedWord word, const QuantizedNetwork::Words& from);
+
+/// Reads one word, as the `quantization:` block has it; keys that are left out stay as they are.
+/// Throws: Error(config) at the value that is wrong.
+void read_word(const YamlNode& node, SharedWord word, QuantizedNetwork::Words& words);
+/// One word as a flow map: `{bits: 24, fraction_bits: 8, rounding: nearest_half_up}`.
+std::string word_text(const QuantizedNetwork::Words& words, SharedWord word);
 
 /// Reads
 /// `{default: {scheme: uniform, bits: 8, granularity: channel, scale: mse}, layers: {PATTERN:

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -11,6 +13,12 @@
 #include "neurojoule/models/neuron_constants.hpp"
 
 namespace nj {
+
+/// The words that all layers share.
+enum class SharedWord : std::uint8_t { membrane, stream, accumulator, attention_score };
+inline constexpr std::array shared_words{SharedWord::membrane, SharedWord::stream,
+                                         SharedWord::accumulator, SharedWord::attention_score};
+std::string_view to_string(SharedWord word);
 
 class ConvolutionWeights;
 class DenseWeights;
@@ -76,6 +84,7 @@ class QuantizedNetwork {
     AccumulatorFormat accumulator;
     AccumulatorFormat score;
     friend bool operator==(const Words&, const Words&) = default;
+    [[nodiscard]] std::uint8_t bits(SharedWord word) const;
   };
   QuantizedNetwork(Network network, std::uint32_t timesteps, const Words& words,
                    std::vector<Layer> layers);
