@@ -98,7 +98,8 @@ class PreparedSearch::Session {
   }
 
  private:
-  void tell(std::string_view stage, std::size_t done, std::size_t total) const {
+  void tell(std::string_view stage, std::size_t done, std::size_t total) {
+    told_ = {stage, done, total};
     if (progress_) progress_(stage, done, total);
   }
 
@@ -200,7 +201,7 @@ class PreparedSearch::Session {
                              .drop_limit = spec_.constraints.accuracy_drop,
                              .confidence = spec_.confidence,
                              .threads = threads_,
-                             .progress = {}},
+                             .breathe = [this] { tell(told_.stage, told_.done, told_.total); }},
         model_, words_of(scenario_.quantization),
         Calibrator(model_, frames_of(*calibration_, threads_), scenario_.calibration->spec,
                    threads_),
@@ -429,6 +430,12 @@ class PreparedSearch::Session {
   fs::path folder_;
   unsigned threads_;
   Progress progress_;
+  struct Told {
+    std::string_view stage;
+    std::size_t done = 0;
+    std::size_t total = 0;
+  };
+  Told told_;
   Dataset test_;
   Model model_;
   FormatSpace formats_;

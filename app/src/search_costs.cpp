@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,19 +24,15 @@ std::uint64_t storage_of(const FormatSpace& formats, const Model& model, std::si
   return bits;
 }
 
-std::vector<std::size_t> word_options(const FormatSpace& formats) {
-  std::vector<std::size_t> counts;
-  for (const WordChoice& choice : formats.words) counts.push_back(choice.options.size());
-  return counts;
-}
-
-/// A table of `cost(variable, format)`, which is zero for nothing.
+/// A table of `cost(variable, format)`, which is zero for nothing, and for words.
 template <class Cost>
 CostTable sum_table(const FormatSpace& formats, const Cost& cost) {
-  CostTable table{word_options(formats), {{}}};
+  CostTable table{.sums = {{}}};
+  auto& added = table.sums[0].added;
+  for (const WordChoice& choice : formats.words) added.emplace_back(choice.options.size(), 0.0);
   for (std::size_t v = 0; v < formats.options.size(); ++v) {
-    auto& added = table.sums[0].added.emplace_back();
-    for (const NumberFormat& format : formats.options[v]) added.push_back(cost(v, format));
+    auto& options = added.emplace_back();
+    for (const NumberFormat& format : formats.options[v]) options.push_back(cost(v, format));
   }
   return table;
 }
@@ -72,9 +69,9 @@ Priced priced(const FormatSpace& formats, const BaseActivity& base, const Candid
   }
 }
 
-/// Takes options away that no candidate can have on the chip.
+/// Takes formats away that no candidate can have on the chip. `found`: by variable of formats.
 void leave_out(FormatSpace& formats, const BaseActivity& base,
-               const std::vector<std::vector<Priced>>& found) {
+               std::span<const std::vector<Priced>> found) {
   for (std::size_t v = 0; v < formats.options.size(); ++v) {
     std::vector<NumberFormat> left;
     for (std::size_t o = 0; o < formats.options[v].size(); ++o) {
@@ -118,22 +115,46 @@ std::vector<std::vector<Priced>> priced_alike(const FormatSpace& formats, const 
   return alike;
 }
 
-/// The base with each option of each variable of formats alone.
+/// A candidate with each option of each variable in turn; nothing for variables that choose.
 std::vector<std::vector<Priced>> priced_singly(const FormatSpace& formats, const BaseActivity& base,
-                                               const Candidate& of, unsigned threads) {
+                                               const CostTable& table, const Candidate& of,
+                                               unsigned threads) {
   std::vector<std::pair<std::size_t, std::size_t>> places;
-  std::vector<std::vector<Priced>> found(formats.options.size());
-  for (std::size_t v = 0; v < formats.options.size(); ++v) {
-    found[v].resize(formats.options[v].size());
+  std::vector<std::vector<Priced>> found(of.size());
+  for (std::size_t v = 0; v < of.size(); ++v) {
+    found[v].resize(formats.space.options[v]);
+    if (std::count(table.choosing.begin(), table.choosing.end(), v) > 0) continue;
     for (std::size_t o = 0; o < found[v].size(); ++o) places.emplace_back(v, o);
   }
   parallel_for(places.size(), 1, threads, [&](std::size_t i, std::size_t) {
     const auto [v, o] = places[i];
     Candidate candidate = of;
-    candidate[formats.words.size() + v] = static_cast<std::uint16_t>(o);
+    candidate[v] = static_cast<std::uint16_t>(o);
     found[v][o] = priced(formats, base, candidate);
   });
   return found;
+}
+
+/// What they add to `sum.base`.
+void add_options(const FormatSpace& formats, const BaseActivity& base,
+                 const std::vector<std::vector<Priced>>& found, const CostTable& table,
+                 CostSum& sum) {
+  for (std::size_t v = 0; v < found.size(); ++v) {
+    auto& added = sum.added.emplace_back();
+    const bool chooses = std::count(table.choosing.begin(), table.choosing.end(), v) > 0;
+    for (std::size_t o = 0; o < found[v].size(); ++o) {
+      const Priced& option = found[v][o];
+      if (!chooses && !option.energy) {
+        const WordChoice& choice = formats.words[v];
+        throw Error(ErrorKind::config,
+                    fmt::format("the chip does not take {}: {}",
+                                short_text(choice.options[o], choice.word), option.reason),
+                    {.file = base.scenario.file.string(),
+                     .key = fmt::format("search.words.{}", to_string(choice.word))});
+      }
+      added.push_back(chooses ? 0.0 : option.energy->value() - sum.base);
+    }
+  }
 }
 
 }  // namespace
@@ -204,31 +225,33 @@ CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base
 }
 
 CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads) {
-  CostTable table{word_options(formats), {}};
-  std::size_t combinations = 1;
-  for (const std::size_t count : table.word_options) combinations *= count;
-  while (table.sums.size() < combinations) {
-    const Candidate words = words_of_combination(table.word_options, table.sums.size());
+  const std::size_t words = formats.words.size();
+  CostTable table;
+  for (std::size_t w = 0; w < words; ++w) {
+    const SharedWord word = formats.words[w].word;
+    if (word != SharedWord::accumulator && word != SharedWord::stream) continue;
+    table.choosing.push_back(w);
+    table.choosing_among.push_back(formats.words[w].options.size());
+  }
+  while (table.sums.size() < table.combinations()) {
     const SearchSpace before = formats.space;
-    Candidate widest = widest_candidate(formats, base.model);
-    std::copy(words.begin(), words.end(), widest.begin());
-    leave_out(formats, base, priced_alike(formats, base, widest));
-    std::copy_n(widest_candidate(formats, base.model).begin() + words.size(),
-                formats.options.size(), widest.begin() + words.size());
-    const auto found = priced_singly(formats, base, widest, threads);
-    leave_out(formats, base, found);
+    const auto widest = [&] {
+      Candidate candidate = widest_candidate(formats, base.model);
+      table.choose(candidate, table.sums.size());
+      return candidate;
+    };
+    leave_out(formats, base, priced_alike(formats, base, widest()));
+    const Candidate of = widest();
+    const auto found = priced_singly(formats, base, table, of, threads);
+    leave_out(formats, base, std::span(found).subspan(words));
     if (formats.space.options != before.options) {
       table.sums.clear();  // what was left out is in none of them
       continue;
     }
     CostSum& sum = table.sums.emplace_back();
-    sum.base =
-        energy_with_spikes(base.scenario, network_of_widths(formats, base, widest), base.traces)
-            .value();
-    for (const auto& options : found) {
-      auto& added = sum.added.emplace_back();
-      for (const Priced& option : options) added.push_back(option.energy->value() - sum.base);
-    }
+    sum.base = energy_with_spikes(base.scenario, network_of_widths(formats, base, of), base.traces)
+                   .value();
+    add_options(formats, base, found, table, sum);
   }
   return table;
 }

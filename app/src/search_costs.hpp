@@ -29,11 +29,12 @@ struct BaseActivity {
 /// pJ of one inference by the convention linear-bits, with the spikes of the float32 network.
 CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base);
 
-/// pJ of one inference on the scenario's chip, with the spikes of the float32 network.
+/// pJ of one inference on the scenario's chip, with the spikes of the float32 network. What a
+/// format adds depends on the words of sums and streams; what other words add does not.
 ///
 /// Formats that the chip does not take, or that do not fit it, are left out of `formats` first.
 /// Throws: MisfitError when the widest formats do not fit; Error(config) when a variable is left
-/// without formats.
+/// without formats, or the chip does not take a word.
 CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads);
 
 /// Energy by linear-bits of an execution whose weights have the bits of their format.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <optional>
@@ -154,36 +155,38 @@ FormatSpace format_space(const SearchSpec& spec, const Model& model) {
   return result;
 }
 
-Candidate words_of_combination(const std::vector<std::size_t>& word_options, std::size_t number) {
-  Candidate words(word_options.size());
-  for (std::size_t w = words.size(); w-- > 0;) {
-    words[w] = static_cast<std::uint16_t>(number % word_options[w]);
-    number /= word_options[w];
+std::size_t CostTable::combinations() const {
+  return std::accumulate(choosing_among.begin(), choosing_among.end(), std::size_t{1},
+                         std::multiplies<>());
+}
+
+void CostTable::choose(Candidate& candidate, std::size_t combination) const {
+  for (std::size_t i = choosing.size(); i-- > 0;) {
+    candidate[choosing[i]] = static_cast<std::uint16_t>(combination % choosing_among[i]);
+    combination /= choosing_among[i];
   }
-  return words;
 }
 
 double CostTable::of(const Candidate& candidate) const {
   std::size_t combination = 0;
-  for (std::size_t w = 0; w < word_options.size(); ++w) {
-    combination = combination * word_options[w] + candidate[w];
+  for (std::size_t i = 0; i < choosing.size(); ++i) {
+    combination = combination * choosing_among[i] + candidate[choosing[i]];
   }
-  const CostSum& sum = sums[sums.size() == 1 ? 0 : combination];
+  const CostSum& sum = sums[combination];
   double cost = sum.base;
-  for (std::size_t v = 0; v < sum.added.size(); ++v) {
-    cost += sum.added[v][candidate[word_options.size() + v]];
-  }
+  for (std::size_t v = 0; v < sum.added.size(); ++v) cost += sum.added[v][candidate[v]];
   return cost;
 }
 
 Candidate CostTable::cheapest() const {
   std::optional<Candidate> best;
   for (std::size_t combination = 0; combination < sums.size(); ++combination) {
-    Candidate candidate = words_of_combination(word_options, combination);
+    Candidate candidate;
     for (const auto& options : sums[combination].added) {
       candidate.push_back(static_cast<std::uint16_t>(
           std::min_element(options.begin(), options.end()) - options.begin()));
     }
+    choose(candidate, combination);
     if (!best || of(candidate) < of(*best)) best = std::move(candidate);
   }
   return *best;
@@ -275,12 +278,12 @@ std::vector<Evaluation> FormatProblem::evaluate(std::span<const Candidate> batch
         if (error.kind() != ErrorKind::capacity) throw;
         evaluations[order[i]] = impossible(costs(candidate));
       }
+      if (parts_.breathe) parts_.breathe();
     }
     race(running);
     for (Runner& runner : running.runners) {
       evaluations[runner.place] = std::move(runner.evaluation);
     }
-    if (parts_.progress) parts_.progress(end, batch.size());
   }
   return evaluations;
 }
@@ -309,6 +312,7 @@ void FormatProblem::race(Race& race) const {
         parts_.threads);
     seen = until;
     if (seen > 0) look(race, seen);
+    if (parts_.breathe) parts_.breathe();
   }
 }
 

@@ -37,23 +37,25 @@ struct FormatSpace {
 /// for layers of one tie that have no format in common.
 FormatSpace format_space(const SearchSpec& spec, const Model& model);
 
-/// What each format adds to the cost of a candidate.
+/// What each option adds to the cost of a candidate.
 struct CostSum {
   double base = 0;
-  std::vector<std::vector<double>> added;  ///< [variable of formats][option]
+  std::vector<std::vector<double>> added;  ///< [variable][option]
 };
 
-/// Costs of candidates: a sum over formats for each combination of words, or one for all.
+/// Costs of candidates: sums over variables, one for each combination of some of them.
 struct CostTable {
-  std::vector<std::size_t> word_options{};  ///< how many each variable of words has
-  std::vector<CostSum> sums;                ///< by combination, the last word fastest
+  std::vector<std::size_t> choosing{};        ///< variables that choose the sum, and add nothing
+  std::vector<std::size_t> choosing_among{};  ///< how many options each of these has
+  std::vector<CostSum> sums;                  ///< by combination, the last variable fastest
 
+  [[nodiscard]] std::size_t combinations() const;
+  /// Gives a candidate the options of a combination.
+  void choose(Candidate& candidate, std::size_t combination) const;
   [[nodiscard]] double of(const Candidate& candidate) const;
   [[nodiscard]] Candidate cheapest() const;
   [[nodiscard]] double least() const { return of(cheapest()); }
 };
-/// The words of a combination.
-Candidate words_of_combination(const std::vector<std::size_t>& word_options, std::size_t number);
 
 /// The search's problem: a loss measured on validation samples, and costs from tables. One thread
 /// may use it at a time; it works on several itself. Algorithms see it as a `SampledProblem`.
@@ -69,7 +71,7 @@ class FormatProblem {
     std::optional<double> drop_limit{};  ///< of the accuracy drop
     double confidence = 0.95;
     unsigned threads = 0;
-    std::function<void(std::size_t done, std::size_t total)> progress{};
+    std::function<void()> breathe{};  ///< called now and then; may throw to stop
   };
   /// `frames` and `labels` are the validation samples.
   FormatProblem(Parts parts, const Model& model, const QuantizedNetwork::Words& words,
