@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -42,6 +43,19 @@ void at_node(const YamlNode& node, Check&& check) {
   }
 }
 
+/// `99.9 %`.
+double read_percentage(const YamlNode& node) {
+  const std::string text = node.text();
+  double value = 0.0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view rest(end, text.data() + text.size());
+  if (code != std::errc{} || (rest != "%" && rest != " %") || !(value > 0.0 && value <= 100.0)) {
+    throw node.error(
+        fmt::format("expected a percentile above 0 % and up to 100 %, got '{}'", text));
+  }
+  return value;
+}
+
 void read_scale(const YamlNode& node, WeightRule& rule) {
   const std::string text = node.text();
   if (text == "mse" || text == "max") {
@@ -49,8 +63,14 @@ void read_scale(const YamlNode& node, WeightRule& rule) {
     rule.scale = 0.0;
     return;
   }
+  if (text.ends_with('%')) {
+    rule.scale_rule = ScaleRule::percentile;
+    rule.scale = read_percentage(node);
+    return;
+  }
   if (text.empty() || text.find_first_not_of("0123456789.eE+-") != std::string::npos) {
-    throw node.error(fmt::format("expected mse, max or a number, got '{}'", text));
+    throw node.error(
+        fmt::format("expected mse, max, a percentile as 99.9 %, or a number, got '{}'", text));
   }
   rule.scale_rule = ScaleRule::fixed;
   rule.scale = node.real(1e-12, 1e12);
@@ -127,9 +147,9 @@ AccumulatorFormat read_accumulator(const YamlNode& node, AccumulatorFormat forma
 std::string rule_text(const WeightRule& rule) {
   if (rule.format.scheme == Scheme::float32) return "{scheme: float32}";
   std::string scale = fmt::format("{}", rule.scale);
-  if (rule.scale_rule != ScaleRule::fixed) {
-    scale = rule.scale_rule == ScaleRule::mse ? "mse" : "max";
-  }
+  if (rule.scale_rule == ScaleRule::mse) scale = "mse";
+  if (rule.scale_rule == ScaleRule::max) scale = "max";
+  if (rule.scale_rule == ScaleRule::percentile) scale += " %";
   const NumberFormat& format = rule.format;
   const std::string granularity = format.granularity == Granularity::per_group
                                       ? std::to_string(format.group)

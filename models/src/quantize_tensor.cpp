@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <vector>
 
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/models/quantize.hpp"
@@ -27,6 +28,20 @@ double mean_magnitude(Weights weights) {
   return sum / static_cast<double>(weights.size());
 }
 
+/// What the widest scale is multiplied by: 1, or the share of the largest magnitude that the given
+/// percentage of the weights does not exceed (nearest rank; 1 where that is 0).
+double clip_ratio(Weights weights, const WeightRule& rule) {
+  if (rule.scale_rule != ScaleRule::percentile) return 1.0;
+  std::vector<double> magnitudes;
+  for (const float w : weights) magnitudes.push_back(std::fabs(double{w}));
+  const auto count = static_cast<double>(magnitudes.size());
+  const auto rank = static_cast<std::size_t>(std::ceil(rule.scale / 100.0 * count));
+  const auto place =
+      magnitudes.begin() + static_cast<std::ptrdiff_t>(std::max<std::size_t>(rank, 1)) - 1;
+  std::nth_element(magnitudes.begin(), place, magnitudes.end());
+  return *place == 0.0 ? 1.0 : *place / max_magnitude(weights);
+}
+
 /// Scale per integer of one group of weights; 0 for a group of zeros.
 double choose_scale(Weights weights, const Levels& levels, const WeightRule& rule) {
   const NumberFormat& format = rule.format;
@@ -38,14 +53,16 @@ double choose_scale(Weights weights, const Levels& levels, const WeightRule& rul
     return mean_magnitude(weights);  // where the derivative of the squared error is zero
   }
   const double widest = max_magnitude(weights) / levels.largest();
-  if (widest == 0.0 || rule.scale_rule == ScaleRule::max) return widest;
+  if (widest == 0.0) return widest;
+  if (rule.scale_rule != ScaleRule::mse) return widest * clip_ratio(weights, rule);
   return least_error_scale(weights, levels, widest);
 }
 
 double choose_offset_scale(Weights weights, const OffsetLevels& levels, const WeightRule& rule) {
   if (rule.scale_rule == ScaleRule::fixed) return rule.scale;
   const double widest = levels.widest();
-  if (widest == 0.0 || rule.scale_rule == ScaleRule::max) return widest;
+  if (widest == 0.0) return widest;
+  if (rule.scale_rule != ScaleRule::mse) return widest * clip_ratio(weights, rule);
   return least_error_scale(weights, levels, widest);
 }
 

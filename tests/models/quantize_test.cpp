@@ -42,6 +42,27 @@ TEST_CASE("max rule: the largest magnitude of each channel takes the largest cod
   CHECK(tensor.scales[1] == doctest::Approx(0.1).epsilon(1e-7));
 }
 
+TEST_CASE("percentile rule: so many per cent of the magnitudes are not clipped") {
+  // 3 bits: largest code 3. 75 % of four magnitudes: the third smallest, 1.5: scale 0.5; 6 is
+  // clipped. 75.1 % takes the fourth: scale 2.
+  const std::vector<float> weights{6.0F, -1.0F, 0.5F, -1.5F};
+  const auto clipped =
+      quantize_tensor(weights, 1, rule(Scheme::uniform, 3, ScaleRule::percentile, 75.0));
+  CHECK(clipped.scales == std::vector<double>{0.5});
+  CHECK(clipped.integers == Integers{3, -2, 1, -3});
+  CHECK(quantize_tensor(weights, 1, rule(Scheme::uniform, 3, ScaleRule::percentile, 75.1)).scales ==
+        std::vector<double>{2.0});
+  // Zero point, 2 bits, -1 .. 2: span 3 in 3 steps; half of 4 magnitudes are up to 1: half of 1.
+  auto offset = rule(Scheme::uniform, 2, ScaleRule::percentile, 50.0);
+  offset.format.zero_point = true;
+  CHECK(quantize_tensor(std::vector<float>{-1.0F, 2.0F, 1.0F, 2.0F}, 1, offset).scales ==
+        std::vector<double>{0.5});
+  // Where most weights are zero the percentile says nothing.
+  CHECK(quantize_tensor(std::vector<float>{0.0F, 0.0F, 3.0F}, 1,
+                        rule(Scheme::uniform, 3, ScaleRule::percentile, 50.0))
+            .scales == std::vector<double>{1.0});
+}
+
 TEST_CASE("power of two: nearest level in linear distance, ties to the larger magnitude") {
   // 3 bits: levels 0, 2^0, 2^-1, 2^-2 times scale 1; integers are level * 2^2: 0, 4, 2, 1.
   // Borders: 0.75 (to 1), 0.375 (to 1/2), 0.125 (to 1/4).
@@ -269,15 +290,17 @@ TEST_CASE("specification: defaults, patterns, later ones win, round trip") {
       "layers:\n"
       "  \"stem.*\": {bits: 4}\n"
       "  \"*.con?\": {scheme: power-of-two, bits: 3, scale: 0.5}\n"
+      "  \"stem.c*\": {scheme: power-of-two, bits: 3, scale: 99.5 %}\n"
       "  head: {scheme: float32}\n"
       "membrane: {bits: 20, fraction_bits: 4, rounding: floor}\n");
   CHECK(spec.default_rule == rule(Scheme::uniform, 6, ScaleRule::max));
-  REQUIRE(spec.layers.size() == 3);
+  REQUIRE(spec.layers.size() == 4);
   CHECK(spec.layers[0].rule == rule(Scheme::uniform, 4, ScaleRule::max));
   CHECK(spec.membrane == FixedPointFormat{20, 4, Rounding::floor});
   const auto rules = resolve(spec, halves_and_tenths());
   REQUIRE(rules.size() == 2);
-  CHECK(rules[0] == rule(Scheme::power_of_two, 3, ScaleRule::fixed, 0.5));
+  CHECK(spec.layers[1].rule == rule(Scheme::power_of_two, 3, ScaleRule::fixed, 0.5));
+  CHECK(rules[0] == rule(Scheme::power_of_two, 3, ScaleRule::percentile, 99.5));
   CHECK(rules[1].format == NumberFormat{});
   CHECK(to_yaml(parse(to_yaml(spec)), 2) == to_yaml(spec, 2));
   CHECK(to_yaml(parse("{}")) ==
@@ -313,7 +336,10 @@ TEST_CASE("specification errors stand at their line and say what is valid") {
                  "power_of_two takes 2..16 bits, got 17");
   check_contains(error_of("default: {scheme: trinary}"), "power-of-two");
   check_contains(error_of("default: {scheme: ternary, bits: 3}"), "ternary takes 2..2 bits, got 3");
-  check_contains(error_of("default: {scale: tiny}"), "expected mse, max or a number");
+  check_contains(error_of("default: {scale: tiny}"),
+                 "expected mse, max, a percentile as 99.9 %, or a number");
+  check_contains(error_of("default: {scale: 101 %}"), "up to 100 %, got '101 %'");
+  check_contains(error_of("default: {scale: x %}"), "expected a percentile above 0 %");
   check_contains(error_of("default: {scale: -1}"), "scenario.yaml:1:");
   check_contains(error_of("default: {scheme: float32, bits: 8}"), "float32 weights take no such");
   check_contains(error_of("membrane: {bits: 8, fraction_bits: 7}"), "scenario.yaml:1:");

@@ -18,17 +18,19 @@ namespace nj {
 ///
 /// mse: among the clip ratios r / 80, r = 80 .. 8, of the largest magnitude, the one with the least
 /// squared error of the represented weights (the largest on a tie); of binary weights the mean
-/// magnitude, which has the least of all. max: ratio 1. fixed: as given. A ratio of 1 maps the
+/// magnitude, which has the least of all. max: ratio 1. percentile: the ratio of the magnitude that
+/// so many per cent of the weights do not exceed. fixed: as given. A ratio of 1 maps the
 /// largest magnitude to the largest level or, with a zero point, the span of the weights and 0 to
 /// all codes. Per group: each run by the rule, rounded up to a power of two of the channel's scale
 /// (mse: or down, if that errs less).
-enum class ScaleRule : std::uint8_t { mse, max, fixed };
+enum class ScaleRule : std::uint8_t { mse, max, percentile, fixed };
 
 /// Format and scale of one layer's weights.
 struct WeightRule {
   NumberFormat format{Scheme::uniform, 8, Granularity::per_channel};
   ScaleRule scale_rule = ScaleRule::mse;
-  double scale = 0.0;  ///< fixed: the s of uniform s * code, or the magnitude of the largest level
+  /// percentile: per cent; fixed: the s of uniform s * code, or the magnitude of the largest level.
+  double scale = 0.0;
   friend bool operator==(const WeightRule&, const WeightRule&) = default;
 };
 
@@ -77,7 +79,7 @@ std::string word_text(const QuantizedNetwork::Words& words, SharedWord word);
 /// fraction_bits: 8}, accumulator: {bits: 32, overflow: saturate}, attention_score: {bits: 32,
 /// overflow: saturate}}`; every key may be left out. Schemes: float32, uniform, power-of-two,
 /// additive-power-of-two, ternary, binary; granularity: channel, tensor, or a number: runs of so
-/// many weights; zero_point: true (uniform); scale: mse, max or a number. An override takes what it
+/// many weights; zero_point: true (uniform); scale: mse, max, `99.9 %` or a number. An override takes what it
 /// leaves out from the default. Throws: Error(config) at the value that is wrong.
 QuantizationSpec read_quantization_spec(const YamlNode& node);
 
