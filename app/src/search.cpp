@@ -23,6 +23,7 @@
 #include "search_costs.hpp"
 #include "search_points.hpp"
 #include "search_problem.hpp"
+#include "search_proxies.hpp"
 
 namespace nj {
 namespace {
@@ -92,6 +93,12 @@ class PreparedSearch::Session {
     const std::vector<double> reference = reference_point(measurer);
     for (const SearchAlgorithm algorithm : spec_.algorithms) {
       run_algorithm(algorithm, measurer, reference, result);
+    }
+    if (spec_.proxies > 0) {
+      tell("proxies", 0, 1);
+      result.proxies =
+          sample_proxies(*problem_, front_.points(), scouts, spec_.proxies, spec_.seed);
+      tell("proxies", 1, 1);
     }
     finish(result);
     return result;
@@ -217,6 +224,7 @@ class PreparedSearch::Session {
     spec.budget = 1;
     spec.points = 2;
     spec.scouts = 8;
+    spec.proxies = 0;
     Scenario scenario = scenario_;
     scenario.name = "search";
     scenario.outputs = {};

@@ -386,16 +386,33 @@ ValidationResult FormatProblem::validate_rules(std::span<const WeightRule> rules
   return validate(calibrator_.quantize(rules, words_));
 }
 
-ValidationResult FormatProblem::validate(const QuantizedNetwork& network) const {
+FormatProblem::Runner FormatProblem::whole_run(const QuantizedNetwork& network) const {
   const BatchExecution execution =
       execute_many(network, frames_.size(), [&](std::size_t i) { return frames_[i]; },
                    {.threads = parts_.threads});
-  Runner single{.candidate = nullptr, .network = network, .divergence = {}, .correct = {}};
+  Runner runner{.candidate = nullptr, .network = network, .divergence = {}, .correct = {}};
   for (std::size_t i = 0; i < frames_.size(); ++i) {
-    single.divergence.push_back(divergence(reference_[i], log_probabilities(execution.logits[i])));
-    single.correct.push_back(execution.predictions[i] == labels_[i] ? 1 : 0);
+    runner.divergence.push_back(divergence(reference_[i], log_probabilities(execution.logits[i])));
+    runner.correct.push_back(execution.predictions[i] == labels_[i] ? 1 : 0);
   }
-  return result_of(single, frames_.size());
+  return runner;
+}
+
+ValidationResult FormatProblem::validate(const QuantizedNetwork& network) const {
+  return result_of(whole_run(network), frames_.size());
+}
+
+std::optional<ProxySample> FormatProblem::proxies(const Candidate& candidate,
+                                                  std::size_t scouts) const {
+  try {
+    const Runner runner = whole_run(quantized(candidate));
+    if (parts_.breathe) parts_.breathe();
+    return ProxySample{result_of(runner, frames_.size()), result_of(runner, scouts),
+                       calibrator_.drift()};
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::capacity) throw;
+    return std::nullopt;
+  }
 }
 
 }  // namespace nj

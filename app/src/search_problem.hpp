@@ -90,6 +90,9 @@ class FormatProblem {
   [[nodiscard]] ValidationResult validate_rules(std::span<const WeightRule> rules) const;
   /// The same of any network with these layers.
   [[nodiscard]] ValidationResult validate(const QuantizedNetwork& network) const;
+  /// By all stand-ins; none for a candidate whose thresholds do not fit.
+  [[nodiscard]] std::optional<ProxySample> proxies(const Candidate& candidate,
+                                                   std::size_t scouts) const;
   /// Of the float32 network, 0..1.
   [[nodiscard]] double reference_accuracy() const;
   [[nodiscard]] const FormatSpace& formats() const { return parts_.formats; }
@@ -106,6 +109,7 @@ class FormatProblem {
   const QuantizedNetwork& quantized(const Candidate& candidate) const;
   struct Runner;
   struct Race;
+  [[nodiscard]] Runner whole_run(const QuantizedNetwork& network) const;
   void race(Race& race) const;
   [[nodiscard]] ValidationResult result_of(const Runner& runner, std::size_t count) const;
   void look(Race& race, std::size_t seen) const;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -95,6 +96,20 @@ std::size_t within_noise(const SearchResult& result) {
   return count;
 }
 
+/// What can stand in for a loss on all validation samples.
+struct Proxy {
+  const char* name;
+  double (*of)(const ProxySample&);
+};
+constexpr std::array proxies{
+    Proxy{"weight_error", [](const ProxySample& s) { return s.drift.weight_error; }},
+    Proxy{"output_error", [](const ProxySample& s) { return s.drift.output_error; }},
+    Proxy{"feature_drift", [](const ProxySample& s) { return s.drift.feature_drift; }},
+    Proxy{"scout_divergence", [](const ProxySample& s) { return s.scouts.divergence; }},
+    Proxy{"scout_accuracy_drop", [](const ProxySample& s) { return s.scouts.accuracy_drop; }},
+    Proxy{"divergence", [](const ProxySample& s) { return s.all.divergence; }},
+    Proxy{"accuracy_drop", [](const ProxySample& s) { return s.all.accuracy_drop; }}};
+
 std::string energy_text(const SearchPoint& point) {
   return point.energy ? to_string(*point.energy) : "-";
 }
@@ -156,6 +171,34 @@ std::string hypervolume_csv(const SearchResult& result) {
   return text;
 }
 
+std::string proxies_csv(const SearchResult& result) {
+  std::vector<std::string> names;
+  for (const Proxy& proxy : proxies) names.emplace_back(proxy.name);
+  std::string text = fmt::format("{}\n", fmt::join(names, ","));
+  for (const ProxySample& sample : result.proxies) {
+    std::vector<std::string> values;
+    for (const Proxy& proxy : proxies) values.push_back(number(proxy.of(sample)));
+    text += fmt::format("{}\n", fmt::join(values, ","));
+  }
+  return text;
+}
+
+std::string proxies_text(const SearchResult& result) {
+  std::vector<std::vector<double>> values;
+  for (const Proxy& proxy : proxies) {
+    auto& column = values.emplace_back();
+    for (const ProxySample& sample : result.proxies) column.push_back(proxy.of(sample));
+  }
+  TextTable table({"stand-in", "divergence", "accuracy drop"}, 1);
+  for (std::size_t i = 0; i + 1 < values.size(); ++i) {
+    table.add({proxies[i].name,
+               fmt::format("{:.3f}", rank_correlation(values[i], values[values.size() - 2])),
+               fmt::format("{:.3f}", rank_correlation(values[i], values.back()))});
+  }
+  return fmt::format("rank correlations on {} candidates near the front\n{}", result.proxies.size(),
+                     table.render());
+}
+
 std::string search_table(const SearchResult& result, const SearchScenario& search) {
   TextTable table({"point", "bits", "validation drop", "test", "95 %", "test drop", "energy",
                    "linear-bits", "compression"},
@@ -198,6 +241,7 @@ std::string search_table(const SearchResult& result, const SearchScenario& searc
       "\n{} of {} neighbours on the front cannot be told apart by the test samples, {} are in the "
       "other order",
       within_noise(result), result.front.empty() ? 0 : result.front.size() - 1, disordered(result));
+  if (!result.proxies.empty()) text += "\n\n" + proxies_text(result);
   return text;
 }
 
@@ -206,6 +250,9 @@ void write_search_results(const SearchScenario& search, const SearchResult& resu
   write_file_atomically(folder / "search.resolved.yaml", to_yaml(search));
   write_file_atomically(folder / "sensitivity.csv", sensitivity_csv(result));
   write_file_atomically(folder / "hypervolume.csv", hypervolume_csv(result));
+  if (!result.proxies.empty()) {
+    write_file_atomically(folder / "proxies.csv", proxies_csv(result));
+  }
   write_file_atomically(folder / "baselines.csv", baselines_csv(result));
   write_file_atomically(folder / "front.svg", front_svg(result, search));
   write_file_atomically(folder / "layer_bits.svg", layer_bits_svg(result, search));

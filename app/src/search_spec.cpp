@@ -198,6 +198,9 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto points = node.find("points")) {
     spec.points = static_cast<std::uint64_t>(points->integer(2, 1000));
   }
+  if (const auto proxies = node.find("proxies")) {
+    spec.proxies = static_cast<std::uint64_t>(proxies->integer(0, 10'000));
+  }
   if (const auto seed = node.find("seed")) {
     spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_integer));
   }
@@ -301,10 +304,11 @@ std::string to_yaml(const SearchSpec& spec) {
   text += fmt::format(
       "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  scouts: {}\n"
       "  algorithms: [{}]\n"
-      "  budget: {}\n  confidence: {}\n  points: {}\n  seed: {}\n",
+      "  budget: {}\n  confidence: {}\n  points: {}\n  proxies: {}\n"
+      "  seed: {}\n",
       to_string(spec.loss), to_string(spec.cost), constraints_text(spec.constraints),
       validation_text(spec.validation), spec.scouts, fmt::join(names, ", "), spec.budget,
-      spec.confidence, spec.points, spec.seed);
+      spec.confidence, spec.points, spec.proxies, spec.seed);
   return text;
 }
 

@@ -64,6 +64,17 @@ InputStatistics statistics_of(const std::vector<std::vector<double>>& vectors) {
   return result;
 }
 
+/// Of two vectors, over the length of the second.
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double apart = 0.0;
+  double length = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    apart += (a[i] - b[i]) * (a[i] - b[i]);
+    length += b[i] * b[i];
+  }
+  return length > 0.0 ? std::sqrt(apart / length) : 0.0;
+}
+
 }  // namespace
 
 struct Calibrator::State {
@@ -108,6 +119,9 @@ struct Calibrator::State {
     for (std::size_t i = 0; i < buffers.order.size(); ++i) execute(network, i);
     for (const LayerId id : model.network.weighted_layers()) {
       wanted[id.index] = output_statistics(*model.weights[id.index], inputs_of(id));
+      if (std::holds_alternative<ClassifierHead>(model.network.layer(id).op)) {
+        wanted_features = head_inputs(id);
+      }
     }
     start(quantizer.network());
   }
@@ -129,7 +143,8 @@ struct Calibrator::State {
   [[nodiscard]] std::vector<InputStatistics> inputs_of(LayerId id) const {
     const Network& network = model.network;
     const LayerId source = network.operands(id)[0].source;
-    if (std::holds_alternative<ClassifierHead>(network.layer(id).op)) return {head_inputs(id)};
+    if (std::holds_alternative<ClassifierHead>(network.layer(id).op))
+      return {statistics_of(head_inputs(id))};
     const auto* input = std::get_if<Input>(&network.layer(source).op);
     const TrainList trains{runs.size(),
                            [&](std::size_t i) -> const SpikeTrain& { return runs[i]->train(id); }};
@@ -139,8 +154,8 @@ struct Calibrator::State {
         network.value_scale(source));
   }
 
-  /// The head reads means over time and positions.
-  [[nodiscard]] InputStatistics head_inputs(LayerId id) const {
+  /// What the head reads of each sample: means over time and positions.
+  [[nodiscard]] std::vector<std::vector<double>> head_inputs(LayerId id) const {
     const LayerId source = model.network.operands(id)[0].source;
     const double count =
         static_cast<double>(model.network.output_shape(source).positions()) * model.timesteps;
@@ -161,7 +176,24 @@ struct Calibrator::State {
       }
       for (const double value : sums.values) vector.push_back(value / count);
     }
-    return statistics_of(vectors);
+    return vectors;
+  }
+
+  [[nodiscard]] QuantizationDrift drift() const {
+    QuantizationDrift drift;
+    for (const LayerId id : model.network.weighted_layers()) {
+      const LayerWeights& changed = *fitted.weights[id.index];
+      const WeightErrors errors = weight_errors(*model.weights[id.index], changed, inputs_of(id));
+      drift.output_error += errors.output;
+      drift.weight_error += errors.weight;
+      if (!std::holds_alternative<ClassifierHead>(model.network.layer(id).op)) continue;
+      const auto vectors = head_inputs(id);
+      for (std::size_t i = 0; i < vectors.size(); ++i) {
+        drift.feature_drift +=
+            distance(vectors[i], wanted_features[i]) / static_cast<double>(vectors.size());
+      }
+    }
+    return drift;
   }
 
   void fit(LayerId id, const WeightRule& rule) {
@@ -267,8 +299,9 @@ struct Calibrator::State {
   Model fitted;
   LayerQuantizer quantizer;  ///< of `fitted`
   SampleBuffers buffers;
-  std::vector<std::unique_ptr<SampleRun>> runs;  ///< by sample
-  std::vector<OutputStatistics> wanted;          ///< by LayerId
+  std::vector<std::unique_ptr<SampleRun>> runs;      ///< by sample
+  std::vector<OutputStatistics> wanted;              ///< by LayerId
+  std::vector<std::vector<double>> wanted_features;  ///< of the head, by sample
   Lineages lineages;
   std::vector<std::uint32_t> lineage;  ///< by LayerId: number of its population, as it is now
   KeptPopulations kept;
@@ -285,6 +318,7 @@ const QuantizedNetwork& Calibrator::quantize(std::span<const WeightRule> rules,
                                              const QuantizedNetwork::Words& words) {
   return state_->quantize(rules, words);
 }
+QuantizationDrift Calibrator::drift() const { return state_->drift(); }
 const Model& Calibrator::model() const { return state_->fitted; }
 std::span<const std::uint32_t> Calibrator::lineage() const { return state_->lineage; }
 

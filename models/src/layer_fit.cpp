@@ -271,6 +271,29 @@ OutputStatistics output_statistics(const LayerWeights& weights,
   return result;
 }
 
+WeightErrors weight_errors(const LayerWeights& weights, const LayerWeights& changed,
+                           const std::vector<InputStatistics>& inputs) {
+  const std::size_t channels = weights.bias.size();
+  const std::size_t features = weights.weight.size() / channels;
+  WeightErrors lost;
+  WeightErrors all;
+  for (std::size_t o = 0; o < channels; ++o) {
+    const auto covariance = covariance_of(inputs[o * inputs.size() / channels]);
+    Vector w(static_cast<Index>(features));
+    Vector e(static_cast<Index>(features));
+    for (Index i = 0; i < w.size(); ++i) {
+      w[i] = double{weights.weight[o * features + at(i)]};
+      e[i] = double{changed.weight[o * features + at(i)]} - w[i];
+    }
+    lost.output += e.dot(covariance * e);
+    all.output += w.dot(covariance * w);
+    lost.weight += e.squaredNorm();
+    all.weight += w.squaredNorm();
+  }
+  const auto share = [](double part, double whole) { return whole > 0.0 ? part / whole : 0.0; };
+  return {share(lost.output, all.output), share(lost.weight, all.weight)};
+}
+
 LayerWeights fit_layer(const LayerWeights& weights, const std::vector<InputStatistics>& inputs,
                        const OutputStatistics& wanted, const FitRequest& request) {
   LayerFit fit(weights, wanted, request);

@@ -26,6 +26,15 @@ struct OutputStatistics {
 OutputStatistics output_statistics(const LayerWeights& weights,
                                    const std::vector<InputStatistics>& inputs);
 
+/// What other weights change: the sum over channels of e^T C e over that of w^T C w, for the
+/// covariance C of the inputs, weights w and changes e of them; and the same with C = 1.
+struct WeightErrors {
+  double output = 0.0;
+  double weight = 0.0;
+};
+WeightErrors weight_errors(const LayerWeights& weights, const LayerWeights& changed,
+                           const std::vector<InputStatistics>& inputs);
+
 /// How a layer is to be quantized.
 struct FitRequest {
   WeightRule rule;

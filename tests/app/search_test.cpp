@@ -2,6 +2,8 @@
 // it writes run to the numbers it reports, and is a search that cannot be refused before any work?
 #include "neurojoule/app/search.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -96,7 +98,7 @@ TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the s
 }
 
 TEST_CASE("a search that is stopped again and again ends at the same front") {
-  const TinySearch tiny(few + "  budget: 40\n  cost: energy\n  scouts: 16\n");
+  const TinySearch tiny(few + "  budget: 40\n  cost: energy\n  scouts: 16\n  proxies: 9\n");
   const SearchScenario wanted = tiny.read();
   const fs::path whole = tiny.folder("whole");
   write_search_results(wanted, search(wanted, whole, 1, {}), whole);
@@ -127,6 +129,9 @@ TEST_CASE("a search that is stopped again and again ends at the same front") {
   CHECK(read_file(folder / "front.csv", 1 << 20) == read_file(whole / "front.csv", 1 << 20));
   CHECK(read_file(folder / "sensitivity.csv", 1 << 20) ==
         read_file(whole / "sensitivity.csv", 1 << 20));
+  const std::string proxies = read_file(whole / "proxies.csv", 1 << 20);
+  CHECK(read_file(folder / "proxies.csv", 1 << 20) == proxies);
+  CHECK(std::count(proxies.begin(), proxies.end(), '\n') == 10);
   // What was measured is right for other test samples, too.
   SearchScenario retested = wanted;
   retested.scenario.dataset.samples = 3;
@@ -251,6 +256,17 @@ TEST_CASE("a calibrated run: part of the scenario and of its hash") {
   const LayerId first = rounded.network.network().weighted_layers()[0];
   CHECK(rounded.network.layer(first).synapses->tensor !=
         calibrated.network.layer(first).synapses->tensor);
+}
+
+TEST_CASE("rank correlation, by hand") {
+  const std::vector<double> a{1, 2, 3, 4};
+  CHECK(rank_correlation(a, std::vector<double>{10, 20, 40, 400}) == doctest::Approx(1.0));
+  CHECK(rank_correlation(a, std::vector<double>{4, 3, 2, 1}) == doctest::Approx(-1.0));
+  // Ranks 1 2 3 4 and 1.5 1.5 3 4: deviations -1.5 -0.5 0.5 1.5 and -1 -1 0.5 1.5: sums of products
+  // 4.5, 5 and 4.5.
+  CHECK(rank_correlation(a, std::vector<double>{7, 7, 8, 9}) ==
+        doctest::Approx(4.5 / std::sqrt(5.0 * 4.5)));
+  CHECK(rank_correlation(a, std::vector<double>{1, 1, 1, 1}) == 0.0);
 }
 
 TEST_CASE("Wilson's interval, by hand") {

@@ -401,6 +401,30 @@ TEST_CASE("words come with each call, and a layer's lineage with its words, rule
   CHECK(logits(calibrator.quantize(rules, wide), c.samples) == of_wide);
 }
 
+TEST_CASE("drift: by hand for a layer, and less with more bits") {
+  // Twins with variance 1: w = (1, 2): w^T C w = 9. Changed by (1, -1): (1 - 1)^2 = 0 of the
+  // output, 2 / 5 of the weights; by (1, 0): 1 / 9 and 1 / 5.
+  const LayerWeights weights{{1, 2}, {0}};
+  CHECK(weight_errors(weights, {{2, 1}, {0}}, twins).output == 0.0);
+  CHECK(weight_errors(weights, {{2, 1}, {0}}, twins).weight == doctest::Approx(0.4));
+  CHECK(weight_errors(weights, {{2, 2}, {0}}, twins).output == doctest::Approx(1.0 / 9));
+  for (const Family family : {Family::spikformer, Family::spikingformer}) {
+    const Case c(8, family);
+    Calibrator calibrator(c.model, c.samples, {}, 1);
+    std::vector<QuantizationDrift> drifts;
+    for (const std::uint8_t bits : std::vector<std::uint8_t>{2, 4, 8}) {
+      const auto rules = c.rules({Scheme::uniform, bits, Granularity::per_channel});
+      (void)calibrator.quantize(rules, words_of({}));
+      drifts.push_back(calibrator.drift());
+    }
+    for (std::size_t i = 1; i < drifts.size(); ++i) {
+      CHECK(drifts[i].output_error < drifts[i - 1].output_error);
+      CHECK(drifts[i].feature_drift < drifts[i - 1].feature_drift);
+    }
+    CHECK(drifts.back().feature_drift > 0.0);
+  }
+}
+
 TEST_CASE("variants that share layers do what each does alone") {
   for (const Family family :
        {Family::spikformer, Family::spikingformer, Family::spike_driven_transformer}) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/app/scenario.hpp"
 #include "neurojoule/core/number_format.hpp"
+#include "neurojoule/models/calibrate.hpp"
 #include "neurojoule/models/quantized_network.hpp"
 #include "neurojoule/search/evaluator.hpp"
 #include "neurojoule/search/sensitivity.hpp"
@@ -89,6 +91,7 @@ struct SearchSpec {
   std::uint64_t budget = 2000;  ///< evaluations of each algorithm
   double confidence = 0.95;     ///< that a candidate given up early is no loss
   std::uint64_t points = 12;    ///< of the front that are written and tested
+  std::uint64_t proxies = 0;    ///< candidates near the front that stand-ins are compared on
   std::uint64_t seed = 1;
 };
 
@@ -142,6 +145,16 @@ struct SearchPoint {
   [[nodiscard]] double compression() const { return 32.0 / effective_bits; }
 };
 
+/// A candidate measured in full, and by what could stand in for that.
+struct ProxySample {
+  ValidationResult all;     ///< on all validation samples
+  ValidationResult scouts;  ///< on those that algorithms see
+  QuantizationDrift drift;  ///< on the calibration samples
+};
+
+/// Spearman's rank correlation; equal values share their mean rank. 0 where one side is all equal.
+double rank_correlation(std::span<const double> a, std::span<const double> b);
+
 /// What one algorithm did.
 struct AlgorithmResult {
   SearchAlgorithm algorithm{};
@@ -161,6 +174,7 @@ struct SearchResult {
   std::vector<std::vector<std::string>> options;    ///< of each variable
   SensitivityTable table;
   std::vector<AlgorithmResult> algorithms;
+  std::vector<ProxySample> proxies;
   SearchPoint reference;               ///< float32
   std::vector<SearchPoint> front;      ///< by ascending cost
   std::vector<SearchPoint> baselines;  ///< all layers alike
@@ -215,6 +229,9 @@ std::string front_json(const SearchResult& result, const SearchScenario& search)
 std::string baselines_csv(const SearchResult& result);
 std::string sensitivity_csv(const SearchResult& result);
 std::string hypervolume_csv(const SearchResult& result);
+std::string proxies_csv(const SearchResult& result);
+/// Rank correlations of the stand-ins with what they stand in for.
+std::string proxies_text(const SearchResult& result);
 std::string front_svg(const SearchResult& result, const SearchScenario& search);
 std::string layer_bits_svg(const SearchResult& result, const SearchScenario& search);
 std::string search_table(const SearchResult& result, const SearchScenario& search);

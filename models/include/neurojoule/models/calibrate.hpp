@@ -48,6 +48,18 @@ std::string to_yaml_flow(const CalibrationSpec& spec);
 /// The most features (weights of an output channel) of which covariances are made: 512 MiB.
 inline constexpr std::size_t max_calibration_features = 8192;
 
+/// How far a quantized network is from its float32 one, by what the calibration samples show: cheap
+/// stand-ins for what it loses.
+struct QuantizationDrift {
+  double weight_error = 0.0;  ///< |w' - w|^2 / |w|^2 of a layer, summed over layers
+  /// The same of outputs before neurons, on the inputs that the quantized network makes; biases
+  /// apart.
+  double output_error = 0.0;
+  /// |f' - f| / |f| of what the head reads (means over time and positions of spikes or membrane
+  /// potentials), as a mean over samples; 0 without a head.
+  double feature_drift = 0.0;
+};
+
 /// Quantizes one model again and again. What was made of a layer is kept, up to 384 MiB, and used
 /// again where the same rules hold for it and for all that it reads. Results depend on the rules
 /// and words alone, not on what was called before or on the threads.
@@ -68,6 +80,8 @@ class Calibrator {
                                    const QuantizedNetwork::Words& words);
   /// The same as a model with integer weights; `quantize` of it gives this network.
   [[nodiscard]] const Model& model() const;
+  /// Of the network that was quantized last. Reads all samples' trains once more.
+  [[nodiscard]] QuantizationDrift drift() const;
   /// By LayerId; layers of two networks of this calibrator that have the same number, and all that
   /// they read, do the same.
   [[nodiscard]] std::span<const std::uint32_t> lineage() const;
