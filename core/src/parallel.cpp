@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <utility>
 
 #ifdef NJ_PARALLEL_STD_THREAD
 #include <atomic>
@@ -36,6 +38,9 @@ class FirstFailure {
   std::exception_ptr exception_;
 };
 
+/// Whether this thread runs a chunk of a loop: loops within it share that loop's threads.
+thread_local bool inside = false;
+
 #ifdef NJ_PARALLEL_STD_THREAD
 void for_each_chunk(std::size_t chunks, unsigned threads,
                     const std::function<void(std::size_t)>& run) {
@@ -44,7 +49,7 @@ void for_each_chunk(std::size_t chunks, unsigned threads,
     for (std::size_t chunk = next++; chunk < chunks; chunk = next++) run(chunk);
   };
   std::vector<std::thread> workers;
-  for (unsigned i = 1; i < threads; ++i) workers.emplace_back(work);
+  for (unsigned i = 1; !inside && i < threads; ++i) workers.emplace_back(work);
   work();
   for (std::thread& worker : workers) worker.join();
 }
@@ -56,13 +61,17 @@ void for_each_chunk(std::size_t chunks, unsigned threads,
         std::size_t{0}, chunks, [&](std::size_t chunk) { run(chunk); },
         oneapi::tbb::simple_partitioner{});
   };
+  // A thread that waits for an inner loop takes no chunk of the outer one.
+  if (inside) return oneapi::tbb::this_task_arena::isolate(run_all);
   // The arena of this thread often has the right size; a new one would have to wake its workers.
   if (static_cast<unsigned>(oneapi::tbb::this_task_arena::max_concurrency()) == threads) {
     return run_all();
   }
   // An arena larger than the machine needs the global limit raised as well.
-  const oneapi::tbb::global_control limit(oneapi::tbb::global_control::max_allowed_parallelism,
-                                          threads);
+  std::optional<oneapi::tbb::global_control> limit;
+  if (threads > hardware_threads()) {
+    limit.emplace(oneapi::tbb::global_control::max_allowed_parallelism, threads);
+  }
   oneapi::tbb::task_arena arena(static_cast<int>(threads));
   arena.execute(run_all);
 }
@@ -80,11 +89,13 @@ void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
   threads = static_cast<unsigned>(std::min<std::size_t>(threads, chunks));
   FirstFailure failure;
   const auto run = [&](std::size_t chunk) {
+    const bool was_inside = std::exchange(inside, inside || threads > 1);
     try {
       body(chunk * grain, std::min(count, (chunk + 1) * grain));
     } catch (...) {
       failure.record(chunk);
     }
+    inside = was_inside;
   };
   if (threads <= 1) {
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) run(chunk);

@@ -1,4 +1,7 @@
 #include <atomic>
+#include <mutex>
+#include <set>
+#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -34,6 +37,23 @@ TEST_CASE("the failure of the lowest chunk is the one reported") {
     });
     CHECK(message == "37");
   }
+}
+
+TEST_CASE("a loop within a loop shares the threads of the outer one") {
+  std::mutex mutex;
+  std::set<std::thread::id> seen;
+  std::atomic<int> visits{0};
+  parallel_for(6, 1, 2, [&](std::size_t, std::size_t) {
+    for (const unsigned threads : {0U, 1U, 3U}) {
+      parallel_for(40, 1, threads, [&](std::size_t, std::size_t) {
+        ++visits;
+        const std::lock_guard lock(mutex);
+        seen.insert(std::this_thread::get_id());
+      });
+    }
+  });
+  CHECK(visits == 6 * 3 * 40);
+  CHECK(seen.size() <= 2);
 }
 
 TEST_CASE("an empty range calls nothing") {
