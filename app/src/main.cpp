@@ -24,7 +24,8 @@ Command add_run(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("run", "run a scenario, a sweep or a list of scenarios");
   sub->add_option("SCENARIO", run->scenario, "scenario file (YAML)")->required();
   sub->add_option("--out", run->out, "folder for the results (default runs/<name>)");
-  sub->add_option("--set", run->overrides, "key=value, replaces a value of the scenario")
+  sub->add_option("--set", run->overrides,
+                  "key=value, replaces a value of the scenario; once for each")
       ->allow_extra_args(false);
   sub->add_option("--jobs", run->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
   sub->add_flag("--trace", run->trace,
@@ -102,7 +103,7 @@ Command add_frames(CLI::App& app) {
       app.add_subcommand("frames", "write the input frames of a scenario's dataset as HDF5");
   sub->add_option("SCENARIO", frames->scenario, "scenario file (YAML)")->required();
   sub->add_option("--out", frames->out, "HDF5 file to write")->required();
-  sub->add_option("--set", frames->overrides, "key=value, e.g. dataset.split=train")
+  sub->add_option("--set", frames->overrides, "key=value, e.g. dataset.split=train; once for each")
       ->allow_extra_args(false);
   sub->add_option("--jobs", frames->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
   sub->add_flag("--quiet", frames->quiet, "no progress");
@@ -118,7 +119,7 @@ Command add_search(CLI::App& app) {
   sub->add_option(
       "--out", command->out,
       "folder for the results; a search that was stopped goes on (default runs/<name>)");
-  sub->add_option("--set", command->overrides, "key=value, e.g. search.budget=500")
+  sub->add_option("--set", command->overrides, "key=value, e.g. search.budget=500; once for each")
       ->allow_extra_args(false);
   sub->add_option("--jobs", command->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
   sub->add_flag("--quiet", command->quiet, "no progress");

@@ -185,6 +185,8 @@ class PreparedSearch::Session {
         return energy_;
       case SearchCost::linear_bits:
         return linear_;
+      case SearchCost::storage:
+        return storage_;
       case SearchCost::effective_bits:
         break;
     }

@@ -19,7 +19,8 @@ const std::vector<std::pair<std::string_view, SearchLoss>> losses{
 const std::vector<std::pair<std::string_view, SearchCost>> costs{
     {"effective_bits", SearchCost::effective_bits},
     {"energy", SearchCost::energy},
-    {"linear_bits", SearchCost::linear_bits}};
+    {"linear_bits", SearchCost::linear_bits},
+    {"storage", SearchCost::storage}};
 const std::vector<std::pair<std::string_view, SearchAlgorithm>> algorithms{
     {"greedy", SearchAlgorithm::greedy},        {"beam", SearchAlgorithm::beam},
     {"knapsack", SearchAlgorithm::knapsack},    {"nsga2", SearchAlgorithm::nsga2},

@@ -31,7 +31,8 @@ std::string_view to_string(SearchLoss loss);
 enum class SearchCost : std::uint8_t {
   effective_bits,  ///< storage per weight, scales included
   energy,          ///< pJ of one inference on the chip, with the float32 spikes
-  linear_bits      ///< operations x weight bits / 32, likewise: SpikeHQ's rule
+  linear_bits,     ///< operations x weight bits / 32, likewise: SpikeHQ's rule
+  storage          ///< bits of all weights, scales included
 };
 std::string_view to_string(SearchCost cost);
 
