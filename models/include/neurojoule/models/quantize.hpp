@@ -79,8 +79,8 @@ std::string word_text(const QuantizedNetwork::Words& words, SharedWord word);
 /// fraction_bits: 8}, accumulator: {bits: 32, overflow: saturate}, attention_score: {bits: 32,
 /// overflow: saturate}}`; every key may be left out. Schemes: float32, uniform, power-of-two,
 /// additive-power-of-two, ternary, binary; granularity: channel, tensor, or a number: runs of so
-/// many weights; zero_point: true (uniform); scale: mse, max, `99.9 %` or a number. An override takes what it
-/// leaves out from the default. Throws: Error(config) at the value that is wrong.
+/// many weights; zero_point: true (uniform); scale: mse, max, `99.9 %` or a number. An override
+/// takes what it leaves out from the default. Throws: Error(config) at the value that is wrong.
 QuantizationSpec read_quantization_spec(const YamlNode& node);
 
 /// The block with every default written out, each line after `indent` blanks.
