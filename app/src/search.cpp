@@ -43,9 +43,10 @@ constexpr std::size_t batches_unconfirmed = 16;
 /// that comes with one of about ten points.
 constexpr double drop_limit = 0.1;
 constexpr double divergence_limit = 0.3;
+
 bool overlap(const DatasetSpec& a, const DatasetSpec& b) {
-  return a.path == b.path && a.split == b.split && a.first < b.first + b.samples.value_or(0) &&
-         b.first < a.first + a.samples.value_or(0);
+  return a.path == b.path && (a.split == b.split || !has_splits(a.source)) &&
+         a.first < b.first + b.samples.value_or(0) && b.first < a.first + a.samples.value_or(0);
 }
 
 }  // namespace
@@ -118,6 +119,9 @@ class PreparedSearch::Session {
     if (!has_classifier(model_)) refuse("a search needs a classifier", "model");
     if (overlap(validation_->spec(), test_.spec())) {
       refuse("the validation samples are test samples, too", "search.validation");
+    }
+    if (overlap(calibration_->spec(), test_.spec())) {
+      refuse("the calibration samples are test samples, too", "calibration");
     }
     const FrameForm form = validation_->form();
     const std::uint64_t bytes =

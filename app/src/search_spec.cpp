@@ -92,7 +92,7 @@ SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
 
 DatasetSpec read_validation(const std::optional<YamlNode>& node, const Scenario& scenario) {
   DatasetSpec dataset = scenario.dataset;
-  if (dataset.source != DatasetSource::hdf5) dataset.split = Split::train;
+  if (has_splits(dataset.source)) dataset.split = Split::train;
   dataset.first = 10'000;
   dataset.samples = 2000;
   return node ? read_samples(*node, std::move(dataset), scenario.directory, 8, 1'000'000) : dataset;
@@ -272,7 +272,7 @@ SearchScenario read_search(const std::filesystem::path& file,
   search.scenario = read_scenario_root(root, file);
   if (!search.scenario.calibration) {
     CalibrationChoice choice{.spec = {}, .dataset = search.scenario.dataset};
-    if (choice.dataset.source != DatasetSource::hdf5) choice.dataset.split = Split::train;
+    if (has_splits(choice.dataset.source)) choice.dataset.split = Split::train;
     choice.dataset.first = 0;
     choice.dataset.samples = calibration_samples;
     search.scenario.calibration = choice;
