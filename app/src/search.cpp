@@ -230,6 +230,7 @@ class PreparedSearch::Session {
     spec.budget = 1;
     spec.points = 2;
     spec.scouts = 8;
+    spec.baselines.clear();
     spec.proxies = 0;
     Scenario scenario = scenario_;
     scenario.name = "search";
@@ -422,7 +423,7 @@ class PreparedSearch::Session {
     result.front_size = front_.points().size();
     const std::vector<FrontPoint> points = chosen();
     PointTester tester(search_, model_, *problem_, folder_, threads_);
-    const std::vector<std::string> baselines = PointTester::baseline_names();
+    const std::vector<std::string> baselines = PointTester::baseline_names(spec_.baselines);
     const std::size_t total = points.size() + baselines.size() + 1;
     std::size_t done = 0;
     tell("testing", done, total);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/search.hpp"
+#include "neurojoule/models/quantize.hpp"
 
 #include "xml_text.hpp"
 
@@ -65,6 +66,27 @@ double tick_step(double range) {
   return step;
 }
 
+/// Where labels stand; one that would cover another is left to the tooltip.
+class LabelRoom {
+ public:
+  bool take(double x, double y, std::size_t letters) {
+    const double half = 3.2 * static_cast<double>(letters);
+    const bool covered = std::any_of(taken_.begin(), taken_.end(), [&](const Box& box) {
+      return std::abs(box.x - x) < box.half + half && std::abs(box.y - y) < 11;
+    });
+    if (!covered) taken_.push_back({x, y, half});
+    return !covered;
+  }
+
+ private:
+  struct Box {
+    double x;
+    double y;
+    double half;
+  };
+  std::vector<Box> taken_;
+};
+
 /// Accuracy drop to the right, a cost upwards.
 std::string panel(double x0, const std::string& title, const std::vector<Mark>& marks,
                   double most_drop) {
@@ -101,6 +123,7 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
       "samples, points</text>\n",
       x0, top + panel_height + 34);
   std::string line;
+  LabelRoom room;
   for (const Mark& mark : marks) {
     if (mark.drop > most_drop) continue;
     if (mark.kind == "front") {
@@ -110,7 +133,8 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
         "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}</title></circle>\n",
         mark.kind, x(mark.drop), y(mark.value), mark.kind == "front" ? 3.5 : 5,
         escaped(mark.label));
-    if (mark.kind == "calibrated" || mark.kind == "spikehq") {
+    const bool named = mark.kind == "calibrated" || mark.kind == "spikehq";
+    if (named && room.take(x(mark.drop), y(mark.value) - 9, mark.label.size())) {
       text += fmt::format(
           "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
           x(mark.drop), y(mark.value) - 9, escaped(mark.label));
@@ -216,14 +240,30 @@ std::string front_svg(const SearchResult& result, const SearchScenario& search) 
   return text + legend(left, true) + "</svg>\n";
 }
 
+namespace {
+
+constexpr double cell_width = 34;
+constexpr double cell_height = 20;
+
+std::string cell(double x, double y, const std::string& colour, const std::string& title,
+                 const std::string& name) {
+  return fmt::format(
+      "<rect class=\"cell\" x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2}\" height=\"{3}\" "
+      "style=\"fill: {4}\"><title>{5}</title></rect>\n<text class=\"dark\" x=\"{6:.1f}\" "
+      "y=\"{7:.1f}\" text-anchor=\"middle\">{8}</text>\n",
+      x, y, cell_width, cell_height, colour, title, x + cell_width / 2, y + 14, name);
+}
+
+}  // namespace
+
 std::string layer_bits_svg(const SearchResult& result, const SearchScenario& search) {
-  constexpr double cell_width = 34;
-  constexpr double cell_height = 20;
   constexpr double names = 210;
   constexpr double labels = 150;
+  std::vector<std::string> rows = result.layers;
+  for (const SharedWord word : result.words) rows.emplace_back(to_string(word));
+  const auto y_of = [](std::size_t row) { return labels + static_cast<double>(row) * cell_height; };
   const auto columns = static_cast<double>(result.front.size());
-  const auto rows = static_cast<double>(result.layers.size());
-  std::string text = opening(names + columns * cell_width + 30, labels + rows * cell_height + 20);
+  std::string text = opening(names + columns * cell_width + 50, y_of(rows.size()) + 20);
   text += fmt::format("<text class=\"title\" x=\"16\" y=\"24\">{}: formats by layer</text>\n",
                       escaped(search.scenario.name));
   text +=
@@ -237,19 +277,19 @@ std::string layer_bits_svg(const SearchResult& result, const SearchScenario& sea
         "{:.1f} %</text>\n",
         x + 20, labels - 8, point.effective_bits, 100 * point.test_accuracy());
     for (std::size_t r = 0; r < point.formats.size(); ++r) {
-      const double y = labels + static_cast<double>(r) * cell_height;
-      text += fmt::format(
-          "<rect class=\"cell\" x=\"{0:.1f}\" y=\"{1:.1f}\" width=\"{2}\" height=\"{3}\" "
-          "style=\"fill: {4}\"><title>{5}</title></rect>\n<text class=\"dark\" x=\"{6:.1f}\" "
-          "y=\"{7:.1f}\" text-anchor=\"middle\">{8}</text>\n",
-          x, y, cell_width, cell_height, colour_of(point.formats[r]), to_string(point.formats[r]),
-          x + cell_width / 2, y + 14, short_name(point.formats[r]));
+      text += cell(x, y_of(r), colour_of(point.formats[r]), to_string(point.formats[r]),
+                   short_name(point.formats[r]));
+    }
+    for (std::size_t w = 0; w < result.words.size(); ++w) {
+      text +=
+          cell(x, y_of(point.formats.size() + w), "rgb(232,236,240)",
+               word_text(point.words, result.words[w]), short_text(point.words, result.words[w]));
     }
   }
-  for (std::size_t r = 0; r < result.layers.size(); ++r) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
     text += fmt::format(
         "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-        names - 8, labels + static_cast<double>(r) * cell_height + 14, escaped(result.layers[r]));
+        names - 8, y_of(r) + 14, escaped(rows[r]));
   }
   return text + "</svg>\n";
 }

@@ -21,12 +21,11 @@ PointTester::PointTester(const SearchScenario& search, const Model& model,
       folder_(std::move(folder)),
       threads_(threads) {}
 
-std::vector<std::string> PointTester::baseline_names() {
+std::vector<std::string> PointTester::baseline_names(const std::vector<NumberFormat>& formats) {
   std::vector<std::string> names;
-  for (const char* const format :
-       {"uniform8", "uniform4", "uniform3", "uniform2", "pot4", "pot3"}) {
+  for (const NumberFormat& format : formats) {
     for (const char* const way : {"rounded", "calibrated"}) {
-      names.push_back(fmt::format("{} {}", format, way));
+      names.push_back(fmt::format("{} {}", to_string(format), way));
     }
   }
   return names;

@@ -26,7 +26,7 @@ class PointTester {
   /// All layers alike, `uniform4 rounded` or `uniform4 calibrated`; none if the chip does not take
   /// it, or a threshold does not fit its membrane.
   [[nodiscard]] std::optional<SearchPoint> baseline(const std::string& name) const;
-  static std::vector<std::string> baseline_names();
+  static std::vector<std::string> baseline_names(const std::vector<NumberFormat>& formats);
 
  private:
   void test(Scenario scenario, SearchPoint& point) const;

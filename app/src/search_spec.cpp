@@ -140,6 +140,14 @@ std::vector<WordChoice> read_words(const YamlNode& node, const QuantizedNetwork:
   return choices;
 }
 
+std::vector<NumberFormat> usual_baselines() {
+  std::vector<NumberFormat> formats;
+  for (const char* const name : {"uniform8", "uniform4", "uniform3", "uniform2", "pot4", "pot3"}) {
+    formats.push_back(parse_number_format(name));
+  }
+  return formats;
+}
+
 /// By default a quarter of the validation samples where differences stand out of their noise.
 void read_scouts(const std::optional<YamlNode>& node, SearchSpec& spec) {
   constexpr std::uint64_t least = 250;
@@ -198,6 +206,13 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto value = node.find("confidence")) spec.confidence = value->real(0.5, 0.999999);
   if (const auto points = node.find("points")) {
     spec.points = static_cast<std::uint64_t>(points->integer(2, 1000));
+  }
+  spec.baselines = usual_baselines();
+  if (const auto baselines = node.find("baselines")) {
+    spec.baselines.clear();
+    for (const YamlNode& element : baselines->elements()) {
+      spec.baselines.push_back(read_format(element));
+    }
   }
   if (const auto proxies = node.find("proxies")) {
     spec.proxies = static_cast<std::uint64_t>(proxies->integer(0, 10'000));
@@ -305,11 +320,12 @@ std::string to_yaml(const SearchSpec& spec) {
   text += fmt::format(
       "  loss: {}\n  cost: {}\n  constraints: {}\n  validation: {}\n  scouts: {}\n"
       "  algorithms: [{}]\n"
-      "  budget: {}\n  confidence: {}\n  points: {}\n  proxies: {}\n"
+      "  budget: {}\n  confidence: {}\n  points: {}\n  baselines: {}\n"
+      "  proxies: {}\n"
       "  seed: {}\n",
       to_string(spec.loss), to_string(spec.cost), constraints_text(spec.constraints),
       validation_text(spec.validation), spec.scouts, fmt::join(names, ", "), spec.budget,
-      spec.confidence, spec.points, spec.proxies, spec.seed);
+      spec.confidence, spec.points, formats_text(spec.baselines), spec.proxies, spec.seed);
   return text;
 }
 

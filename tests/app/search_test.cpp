@@ -170,6 +170,7 @@ TEST_CASE("words are searched with the formats, and go into the points' scenario
   CHECK(front_csv(result).find(",head,membrane,accumulator,attention_score\n") !=
         std::string::npos);
   CHECK(front_json(result, wanted).find("\"membrane\": \"10/2\"") != std::string::npos);
+  CHECK(layer_bits_svg(result, wanted).find(">attention_score</text>") != std::string::npos);
   CHECK(sensitivity_csv(result).find("\nmembrane,10/2,") != std::string::npos);
   write_file_atomically(folder / "again.yaml", to_yaml(wanted));
   CHECK(to_yaml(read_search(folder / "again.yaml", {})) == to_yaml(wanted));

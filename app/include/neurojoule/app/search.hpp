@@ -92,7 +92,9 @@ struct SearchSpec {
   std::uint64_t budget = 2000;  ///< evaluations of each algorithm
   double confidence = 0.95;     ///< that a candidate given up early is no loss
   std::uint64_t points = 12;    ///< of the front that are written and tested
-  std::uint64_t proxies = 0;    ///< candidates near the front that stand-ins are compared on
+  /// Tested with all layers alike, rounded and calibrated, beside the points.
+  std::vector<NumberFormat> baselines;
+  std::uint64_t proxies = 0;  ///< candidates near the front that stand-ins are compared on
   std::uint64_t seed = 1;
 };
 
