@@ -3,23 +3,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/models/execute.hpp"
-#include "neurojoule/search/beam.hpp"
-#include "neurojoule/search/enumerate.hpp"
-#include "neurojoule/search/evolve.hpp"
-#include "neurojoule/search/greedy.hpp"
-#include "neurojoule/search/knapsack.hpp"
 #include "neurojoule/search/result_store.hpp"
 
 #include "digest.hpp"
+#include "search_algorithms.hpp"
 #include "search_costs.hpp"
 #include "search_points.hpp"
 #include "search_problem.hpp"
@@ -39,11 +33,6 @@ constexpr std::uint64_t most_chip_samples = 4;
 constexpr std::size_t batch = 8;
 /// Batches between two times that the front of the scouts is measured on all samples.
 constexpr std::size_t batches_unconfirmed = 16;
-/// Losses from which on greedy and beam go no further: an accuracy drop, and a divergence in nats
-/// that comes with one of about ten points.
-constexpr double drop_limit = 0.1;
-constexpr double divergence_limit = 0.3;
-
 bool overlap(const DatasetSpec& a, const DatasetSpec& b) {
   return a.path == b.path && (a.split == b.split || !has_splits(a.source)) &&
          a.first < b.first + b.samples.value_or(0) && b.first < a.first + a.samples.value_or(0);
@@ -309,7 +298,14 @@ class PreparedSearch::Session {
       tell(to_string(algorithm), std::min(scouts.evaluations(), spec_.budget - 1), spec_.budget);
     };
     Evaluator scouts(measurer.scouts, options);
-    run_with(algorithm, scouts, result);
+    const SensitivityTable table = run_search_algorithm(algorithm, scouts,
+                                                        {.base = widest_candidate(formats_, model_),
+                                                         .start = alike(formats_.space, cost()),
+                                                         .loss = spec_.loss,
+                                                         .samples = spec_.scouts,
+                                                         .budget = spec_.budget,
+                                                         .seed = spec_.seed});
+    if (!table.loss.empty()) result.table = table;
     confirm(scouts);
     tell(to_string(algorithm), spec_.budget, spec_.budget);
     done.evaluations = scouts.evaluations();
@@ -319,72 +315,6 @@ class PreparedSearch::Session {
     for (const FrontPoint& point : confirmed.front().points()) {
       front_.insert(point.candidate, {point.objectives, 0, true});
     }
-  }
-
-  void run_with(SearchAlgorithm algorithm, Evaluator& evaluator, SearchResult& result) {
-    const bool tabled = algorithm == SearchAlgorithm::greedy ||
-                        algorithm == SearchAlgorithm::beam ||
-                        algorithm == SearchAlgorithm::knapsack;
-    SensitivityTable table;
-    if (tabled) {
-      table = sensitivity(evaluator, widest_candidate(formats_, model_));
-      result.table = table;
-    }
-    const double resolution =
-        spec_.loss == SearchLoss::accuracy_drop ? 1.0 / static_cast<double>(spec_.scouts) : 1e-4;
-    const double loss_limit =
-        spec_.loss == SearchLoss::accuracy_drop ? drop_limit : divergence_limit;
-    switch (algorithm) {
-      case SearchAlgorithm::greedy:
-        return greedy(evaluator, table,
-                      {.width = 8, .loss_limit = loss_limit, .resolution = resolution});
-      case SearchAlgorithm::beam:
-        return beam(evaluator, table, {.loss_limit = loss_limit});
-      case SearchAlgorithm::knapsack:
-        return knapsack(evaluator, table);
-      case SearchAlgorithm::nsga2:
-      case SearchAlgorithm::moead: {
-        const auto generations = static_cast<std::uint32_t>(
-            std::max<std::uint64_t>(1, std::min<std::uint64_t>(spec_.budget / 64, 10'000)));
-        return evolve(
-            evaluator,
-            {.algorithm = algorithm == SearchAlgorithm::nsga2 ? Evolution::nsga2 : Evolution::moead,
-             .population = 64,
-             .generations = generations,
-             .seed = spec_.seed,
-             .start = alike()});
-      }
-      case SearchAlgorithm::random:
-        return random_search(evaluator, spec_.budget, spec_.seed);
-      case SearchAlgorithm::exhaustive:
-        return exhaustive(evaluator, spec_.budget);
-    }
-  }
-
-  /// All variables at the same place between their cheapest and their dearest option.
-  [[nodiscard]] std::vector<Candidate> alike() const {
-    constexpr std::size_t steps = 10;
-    const CostTable& table = cost();
-    const Candidate cheapest = table.cheapest();
-    std::vector<Candidate> points;
-    for (std::size_t step = 0; step <= steps; ++step) {
-      Candidate candidate;
-      for (std::size_t v = 0; v < cheapest.size(); ++v) {
-        std::vector<std::uint16_t> order(formats_.space.options[v]);
-        std::iota(order.begin(), order.end(), std::uint16_t{0});
-        const auto cost_with = [&](std::uint16_t option) {
-          Candidate changed = cheapest;
-          changed[v] = option;
-          return table.of(changed);
-        };
-        std::stable_sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
-          return cost_with(a) < cost_with(b);
-        });
-        candidate.push_back(order[(order.size() - 1) * step / steps]);
-      }
-      if (points.empty() || points.back() != candidate) points.push_back(candidate);
-    }
-    return points;
   }
 
   /// The front so far: formats, loss and cost, without a test.
