@@ -1,4 +1,5 @@
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -44,9 +45,10 @@ TEST_CASE("a loop within a loop shares the threads of the outer one") {
   std::set<std::thread::id> seen;
   std::atomic<int> visits{0};
   parallel_for(6, 1, 2, [&](std::size_t, std::size_t) {
-    for (const unsigned threads : {0U, 1U, 3U}) {
+    for (const unsigned threads : {0U, 1U, 8U}) {
       parallel_for(40, 1, threads, [&](std::size_t, std::size_t) {
         ++visits;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));  // others could join
         const std::lock_guard lock(mutex);
         seen.insert(std::this_thread::get_id());
       });
