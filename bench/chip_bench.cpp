@@ -27,18 +27,18 @@ struct Case {
 };
 
 /// Spikes at `range(0)` percent density on one chip.
-void chip_packets(benchmark::State& state, const std::string& name) {
+void chip_packets(benchmark::State& state, const std::string& name, TimingLevel level) {
   const Case c(name);
   const SpikeTrace trace =
       testing::random_trace(c.network, 4, static_cast<std::uint32_t>(state.range(0)), 1);
   const Simulator simulator(c.network, c.pops, c.widths, c.chip, c.mapping);
-  const SimulationResult once = simulator.run(trace);
+  const SimulationResult once = simulator.run(trace, {.timing = level});
   if (once.actions.total(Action::packet_inject) != once.packets ||
       once.actions.total(Action::packet_deliver) != once.packets) {
     state.SkipWithError("packets were lost");
     return;
   }
-  for (auto _ : state) benchmark::DoNotOptimize(simulator.run(trace));
+  for (auto _ : state) benchmark::DoNotOptimize(simulator.run(trace, {.timing = level}));
   const auto rate = [&](std::uint64_t count) {
     return benchmark::Counter(static_cast<double>(count),
                               benchmark::Counter::kIsIterationInvariantRate);
@@ -48,13 +48,17 @@ void chip_packets(benchmark::State& state, const std::string& name) {
   state.counters["hops/s"] = rate(once.hops);
 }
 
-BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml")
+BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml", TimingLevel::event)
     ->Arg(0)
     ->Arg(5)
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(chip_packets, loihi1, "loihi1.yaml")
+BENCHMARK_CAPTURE(chip_packets, loihi1, "loihi1.yaml", TimingLevel::event)
     ->Arg(0)
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(chip_packets, mesh45_analytic, "mesh45.yaml", TimingLevel::analytic)
     ->Arg(5)
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);

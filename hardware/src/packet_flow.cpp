@@ -114,7 +114,7 @@ std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_)
 /// Serves what came to a core in the step from `start` on; returns its last busy period.
 BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
                              std::vector<Arrival>& arrivals) {
-  std::sort(arrivals.begin(), arrivals.end());
+  sorter_.sort(arrivals);
   const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
   Picoseconds& free = core_free_[core];
   Picoseconds busy;

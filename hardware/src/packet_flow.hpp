@@ -11,6 +11,7 @@
 #include "network/any_network.hpp"
 #include "packet.hpp"
 #include "plan.hpp"
+#include "run_sorter.hpp"
 #include "tally.hpp"
 #include "work_recorder.hpp"
 
@@ -82,9 +83,10 @@ class PacketFlow {
   bool recording_;  ///< packets or work
   AnyNetwork network_;
   std::vector<LinkTiming> links_;
-  std::vector<Stop> stops_;                       ///< by receiver
-  std::vector<Picoseconds> core_free_;            ///< per core: synapse unit
-  std::vector<std::vector<Arrival>> arrivals_;    ///< per core: of the step in work
+  std::vector<Stop> stops_;                     ///< by receiver
+  std::vector<Picoseconds> core_free_;          ///< per core: synapse unit
+  std::vector<std::vector<Arrival>> arrivals_;  ///< per core: of the step in work
+  RunSorter<Arrival> sorter_;
   std::vector<std::vector<std::uint32_t>> seen_;  ///< per merging receiver: step + 1, by address
   std::vector<std::pair<Arrival, PacketRecord>> step_records_;
   std::vector<LinkPass> passes_;  ///< of the step in work, while work is recorded

@@ -9,6 +9,7 @@
 
 #include "neurojoule/core/error.hpp"
 
+#include "network/channel_order.hpp"
 #include "network/graph.hpp"
 #include "network/routes.hpp"
 
@@ -148,7 +149,11 @@ Topology::Topology(const TopologySpec& spec) {
   links_ = std::move(graph.links);
   first_link_ = std::move(graph.first_link);
   port_ = std::move(routes.port);
-  if (spec.buffer_flits) refuse_waiting_circle();
+  if (spec.buffer_flits) {
+    refuse_waiting_circle();
+  } else {
+    link_groups_ = group_links(*this);
+  }
 }
 
 void Topology::refuse_waiting_circle() const {

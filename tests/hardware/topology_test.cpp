@@ -55,6 +55,48 @@ TEST_CASE("topology: hops are the Manhattan distance between all tiles") {
   }
 }
 
+/// Whether on all routes no link is in an earlier group than the one before it.
+bool groups_follow_routes(const Topology& topology) {
+  const LinkGroups& groups = topology.link_groups();
+  for (std::uint32_t from = 0; from < topology.tiles(); ++from) {
+    for (std::uint32_t to = 0; to < topology.tiles(); ++to) {
+      std::uint32_t before = 0;
+      for (std::uint32_t router = from; router != to;) {
+        const std::uint32_t link = topology.next_link(router, to);
+        if (groups.of[link] < before) return false;
+        before = groups.of[link];
+        router = topology.links()[link].to;
+      }
+    }
+  }
+  return true;
+}
+
+TEST_CASE(
+    "topology: links of a mesh come one by one, each before those that follow it on a route") {
+  const Topology mesh = mesh_of(4, 3);
+  CHECK(mesh.link_groups().count() == mesh.links().size());
+  CHECK(groups_follow_routes(mesh));
+}
+
+TEST_CASE("topology: links of a torus that packets may go round on share a group") {
+  TopologySpec spec;
+  spec.network = NetworkSpec{GridShape{5, 5, true, horizontal, vertical}, Routing::dimension_order};
+  const Topology torus(spec);
+  const LinkGroups& groups = torus.link_groups();
+  CHECK(groups_follow_routes(torus));
+  // 5 rows and 5 columns, two ways round each; on a ring of 5 a packet takes 2 links at most, so
+  // each of them may be the second one.
+  CHECK(groups.count() == 20);
+  for (std::uint32_t g = 0; g < groups.count(); ++g) {
+    CHECK(groups.group(g).size() == 5);
+    for (const std::uint32_t link : groups.group(g)) {
+      CHECK(groups.of[link] == g);
+      CHECK(torus.links()[link].direction == torus.links()[groups.group(g).front()].direction);
+    }
+  }
+}
+
 TEST_CASE("topology: a torus goes the shorter way round, up when both are as long") {
   TopologySpec spec;
   spec.network = NetworkSpec{GridShape{4, 3, true, horizontal, vertical}, Routing::dimension_order};

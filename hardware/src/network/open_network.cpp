@@ -1,7 +1,6 @@
 #include "open_network.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace nj {
 namespace {
@@ -18,80 +17,76 @@ OpenNetwork::OpenNetwork(const Topology& topology, const TopologySpec& spec)
       packet_flits_(spec.packet_flits()),
       within_tile_(spec.within_tile),
       links_(link_timings(topology, spec.packet_bits)),
-      bookings_(links_.size()) {}
-
-/// The first injection of each source.
-void OpenNetwork::start(const StepTraffic& traffic) {
-  Picoseconds first{std::numeric_limits<std::int64_t>::max()};
-  Picoseconds last{0};
-  for (const PacketSource& source : traffic.sources) {
-    if (source.first == source.last) continue;
-    first = std::min(first, traffic.packets[source.first].injected);
-    last = std::max(last, traffic.packets[source.last - 1].injected);
-  }
-  const auto packets = static_cast<std::int64_t>(traffic.packets.size());
-  if (packets == 0) return;
-  queue_.start(first, Picoseconds{(last - first).value() / packets});
-  for (std::uint32_t s = 0; s < traffic.sources.size(); ++s) {
-    push_next(traffic, traffic.sources[s].first, s);
-  }
-}
-
-/// A packet that stays in its tile meets no other, so it needs no turn.
-void OpenNetwork::push_next(const StepTraffic& traffic, std::uint32_t packet,
-                            std::uint32_t source) {
-  const PacketSource& from = traffic.sources[source];
-  for (; packet != from.last; ++packet) {
-    const Picoseconds time = traffic.packets[packet].injected;
-    const std::uint32_t first = traffic.packets[packet].first_target;
-    const std::uint32_t last = traffic.last_target(packet);
-    if (last - first != 1 || way_of(topology_, from.tile, traffic, first) != Branch::here) {
-      return queue_.push({time, std::uint64_t{from.core.index} << source_shift | packet},
-                         {0, source});
-    }
-    count_within_tile(traffic, first, last);
-    deliver(traffic, from.core.index, time + within_tile_, first, last);
-  }
-}
+      bookings_(links_.size()),
+      asks_(links_.size()) {}
 
 void OpenNetwork::run(const StepTraffic& traffic) {
-  start(traffic);
-  while (!queue_.empty()) {
-    const auto [key, copy] = queue_.pop();
-    const auto sequence = static_cast<std::uint32_t>(key.order);
-    if (key.order < forward_phase) {
-      push_next(traffic, sequence + 1, copy.link);
-      inject(traffic, copy.link, key.time, sequence);
+  for (const PacketSource& source : traffic.sources) inject(traffic, source);
+  const LinkGroups& groups = topology_.link_groups();
+  for (group_ = 0; group_ < groups.count(); ++group_) {
+    const auto links = groups.group(group_);
+    if (links.size() == 1) {
+      work_through(traffic, asks_[links.front()]);
     } else {
-      const auto core = static_cast<std::uint32_t>(key.order >> source_shift & source_mask);
-      pass(traffic, core, key.time, sequence, copy);
+      work_through_circle(traffic, links);
     }
   }
 }
 
-void OpenNetwork::inject(const StepTraffic& traffic, std::uint32_t source, Picoseconds now,
-                         std::uint32_t packet) {
-  const PacketSource& from = traffic.sources[source];
-  const std::uint32_t last = traffic.last_target(packet);
-  for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
-    const Branch branch = split(topology_, from.tile, traffic, first, last);
-    if (branch.link == Branch::here) {
-      count_within_tile(traffic, first, branch.last);
-      deliver(traffic, from.core.index, now + within_tile_, first, branch.last);
-    } else {
-      pass(traffic, from.core.index, now, first, {branch.last, branch.link});
+/// To the first links that the packets of a source want; what stays in its tile uses none.
+void OpenNetwork::inject(const StepTraffic& traffic, const PacketSource& source) {
+  const std::uint32_t core = source.core.index;
+  for (std::uint32_t packet = source.first; packet != source.last; ++packet) {
+    const Picoseconds now = traffic.packets[packet].injected;
+    const std::uint32_t last = traffic.last_target(packet);
+    for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
+      const Branch branch = split(topology_, source.tile, traffic, first, last);
+      if (branch.link == Branch::here) {
+        count_within_tile(traffic, first, branch.last);
+        deliver(traffic, core, now + within_tile_, first, branch.last);
+      } else {
+        asks_[branch.link].push_back(
+            {{now, std::uint64_t{core} << source_shift | first}, {branch.last, branch.link}});
+      }
+      first = branch.last;
     }
-    first = branch.last;
   }
 }
 
-void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
-                       std::uint32_t first, Copy copy) {
+void OpenNetwork::work_through(const StepTraffic& traffic, std::vector<Ask>& asks) {
+  sorter_.sort(asks);
+  for (const Ask& ask : asks) pass(traffic, ask.key, ask.copy);
+  asks.clear();
+}
+
+void OpenNetwork::work_through_circle(const StepTraffic& traffic,
+                                      std::span<const std::uint32_t> links) {
+  circle_.clear();
+  for (const std::uint32_t link : links) {
+    circle_.insert(circle_.end(), asks_[link].begin(), asks_[link].end());
+    asks_[link].clear();
+  }
+  sorter_.sort(circle_);
+  auto next = circle_.begin();
+  while (next != circle_.end() || !queue_.empty()) {
+    if (queue_.empty() || (next != circle_.end() && next->key < queue_.top().key)) {
+      pass(traffic, next->key, next->copy);
+      ++next;
+    } else {
+      const auto [key, copy] = queue_.pop();
+      pass(traffic, key, copy);
+    }
+  }
+}
+
+void OpenNetwork::pass(const StepTraffic& traffic, const Key& key, const Copy& copy) {
+  auto first = static_cast<std::uint32_t>(key.order);
+  const auto core = static_cast<std::uint32_t>(key.order >> source_shift & source_mask);
   const LinkTiming& link = links_[copy.link];
   Booking& booking = bookings_[copy.link];
-  const Picoseconds departs = std::max(now, booking.free);
+  const Picoseconds departs = std::max(key.time, booking.free);
   booking.free = departs + link.service;
-  booking.longest_wait = std::max(booking.longest_wait, departs - now);
+  booking.longest_wait = std::max(booking.longest_wait, departs - key.time);
   ++booking.packets;
   if (traffic.passes != nullptr) traffic.passes->push_back({copy.link, departs, first});
   count_hop(traffic, first, link.direction);
@@ -101,9 +96,14 @@ void OpenNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picosecon
     if (branch.link == Branch::here) {
       deliver(traffic, core, head + link.tail, first, branch.last);
     } else {
-      queue_.push({head + gap(link, links_[branch.link]),
-                   forward_phase | std::uint64_t{core} << source_shift | first},
-                  {branch.last, branch.link});
+      const Key then{head + gap(link, links_[branch.link]),
+                     forward_phase | std::uint64_t{core} << source_shift | first};
+      const Copy rest{branch.last, branch.link};
+      if (topology_.link_groups().of[branch.link] == group_) {
+        queue_.push(then, rest);
+      } else {
+        asks_[branch.link].push_back({then, rest});
+      }
     }
     first = branch.last;
   }

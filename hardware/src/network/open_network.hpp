@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
-#include "bucket_queue.hpp"
+#include "neurojoule/core/event_queue.hpp"
+
+#include "../run_sorter.hpp"
 #include "links.hpp"
 
 namespace nj {
@@ -11,10 +14,11 @@ namespace nj {
 /// Routers whose buffers are unbounded: a packet waits at the link that it wants, first come first
 /// served, and equal times by (phase, source, sequence).
 ///
-/// Invariant: every event's key is greater than the key of the event that made it, so a link is
-/// booked in the full order of the keys. A source holds one event until its last packet is
-/// injected. Nothing follows from a delivery in the network, so deliveries are no events: the cores
-/// sort them. Nor do packets that stay in their tile, which use no link.
+/// What happens on a link acts only on links that its packets take later, so links are worked
+/// through one after another, each for the whole step: all that ask for it are known by then, and
+/// come in few sorted runs (one for each link and each source before it). Links of a circle take
+/// turns by a queue of events, as every event's key is greater than that of the event that made
+/// it. Nothing in the network follows from a delivery; the cores sort them.
 class OpenNetwork {
  public:
   OpenNetwork(const Topology& topology, const TopologySpec& spec);
@@ -33,29 +37,37 @@ class OpenNetwork {
       return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));  // without branches
     }
   };
-  /// Targets [sequence, last) at a router, about to take a link.
+  /// Targets [sequence, last) of a packet, before a link.
   struct Copy {
     std::uint32_t last = 0;
-    std::uint32_t link = 0;  ///< of a new packet: position of its source
+    std::uint32_t link = 0;
+  };
+  /// A copy that asks for its link.
+  struct Ask {
+    Key key;
+    Copy copy;
+    friend bool operator<(const Ask& a, const Ask& b) { return a.key < b.key; }
   };
   struct Booking {
     Picoseconds free;
     Picoseconds longest_wait;
     std::uint64_t packets = 0;
   };
-  void start(const StepTraffic& traffic);
-  void push_next(const StepTraffic& traffic, std::uint32_t packet, std::uint32_t source);
-  void inject(const StepTraffic& traffic, std::uint32_t source, Picoseconds now,
-              std::uint32_t packet);
-  void pass(const StepTraffic& traffic, std::uint32_t core, Picoseconds now, std::uint32_t first,
-            Copy copy);
+  void inject(const StepTraffic& traffic, const PacketSource& source);
+  void work_through(const StepTraffic& traffic, std::vector<Ask>& asks);
+  void work_through_circle(const StepTraffic& traffic, std::span<const std::uint32_t> links);
+  void pass(const StepTraffic& traffic, const Key& key, const Copy& copy);
 
   const Topology& topology_;
   std::uint32_t packet_flits_;
   Picoseconds within_tile_;
   std::vector<LinkTiming> links_;
-  std::vector<Booking> bookings_;  ///< by link
-  BucketQueue<Copy, Key> queue_;
+  std::vector<Booking> bookings_;       ///< by link
+  std::vector<std::vector<Ask>> asks_;  ///< by link
+  RunSorter<Ask> sorter_;
+  std::uint32_t group_ = 0;      ///< of the links in work
+  EventQueue<Copy, Key> queue_;  ///< of a circle of links in work
+  std::vector<Ask> circle_;      ///< what came from outside of it
 };
 
 }  // namespace nj

@@ -34,8 +34,4 @@ Routes find_routes(const NetworkSpec& network, const NetworkGraph& graph,
 Routes join_routes(const NetworkGraph& chip, const Routes& in_chip, const NetworkGraph& between,
                    const Routes& over, std::uint32_t gateway);
 
-/// Channels that may wait for each other in a circle along the routes from tile to tile; empty when
-/// there is no circle. Two-step dependencies of all these routes are looked at, and no others.
-std::vector<std::uint32_t> find_waiting_circle(const Topology& topology);
-
 }  // namespace nj

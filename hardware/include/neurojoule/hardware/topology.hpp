@@ -34,6 +34,19 @@ struct Link {
 
 inline constexpr std::uint32_t no_channel = 0xFFFFFFFFU;
 
+/// Links in groups, such that what packets may take after a link is in its group or a later one. A
+/// group of several links is one where packets may go round in a circle.
+struct LinkGroups {
+  std::vector<std::uint32_t> links;  ///< group after group
+  std::vector<std::uint32_t> first;  ///< [groups + 1]: where a group begins
+  std::vector<std::uint32_t> of;     ///< by link: its group
+
+  [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(first.size()) - 1; }
+  [[nodiscard]] std::span<const std::uint32_t> group(std::uint32_t g) const {
+    return std::span(links).subspan(first[g], first[g + 1] - first[g]);
+  }
+};
+
 /// The routers of a chip, their links, and the one route from any router to any tile.
 class Topology {
  public:
@@ -52,6 +65,8 @@ class Topology {
   }
   /// Sorted by `from`.
   [[nodiscard]] std::span<const Link> links() const { return links_; }
+  /// Of a topology with unbounded buffers.
+  [[nodiscard]] const LinkGroups& link_groups() const { return link_groups_; }
   /// Channels per link: 2 where buffers are bounded and routes go round, else 1.
   [[nodiscard]] std::uint32_t virtual_channels() const { return virtual_channels_; }
   /// Index in `links()` of the link that a packet for a tile takes out of another router.
@@ -74,6 +89,7 @@ class Topology {
   std::vector<Link> links_;
   std::vector<std::uint32_t> first_link_;  ///< [routers + 1]: first outgoing link
   std::vector<std::uint16_t> port_;        ///< [router][tile]: outgoing link, 0-based
+  LinkGroups link_groups_;
 };
 
 }  // namespace nj

@@ -1,6 +1,11 @@
-#include <algorithm>
+#include "channel_order.hpp"
 
-#include "routes.hpp"
+#include <algorithm>
+#include <utility>
+
+#include <boost/graph/compressed_sparse_row_graph.hpp>
+#include <boost/graph/strong_components.hpp>
+#include <boost/property_map/property_map.hpp>
 
 namespace nj {
 namespace {
@@ -99,6 +104,37 @@ std::vector<std::uint32_t> find_waiting_circle(const Topology& topology) {
     }
   }
   return {};
+}
+
+LinkGroups group_links(const Topology& topology) {
+  using Graph =
+      boost::compressed_sparse_row_graph<boost::directedS, boost::no_property, boost::no_property,
+                                         boost::no_property, std::uint32_t, std::uint32_t>;
+  const Dependencies dependencies(topology);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> edges;  // sorted by where they begin
+  for (std::uint32_t link = 0; link < dependencies.channels(); ++link) {
+    const std::uint32_t router = dependencies.end_of(link);
+    for (std::uint32_t port = 0; port < dependencies.out(router); ++port) {
+      if (!dependencies.wants(link, port)) continue;
+      edges.emplace_back(link, dependencies.channel(router, port));
+    }
+  }
+  const Graph graph(boost::edges_are_sorted, edges.begin(), edges.end(), dependencies.channels());
+  LinkGroups groups;
+  groups.of.resize(dependencies.channels());
+  const std::uint32_t count = boost::strong_components(
+      graph,
+      boost::make_iterator_property_map(groups.of.begin(), boost::get(boost::vertex_index, graph)));
+  for (std::uint32_t& group : groups.of) group = count - 1 - group;  // it counts from the end
+  groups.first.assign(count + 1, 0);
+  for (const std::uint32_t group : groups.of) ++groups.first[group + 1];
+  for (std::uint32_t g = 0; g < count; ++g) groups.first[g + 1] += groups.first[g];
+  groups.links.resize(groups.of.size());
+  std::vector<std::uint32_t> next(groups.first.begin(), groups.first.end() - 1);
+  for (std::uint32_t link = 0; link < groups.of.size(); ++link) {
+    groups.links[next[groups.of[link]]++] = link;
+  }
+  return groups;
 }
 
 }  // namespace nj
