@@ -6,8 +6,8 @@
 #include "neurojoule/core/activity.hpp"
 
 #include "packet.hpp"
-#include "packet_flow.hpp"
 #include "plan.hpp"
+#include "synapse_work.hpp"
 #include "tally.hpp"
 
 namespace nj {

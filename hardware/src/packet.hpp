@@ -7,6 +7,7 @@
 #include "neurojoule/core/ids.hpp"
 #include "neurojoule/core/quantity.hpp"
 
+#include "plan.hpp"
 #include "tally.hpp"
 
 namespace nj {
@@ -33,6 +34,15 @@ struct Stop {
   std::uint32_t core = 0;      ///< which list of arrivals is its
   std::uint32_t producer = 0;  ///< population that it receives from
 };
+
+/// By receiver.
+inline std::vector<Stop> stops_of(const Plan& plan) {
+  std::vector<Stop> stops;
+  for (const Receiver& receiver : plan.receivers) {
+    stops.push_back({receiver.tile, receiver.core.index, receiver.producer});
+  }
+  return stops;
+}
 
 /// All packets of one step, source by source.
 struct Outbox {

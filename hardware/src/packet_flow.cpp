@@ -2,35 +2,16 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
+#include "packet_records.hpp"
 #include "place.hpp"
 
 namespace nj {
-
-Touched::Touched(const Plan& plan) {
-  for (const SlicePlan& slice : plan.slices) {
-    const bool counted = std::holds_alternative<Conv2d>(*slice.op);
-    positions_.push_back(counted ? slice.positions() : 0);
-    slots_.push_back(slice.slots);
-    flags_.emplace_back(positions_.back() * slice.slots, std::uint8_t{0});
-  }
-}
-
-void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Range columns) {
-  if (slot.empty()) return;
-  for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
-    const std::size_t row = std::size_t{y - slice.place.row_begin} * slice.shape.width;
-    std::fill(slot.begin() + static_cast<std::ptrdiff_t>(row + columns.begin),
-              slot.begin() + static_cast<std::ptrdiff_t>(row + columns.end), std::uint8_t{1});
-  }
-}
 
 PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
                        std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
                        std::vector<PacketRecord>* records, WorkRecorder& work_recorder)
     : plan_(plan),
-      touched_(touched),
       tally_(tally),
       busy_(busy),
       stalled_(stalled),
@@ -39,17 +20,10 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Ta
       recording_(records != nullptr || work_recorder.on()),
       network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level)),
       links_(link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits)),
+      stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
-      seen_(plan.receivers.size()) {
-  for (const Receiver& receiver : plan.receivers) {
-    stops_.push_back({receiver.tile, receiver.core.index, receiver.producer});
-  }
-  for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
-    const Receiver& receiver = plan.receivers[r];
-    if (receiver.merges) seen_[r].assign(plan.fans[receiver.producer].shape.neurons(), 0);
-  }
-}
+      synapses_(plan, touched, tally) {}
 
 std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                                         std::span<const PacketSource> sources) {
@@ -124,7 +98,8 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
     const Packet& packet = outbox_->packets[target.packet];
     if (arrival.time >= free) period = {arrival.time, arrival.time, arrival};
     const Picoseconds begins = std::max(arrival.time, free);
-    free = begins + axon_in + work(target.receiver, packet);
+    const std::uint32_t depth = plan_.graph.depth[plan_.receivers[target.receiver].producer];
+    free = begins + axon_in + synapses_.serve(target.receiver, packet, step_ - depth);
     busy += free - begins;
     if (recording_) record(arrival, target.receiver, packet, begins, free);
   }
@@ -134,58 +109,14 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
   return period;
 }
 
-/// Does the synaptic work of a packet on its slice; returns the time it takes.
-Picoseconds PacketFlow::work(std::uint32_t to, const Packet& packet) {
-  const Receiver& receiver = plan_.receivers[to];
-  ReceiverTally& tally = tally_.receivers[to];
-  ++tally.delivered;
-  if (receiver.merges) {
-    const FeatureShape& shape = plan_.fans[receiver.producer].shape;
-    std::uint32_t& seen = seen_[to][shape.address(packet.channel, packet.y, packet.x)];
-    if (seen == step_ + 1) {
-      ++tally.merged;
-      return Picoseconds{0};
-    }
-    seen = step_ + 1;
-  }
-  const SlicePlan& slice = plan_.slices[receiver.slice];
-  const std::uint32_t t = step_ - plan_.graph.depth[receiver.producer];
-  const bool attention = std::holds_alternative<SpikingSelfAttention>(*slice.op);
-  const auto touched = touched_.slot(receiver.slice, t);
-  std::uint64_t reached_positions = 0;
-  for (const PortReach& port : receiver.ports) {
-    if (!port.accepts(packet.y, packet.x, packet.channel)) continue;
-    ++tally.operands;
-    if (attention) continue;
-    const Range rows = port.rows[packet.y];
-    const Range columns = port.columns[packet.x];
-    const std::uint64_t positions = std::uint64_t{rows.size()} * columns.size();
-    reached_positions += positions;
-    if (port.graded) tally.graded_positions += positions;
-    touch(touched, slice, rows, columns);
-  }
-  tally.positions += reached_positions;
-  return slice.position_time * static_cast<std::int64_t>(reached_positions);
-}
-
 void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& packet,
                         Picoseconds begins, Picoseconds served) {
   const Receiver& receiver = plan_.receivers[to];
-  const Population& sender = plan_.populations[receiver.producer];
-  work_recorder_.add({.unit = WorkUnit::synapse_unit,
-                      .core = receiver.core,
-                      .layer = sender.lead,
-                      .step = step_ - plan_.graph.depth[receiver.producer],
-                      .count = 1,
-                      .start = begins,
-                      .end = served});
+  const std::uint32_t t = step_ - plan_.graph.depth[receiver.producer];
+  work_recorder_.add(service_record(plan_, receiver, t, begins, served));
   if (records_ == nullptr) return;
-  const FeatureShape& shape = plan_.fans[receiver.producer].shape;
   step_records_.emplace_back(
-      arrival,
-      PacketRecord{step_, sender.output(), shape.address(packet.channel, packet.y, packet.x),
-                   packet.value, CoreId{arrival.source}, receiver.core, packet.injected,
-                   arrival.time, served});
+      arrival, packet_record(plan_, receiver, packet, step_, arrival.source, arrival.time, served));
 }
 
 /// Records how long each link was kept in this step, link by link.
@@ -193,14 +124,8 @@ void PacketFlow::record_links(const StepTraffic& traffic) {
   std::sort(passes_.begin(), passes_.end());
   for (const LinkPass& pass : passes_) {
     const std::uint32_t producer = traffic.stop(pass.target).producer;
-    work_recorder_.add({.unit = WorkUnit::link,
-                        .core = {},
-                        .link = pass.link,
-                        .layer = plan_.populations[producer].lead,
-                        .step = step_ - plan_.graph.depth[producer],
-                        .count = 1,
-                        .start = pass.time,
-                        .end = pass.time + links_[pass.link].service});
+    work_recorder_.add(link_record(plan_, producer, step_ - plan_.graph.depth[producer], pass.link,
+                                   pass.time, links_[pass.link].service));
   }
   passes_.clear();
 }

@@ -12,29 +12,11 @@
 #include "packet.hpp"
 #include "plan.hpp"
 #include "run_sorter.hpp"
+#include "synapse_work.hpp"
 #include "tally.hpp"
 #include "work_recorder.hpp"
 
 namespace nj {
-
-/// Which positions of each convolution slice got input, by accumulator slot.
-class Touched {
- public:
-  explicit Touched(const Plan& plan);
-  /// [positions] of one slice for time step t; empty for other kinds of slices.
-  [[nodiscard]] std::span<std::uint8_t> slot(std::uint32_t slice, std::uint32_t t) {
-    const std::size_t size = positions_[slice];
-    return std::span(flags_[slice]).subspan((t % slots_[slice]) * size, size);
-  }
-
- private:
-  std::vector<std::size_t> positions_;
-  std::vector<std::uint32_t> slots_;
-  std::vector<std::vector<std::uint8_t>> flags_;
-};
-
-/// Notes that input reached these positions of a slice; nothing for an empty slot.
-void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Range columns);
 
 /// A synapse unit that served packets without a pause.
 struct BusyPeriod {
@@ -67,14 +49,12 @@ class PacketFlow {
                                  std::vector<Arrival>& arrivals);
   [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start,
                                  std::span<const PacketSource> sources) const;
-  [[nodiscard]] Picoseconds work(std::uint32_t to, const Packet& packet);
   void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
               Picoseconds served);
   void append_records();
   void record_links(const StepTraffic& traffic);
 
   const Plan& plan_;
-  Touched& touched_;
   Tally& tally_;
   std::vector<UnitTimes>& busy_;
   std::vector<UnitTimes>& stalled_;
@@ -87,7 +67,7 @@ class PacketFlow {
   std::vector<Picoseconds> core_free_;          ///< per core: synapse unit
   std::vector<std::vector<Arrival>> arrivals_;  ///< per core: of the step in work
   RunSorter<Arrival> sorter_;
-  std::vector<std::vector<std::uint32_t>> seen_;  ///< per merging receiver: step + 1, by address
+  SynapseWork synapses_;
   std::vector<std::pair<Arrival, PacketRecord>> step_records_;
   std::vector<LinkPass> passes_;  ///< of the step in work, while work is recorded
   Outbox* outbox_ = nullptr;      ///< of the step in work

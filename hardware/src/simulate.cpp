@@ -1,14 +1,12 @@
 #include "neurojoule/hardware/simulate.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <utility>
 #include <variant>
 
-#include "frame_phase.hpp"
-#include "neuron_phase.hpp"
 #include "packet_flow.hpp"
+#include "phases.hpp"
 #include "plan.hpp"
 #include "streamed/simulate.hpp"
 #include "tally.hpp"
@@ -25,10 +23,9 @@ class Simulation {
         tally_(plan),
         touched_(plan),
         work_(result_.work, result_.work_until, options.work_records),
-        neurons_(plan, trace, touched_, tally_),
-        frames_(plan, trace, touched_, tally_),
         busy_(plan.chip.cores().size()),
         stalled_(busy_.size()),
+        phases_(plan, trace, touched_, tally_, busy_, stalled_, work_),
         flow_(plan, options.timing, touched_, tally_, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records) {
@@ -38,7 +35,7 @@ class Simulation {
   }
 
   SimulationResult run() {
-    const std::uint32_t steps = neurons_.timesteps() + plan_.graph.levels() - 1;
+    const std::uint32_t steps = phases_.timesteps() + plan_.graph.levels() - 1;
     for (std::uint32_t g = 0; g < steps; ++g) {
       run_step(g);
       if (step_records_) {
@@ -108,7 +105,7 @@ class Simulation {
   /// Whether a population has a time step to handle in a global step.
   [[nodiscard]] bool at_work(std::uint32_t population, std::uint32_t step) const {
     const std::uint32_t depth = plan_.graph.depth[population];
-    return step >= depth && step - depth < neurons_.timesteps();
+    return step >= depth && step - depth < phases_.timesteps();
   }
 
   /// Input frames share the I/O port of tile 0, one after another; returns when it is free.
@@ -118,48 +115,12 @@ class Simulation {
       const Operator& op = plan_.network.layer(plan_.populations[p].lead).op;
       if (!std::holds_alternative<Input>(op) || !at_work(p, step)) continue;
       if (plan_.graph.only_read(p)) continue;
-      const Picoseconds begins = clock;
-      const std::size_t before = outbox_.packets.size();
-      clock = neurons_.run_input(p, step, clock, outbox_);
-      work_.add({.unit = WorkUnit::io_port,
-                 .core = {},
-                 .layer = plan_.populations[p].lead,
-                 .step = step,
-                 .count = outbox_.packets.size() - before,
-                 .start = begins,
-                 .end = clock});
+      phases_.run_input(p, step, clock, outbox_);
       note(WorkUnit::io_port, {}, plan_.populations[p].lead, {}, clock - start);
     }
     const CoreId port{static_cast<std::uint32_t>(plan_.chip.cores().size())};
     sources_.push_back({port, 0, 0, static_cast<std::uint32_t>(outbox_.packets.size())});
     return clock;
-  }
-
-  /// The I/O port, free from `port` on, also reads the frames that cores encode themselves, for one
-  /// after another.
-  FrameTimes encode(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port) {
-    const SlicePlan& plan = plan_.slices[slice];
-    if (!plan.frame) return {};
-    const CoreId core = plan.place.core;
-    const Picoseconds begins = port;
-    const FrameTimes times = frames_.run(slice, t, start, port);
-    busy_[core.index].encoder_unit += times.encode;
-    stalled_[core.index].encoder_unit += times.fetch;
-    stalled_[core.index].neuron_unit += times.fetch + times.encode;
-    work_.add({.unit = WorkUnit::io_port,
-               .core = {},
-               .layer = plan.frame->input,
-               .step = t,
-               .start = begins,
-               .end = port});
-    work_.add({.unit = WorkUnit::encoder_unit,
-               .core = core,
-               .layer = plan_.populations[plan.place.population].lead,
-               .step = t,
-               .count = 1,
-               .start = port,
-               .end = port + times.encode});
-    return times;
   }
 
   /// Encoder units, then neuron units; returns when the I/O port is done.
@@ -169,21 +130,11 @@ class Simulation {
       if (!at_work(place.population, step)) continue;
       const auto first = static_cast<std::uint32_t>(outbox_.packets.size());
       const std::uint32_t t = step - plan_.graph.depth[place.population];
-      const FrameTimes before = encode(s, t, start, port);
-      const Picoseconds begins = start + before.fetch + before.encode;
-      const Picoseconds idle = neurons_.run_slice(s, t, begins, outbox_);
+      const auto [before, idle] = phases_.run_slice(s, t, start, port, outbox_);
       sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
                           static_cast<std::uint32_t>(outbox_.packets.size()), before});
-      busy_[place.core.index].neuron_unit += idle - begins;
-      work_.add({.unit = WorkUnit::neuron_unit,
-                 .core = place.core,
-                 .layer = plan_.populations[place.population].lead,
-                 .step = t,
-                 .count = outbox_.packets.size() - first,
-                 .start = begins,
-                 .end = idle});
       note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead, before,
-           idle - begins);
+           idle - start - before.fetch - before.encode);
     }
     return port;
   }
@@ -192,15 +143,12 @@ class Simulation {
   StepRecord collect(std::uint64_t steps, Picoseconds time) {
     StepRecord done{.actions = action_counts(plan_, tally_, steps, time),
                     .packets = std::exchange(packets_, 0),
-                    .hops = 0,
+                    .hops = tally_.hops(),
                     .busy = std::exchange(busy_, std::vector<UnitTimes>(busy_.size())),
                     .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
                     .links = flow_.take_loads(),
                     .io_port = std::exchange(io_port_, Picoseconds{0})};
-    for (const ReceiverTally& receiver : tally_.receivers) result_.merged += receiver.merged;
-    for (const SenderTally& sender : tally_.senders) {
-      done.hops = std::accumulate(sender.hops.begin(), sender.hops.end(), done.hops);
-    }
+    result_.merged += tally_.merged();
     tally_ = Tally(plan_);
     result_.actions += done.actions;
     result_.packets += done.packets;
@@ -219,10 +167,9 @@ class Simulation {
   Tally tally_;  ///< since the last `collect`
   Touched touched_;
   WorkRecorder work_;
-  NeuronPhase neurons_;
-  FramePhase frames_;
   std::vector<UnitTimes> busy_;     ///< by core, since the last `collect`
   std::vector<UnitTimes> stalled_;  ///< likewise
+  Phases phases_;
   PacketFlow flow_;
   bool step_records_;
   std::uint64_t packets_ = 0;          ///< since the last `collect`

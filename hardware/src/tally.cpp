@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <string>
 #include <variant>
 
@@ -168,6 +169,20 @@ void count_chip(const Chip& chip, std::uint64_t steps, Picoseconds latency, Acti
 }
 
 }  // namespace
+
+std::uint64_t Tally::merged() const {
+  std::uint64_t sum = 0;
+  for (const ReceiverTally& receiver : receivers) sum += receiver.merged;
+  return sum;
+}
+
+std::uint64_t Tally::hops() const {
+  std::uint64_t sum = 0;
+  for (const SenderTally& sender : senders) {
+    sum = std::accumulate(sender.hops.begin(), sender.hops.end(), sum);
+  }
+  return sum;
+}
 
 ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
                            Picoseconds latency) {

@@ -49,6 +49,10 @@ struct Tally {
       : receivers(plan.receivers.size()),
         slices(plan.slices.size()),
         senders(plan.populations.size()) {}
+  /// Packets that were dropped as another slice had sent them.
+  [[nodiscard]] std::uint64_t merged() const;
+  /// Links passed.
+  [[nodiscard]] std::uint64_t hops() const;
   std::vector<ReceiverTally> receivers;
   std::vector<SliceTally> slices;
   std::vector<SenderTally> senders;

@@ -1,7 +1,5 @@
 #include "open_network.hpp"
 
-#include <algorithm>
-
 namespace nj {
 namespace {
 
@@ -14,11 +12,9 @@ constexpr std::uint64_t source_mask = (std::uint64_t{1} << 24) - 1;
 
 OpenNetwork::OpenNetwork(const Topology& topology, const TopologySpec& spec)
     : topology_(topology),
-      packet_flits_(spec.packet_flits()),
       within_tile_(spec.within_tile),
-      links_(link_timings(topology, spec.packet_bits)),
-      bookings_(links_.size()),
-      asks_(links_.size()) {}
+      links_(topology, spec),
+      asks_(topology.links().size()) {}
 
 void OpenNetwork::run(const StepTraffic& traffic) {
   for (const PacketSource& source : traffic.sources) inject(traffic, source);
@@ -83,11 +79,7 @@ void OpenNetwork::pass(const StepTraffic& traffic, const Key& key, const Copy& c
   auto first = static_cast<std::uint32_t>(key.order);
   const auto core = static_cast<std::uint32_t>(key.order >> source_shift & source_mask);
   const LinkTiming& link = links_[copy.link];
-  Booking& booking = bookings_[copy.link];
-  const Picoseconds departs = std::max(key.time, booking.free);
-  booking.free = departs + link.service;
-  booking.longest_wait = std::max(booking.longest_wait, departs - key.time);
-  ++booking.packets;
+  const Picoseconds departs = links_.book(copy.link, key.time);
   if (traffic.passes != nullptr) traffic.passes->push_back({copy.link, departs, first});
   count_hop(traffic, first, link.direction);
   const Picoseconds head = departs + link.latency;
@@ -107,25 +99,6 @@ void OpenNetwork::pass(const StepTraffic& traffic, const Key& key, const Copy& c
     }
     first = branch.last;
   }
-}
-
-std::vector<LinkLoad> OpenNetwork::loads() const {
-  std::vector<LinkLoad> loads;
-  loads.reserve(links_.size());
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    const Booking& booking = bookings_[i];
-    // Packets ahead of one that waits leave one service time apart, so its wait counts them.
-    const std::int64_t service = links_[i].service.value();
-    const auto queue =
-        static_cast<std::uint64_t>((booking.longest_wait.value() + service - 1) / service);
-    loads.push_back({booking.packets * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(booking.packets), queue});
-  }
-  return loads;
-}
-
-void OpenNetwork::clear_loads() {
-  for (Booking& booking : bookings_) booking = {booking.free, Picoseconds{0}, 0};
 }
 
 }  // namespace nj

@@ -7,6 +7,7 @@
 #include "neurojoule/core/event_queue.hpp"
 
 #include "../run_sorter.hpp"
+#include "link_bookings.hpp"
 #include "links.hpp"
 
 namespace nj {
@@ -25,9 +26,9 @@ class OpenNetwork {
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
-  [[nodiscard]] std::vector<LinkLoad> loads() const;
+  [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
   /// Between two runs.
-  void clear_loads();
+  void clear_loads() { links_.clear_loads(); }
 
  private:
   struct Key {
@@ -48,21 +49,14 @@ class OpenNetwork {
     Copy copy;
     friend bool operator<(const Ask& a, const Ask& b) { return a.key < b.key; }
   };
-  struct Booking {
-    Picoseconds free;
-    Picoseconds longest_wait;
-    std::uint64_t packets = 0;
-  };
   void inject(const StepTraffic& traffic, const PacketSource& source);
   void work_through(const StepTraffic& traffic, std::vector<Ask>& asks);
   void work_through_circle(const StepTraffic& traffic, std::span<const std::uint32_t> links);
   void pass(const StepTraffic& traffic, const Key& key, const Copy& copy);
 
   const Topology& topology_;
-  std::uint32_t packet_flits_;
   Picoseconds within_tile_;
-  std::vector<LinkTiming> links_;
-  std::vector<Booking> bookings_;       ///< by link
+  LinkBookings links_;
   std::vector<std::vector<Ask>> asks_;  ///< by link
   RunSorter<Ask> sorter_;
   std::uint32_t group_ = 0;      ///< of the links in work

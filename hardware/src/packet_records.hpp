@@ -1,0 +1,51 @@
+#pragma once
+
+#include "neurojoule/hardware/simulate.hpp"
+
+#include "packet.hpp"
+#include "plan.hpp"
+
+namespace nj {
+
+/// What a synapse unit did for a packet of the producer's time step t.
+inline WorkRecord service_record(const Plan& plan, const Receiver& receiver, std::uint32_t t,
+                                 Picoseconds begins, Picoseconds served) {
+  return {.unit = WorkUnit::synapse_unit,
+          .core = receiver.core,
+          .layer = plan.populations[receiver.producer].lead,
+          .step = t,
+          .count = 1,
+          .start = begins,
+          .end = served};
+}
+
+/// What a link did for a packet of a producer's time step t.
+inline WorkRecord link_record(const Plan& plan, std::uint32_t producer, std::uint32_t t,
+                              std::uint32_t link, Picoseconds enters, Picoseconds service) {
+  return {.unit = WorkUnit::link,
+          .core = {},
+          .link = link,
+          .layer = plan.populations[producer].lead,
+          .step = t,
+          .count = 1,
+          .start = enters,
+          .end = enters + service};
+}
+
+/// The journey of a packet to one of its receivers; `source` is the core that sent it.
+inline PacketRecord packet_record(const Plan& plan, const Receiver& receiver, const Packet& packet,
+                                  std::uint32_t step, std::uint32_t source, Picoseconds arrived,
+                                  Picoseconds served) {
+  const FeatureShape& shape = plan.fans[receiver.producer].shape;
+  return {step,
+          plan.populations[receiver.producer].output(),
+          shape.address(packet.channel, packet.y, packet.x),
+          packet.value,
+          CoreId{source},
+          receiver.core,
+          packet.injected,
+          arrived,
+          served};
+}
+
+}  // namespace nj
