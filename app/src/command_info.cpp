@@ -83,9 +83,10 @@ std::string describe_chip(const Chip& chip) {
   const ChipSpec& spec = chip.spec();
   if (spec.array) return describe_array(spec);
   std::string text =
-      fmt::format("{}: {}\n{}\n{}, {} cores, barrier {}\n", spec.name, spec.description,
+      fmt::format("{}: {}\n{}\n{}, {} cores, {} {}\n", spec.name, spec.description,
                   to_string(Process{spec.node, spec.voltage}), to_string(spec.topology),
-                  chip.cores().size(), to_string(spec.barrier));
+                  chip.cores().size(), spec.handshake ? "no barriers, handshake" : "barrier",
+                  to_string(spec.handshake.value_or(spec.barrier)));
   TextTable table({"core kind", "memory", "cores", "neurons", "capacity", "word", "at once"}, 2);
   for (std::uint32_t kind = 0; kind < spec.core_kinds.size(); ++kind) {
     const CoreKindSpec& core = spec.core_kinds[kind];

@@ -47,6 +47,8 @@ std::string_view title(PathKind kind) {
       return "barriers";
     case PathKind::tick:
       return "ticks";
+    case PathKind::handshake:
+      return "handshakes";
     case PathKind::computing:
       return "computing";
     case PathKind::waiting_for_loads:

@@ -100,11 +100,17 @@ MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
                                  find_price_table),
       .widths = widths_of(network),
       .mapping = {}};
-  if (mapped.chip.spec().array && run.timing != TimingLevel::event) {
+  if (mapped.chip.spec().only_events() && run.timing != TimingLevel::event) {
     throw Error(ErrorKind::config,
-                fmt::format("a chip with an array has no network to simulate at the level '{}'",
+                fmt::format("a chip {} is not simulated at the level '{}'",
+                            mapped.chip.spec().array ? "with an array, which has no network,"
+                                                     : "without barriers",
                             to_string(run.timing)),
                 run.timing_location);
+  }
+  if (mapped.chip.spec().handshake && scenario.outputs.series) {
+    throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
+                {.key = "outputs.series"});
   }
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   return mapped;
@@ -173,11 +179,9 @@ Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& 
   const MappedChip mapped = map_chip(scenario, network, groups);
   const Simulator simulator(network.network(), groups, mapped.widths, mapped.chip, mapped.mapping);
   ActionCounts actions;
-  const bool array = mapped.chip.spec().array.has_value();
-  for (const SpikeTrace& trace : traces) {
-    actions += simulator.run(trace, {.timing = array ? TimingLevel::event : TimingLevel::analytic})
-                   .actions;
-  }
+  const TimingLevel level =
+      mapped.chip.spec().only_events() ? TimingLevel::event : TimingLevel::analytic;
+  for (const SpikeTrace& trace : traces) actions += simulator.run(trace, {.timing = level}).actions;
   const Ledger ledger = price(actions, machine_description(mapped.chip), mapped.prices,
                               mismatch_rule(*scenario.chip));
   return Picojoules(ledger.total().value() / static_cast<double>(traces.size()));

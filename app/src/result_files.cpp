@@ -151,6 +151,7 @@ std::string result_json(const PreparedRun& prepared, const RunResult& result) {
                                {"p95", range.p95.value()},
                                {"high", range.high.value()}};
     json["latency_ps"] = mean_latency(chip).value();
+    json["interval_ps"] = chip.interval.value();
     json["mapping"] = mapping_json(prepared, chip);
     json["counts"] = counts_json(run_counts(result));
     json["per_inference"] = {{"energy_pj", energy_per_inference(chip).value()},

@@ -113,6 +113,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     done += count;
   }
   if (options.progress) options.progress("simulating", done, samples);
+  chip.interval = simulator.interval(execution.traces.front(), prepared.scenario.chip->timing);
 
   for (std::size_t i = 0; i < samples; ++i) {
     chip.activity += execution.traced_activities[i];

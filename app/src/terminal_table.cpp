@@ -95,6 +95,15 @@ std::string cores_line(const PreparedRun& prepared, const ChipResult& result) {
       percent(stalled, serving * whole));
 }
 
+std::string throughput_line(const PreparedRun& prepared, const ChipResult& chip) {
+  const double per_second = 1e12 / static_cast<double>(chip.interval.value());
+  return fmt::format("throughput {}/s, an inference every {} where they follow one another{}\n",
+                     per_second < 1000 ? fmt::format("{:.3g}", per_second)
+                                       : short_count(static_cast<std::uint64_t>(per_second + 0.5)),
+                     to_string(chip.interval),
+                     prepared.chip->chip.spec().array ? "" : " without a pause");
+}
+
 std::string energy_lines(const RunResult& result) {
   const ChipResult& chip = *result.chip;
   const double total = chip.ledger.total().value();
@@ -141,8 +150,8 @@ std::string terminal_table(const PreparedRun& prepared, const RunResult& result)
               ? array_line(*prepared.chip->chip.spec().array, *result.chip)
               : cores_line(prepared, *result.chip);
   text += fmt::format("latency    {} per inference\n", to_string(mean_latency(*result.chip)));
-  return text + critical_path_lines(prepared, result) + energy_lines(result) +
-         convention_lines(prepared, result);
+  text += critical_path_lines(prepared, result) + throughput_line(prepared, *result.chip);
+  return text + energy_lines(result) + convention_lines(prepared, result);
 }
 
 }  // namespace nj

@@ -119,6 +119,17 @@ ChipSpec validated_array(ChipSpec spec) {
   return spec;
 }
 
+/// Phases of cores then overlap, so that no step of the network ends before the next begins.
+void check_handshake(const ChipSpec& spec) {
+  check_time("synchronisation.handshake", *spec.handshake, Picoseconds{1});
+  if (spec.barrier != Picoseconds{} || spec.tick != Picoseconds{}) {
+    refuse("synchronisation", "a chip with handshakes has neither barrier nor tick");
+  }
+  if (spec.topology.buffer_flits) {
+    refuse("topology.buffer", "a chip with handshakes needs unbounded buffers");
+  }
+}
+
 ChipSpec validated(ChipSpec spec) {
   if (spec.array) return validated_array(std::move(spec));
   std::set<std::string> names{"network", "off_chip", "chip", "io"};
@@ -131,6 +142,7 @@ ChipSpec validated(ChipSpec spec) {
   check_topology(spec.topology);
   check_time("synchronisation.barrier", spec.barrier);
   check_time("synchronisation.tick", spec.tick);
+  if (spec.handshake) check_handshake(spec);
   check_off_chip(spec.off_chip);
   return spec;
 }

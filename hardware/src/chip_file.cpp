@@ -26,10 +26,16 @@ fs::path identity(const fs::path& path) {
 }
 
 /// What of a base goes into a file: `topology` only where the file has no topology of another kind,
-/// and its tiles only where the file has none.
+/// and its tiles only where the file has none; of `synchronisation` not what excludes what the file
+/// has.
 class KeptOfBase {
  public:
   explicit KeptOfBase(const YamlNode& root) {
+    const auto synchronisation = root.find("synchronisation");
+    if (synchronisation && synchronisation->is_map()) {
+      barrier_ = !synchronisation->find("handshake");
+      handshake_ = !synchronisation->find("barrier") && !synchronisation->find("tick");
+    }
     const auto topology = root.find("topology");
     if (!topology || !topology->is_map()) return;
     topology_ = !topology->find("kind");
@@ -39,12 +45,16 @@ class KeptOfBase {
   bool operator()(std::string_view path) const {
     if (path == "topology") return topology_;
     if (path == "topology.tile" || path == "topology.tiles") return tiles_;
+    if (path == "synchronisation.handshake") return handshake_;
+    if (path == "synchronisation.barrier" || path == "synchronisation.tick") return barrier_;
     return path != "base";
   }
 
  private:
   bool topology_ = true;
   bool tiles_ = true;
+  bool barrier_ = true;
+  bool handshake_ = true;
 };
 
 class BaseReader {

@@ -152,16 +152,28 @@ OffChipSpec read_off_chip(const YamlNode& node, bool sends_packets) {
   return off_chip;
 }
 
-/// Core kinds, network and barrier of a chip whose layers are spread over cores.
+void read_synchronisation(const YamlNode& node, ChipSpec& spec) {
+  if (const auto handshake = node.find("handshake")) {
+    spec.handshake = read_time(*handshake, Picoseconds{1});
+    for (const char* key : {"barrier", "tick"}) {
+      if (const auto other = node.find(key)) {
+        throw other->error("a chip with handshakes has neither barrier nor tick");
+      }
+    }
+    return;
+  }
+  spec.barrier = read_time(node.at("barrier"));
+  if (const auto tick = node.find("tick")) spec.tick = read_time(*tick);
+}
+
+/// Core kinds, network and synchronisation of a chip whose layers are spread over cores.
 void read_resident(const YamlNode& node, ChipSpec& spec) {
   for (const auto& [name, kind] : node.at("core_kinds").entries()) {
     spec.core_kinds.push_back(read_kind(name, kind));
   }
   if (spec.core_kinds.empty()) throw node.at("core_kinds").error("a chip needs a core kind");
   spec.topology = read_topology(node.at("topology"), spec.core_kinds);
-  const YamlNode synchronisation = node.at("synchronisation");
-  spec.barrier = read_time(synchronisation.at("barrier"));
-  if (const auto tick = synchronisation.find("tick")) spec.tick = read_time(*tick);
+  read_synchronisation(node.at("synchronisation"), spec);
 }
 
 /// Adds the place of the nearest key that the file has to an error about `topology...`.

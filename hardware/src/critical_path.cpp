@@ -18,6 +18,7 @@ constexpr std::array kind_names = {
     std::string_view{"synapse_unit"},
     std::string_view{"barrier"},
     std::string_view{"tick"},
+    std::string_view{"handshake"},
     std::string_view{"computing"},
     std::string_view{"waiting_for_loads"},
     std::string_view{"waiting_for_stores"},
@@ -55,6 +56,7 @@ void add_to(CriticalPath& path, std::span<const StepPath> steps) {
     if (served) add(path, {PathKind::synapse_unit, step.layer, step.core}, step.service, true);
     add(path, {PathKind::barrier, chip_overhead, no_core}, step.barrier);
     add(path, {PathKind::tick, chip_overhead, no_core}, step.tick);
+    add(path, {PathKind::handshake, chip_overhead, no_core}, step.handshake);
   }
 }
 

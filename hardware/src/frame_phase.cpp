@@ -47,12 +47,12 @@ class RowWords {
 
 }  // namespace
 
-FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds start,
                            Picoseconds& port) {
   const SlicePlan& plan = plan_.slices[slice];
   const FramePlan& frame = *plan.frame;
   const CoreKindSpec& kind = *plan.kind;
-  const Work work = look(plan, t, touched_.slot(slice, t));
+  const Work work = look(plan, step, touched_.slot(slice, step));
   SliceTally& tally = tally_.slices[slice];
   ++tally.frames;
   tally.frame_words += work.words;
@@ -73,20 +73,21 @@ FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t t, Picoseconds sta
 }
 
 /// Touches what values that are not zero reach, and counts the values that cost something.
-FramePhase::Work FramePhase::look(const SlicePlan& slice, std::uint32_t t,
+FramePhase::Work FramePhase::look(const SlicePlan& slice, std::uint32_t step,
                                   std::span<std::uint8_t> touched) const {
   const FramePlan& frame = *slice.frame;
   RowWords words(slice);
   std::uint64_t positions = 0;
-  for_each(*trace_[frame.input.index], t, [&](std::uint64_t address, std::int16_t /*value*/) {
-    const std::uint64_t row = address / frame.row_values;
-    const std::uint64_t place = address % frame.row_values;
-    const Range rows = frame.reach.rows[row];
-    const Range columns = frame.reach.columns[place / frame.reach.channels.end];
-    positions += std::uint64_t{rows.size()} * columns.size();
-    words.add(row, place);
-    touch(touched, slice, rows, columns);
-  });
+  for_each(*trace_[frame.input.index], step % timesteps_,
+           [&](std::uint64_t address, std::int16_t /*value*/) {
+             const std::uint64_t row = address / frame.row_values;
+             const std::uint64_t place = address % frame.row_values;
+             const Range rows = frame.reach.rows[row];
+             const Range columns = frame.reach.columns[place / frame.reach.channels.end];
+             positions += std::uint64_t{rows.size()} * columns.size();
+             words.add(row, place);
+             touch(touched, slice, rows, columns);
+           });
   words.finish_row();
   if (slice.kind->encoder_unit->skips_zero) return {words.words, words.rounds, positions};
   return {frame.dense_words, frame.dense_rounds, frame.dense_positions};

@@ -15,13 +15,14 @@ namespace nj {
 /// of the same step.
 class FramePhase {
  public:
-  /// The trains of inputs are there and fit (check_trains).
-  FramePhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally)
-      : plan_(plan), trace_(trace), touched_(touched), tally_(tally) {}
+  /// The trains of inputs are there and fit, with `timesteps` each (check_trains).
+  FramePhase(const Plan& plan, const SpikeTrace& trace, std::uint32_t timesteps, Touched& touched,
+             Tally& tally)
+      : plan_(plan), trace_(trace), timesteps_(timesteps), touched_(touched), tally_(tally) {}
 
-  /// Runs time step t of a slice that reads frames itself. `port` is when the memory of frames is
+  /// Runs a time step of a slice that reads frames itself. `port` is when the memory of frames is
   /// free, from the start of the step on; it is moved to when it is free again.
-  FrameTimes run(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port);
+  FrameTimes run(std::uint32_t slice, std::uint32_t step, Picoseconds start, Picoseconds& port);
 
  private:
   /// What depends on the values of a frame.
@@ -30,10 +31,11 @@ class FramePhase {
     std::uint64_t rounds = 0;     ///< the same, in accesses one after the other
     std::uint64_t positions = 0;  ///< (value, position) pairs
   };
-  Work look(const SlicePlan& slice, std::uint32_t t, std::span<std::uint8_t> touched) const;
+  Work look(const SlicePlan& slice, std::uint32_t step, std::span<std::uint8_t> touched) const;
 
   const Plan& plan_;
   const SpikeTrace& trace_;
+  std::uint32_t timesteps_;
   Touched& touched_;
   Tally& tally_;
 };

@@ -95,7 +95,7 @@ const Train& NeuronPhase::train(LayerId layer) const {
   return std::get<Train>(*trace_[layer.index]);
 }
 
-Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start,
                                    Outbox& outbox) {
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[plan.place.population];
@@ -103,24 +103,25 @@ Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t t, Picosec
   ++visit_;
   Picoseconds end = start;
   if (population.lif) {
-    end = run_neurons(slice, t, unit);
+    end = run_neurons(slice, step, unit);
   } else if (std::holds_alternative<ResidualAdd>(*plan.op)) {
-    end = run_adds(slice, t, unit);
+    end = run_adds(slice, step % timesteps_, unit);
   } else {
-    end = run_head(slice, t, unit);
+    end = run_head(slice, step % timesteps_, unit);
   }
   tally_.slices[slice].injected += unit.sent;
   return end;
 }
 
-Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Unit& unit) {
+Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t step, Unit& unit) {
+  const std::uint32_t t = step % timesteps_;
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[unit.population];
   const CoreTimes& core = plan.kind->times;
   const auto& spikes = train<SpikeTensor>(*population.lif);
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
-  const auto touched = touched_.slot(slice, t);
+  const auto touched = touched_.slot(slice, step);
   std::optional<AttentionRows> attention;
   if (std::holds_alternative<SpikingSelfAttention>(*plan.op)) {
     const auto operands = plan_.network.operands(population.lead);  // query, key, value
@@ -218,7 +219,7 @@ Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Unit& un
   return unit.clock;
 }
 
-Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,
+Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t step, Picoseconds start,
                                    Outbox& outbox) {
   const OffChipSpec& off_chip = plan_.chip.spec().off_chip;
   const LayerId lead = plan_.populations[population].lead;
@@ -229,7 +230,7 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t t, Pi
     return start + times(off_chip.word_time, words_read);
   };
   Unit unit{population, start, off_chip.axon_out, 0, outbox};
-  for_each(*trace_[lead.index], t, [&](std::uint64_t address, std::int16_t value) {
+  for_each(*trace_[lead.index], step % timesteps_, [&](std::uint64_t address, std::int16_t value) {
     const std::uint64_t position = address / shape.channels;
     unit.clock = std::max(unit.clock, read_until(address + 1));
     send(unit,

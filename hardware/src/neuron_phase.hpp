@@ -13,16 +13,18 @@
 namespace nj {
 
 /// Lets neuron units and the I/O port work through one time step and list the packets they send.
+/// Time steps count on where the sample comes several times in a row.
 class NeuronPhase {
  public:
   /// Throws: Error(shape) when a train that a population needs is missing or does not fit.
   NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally);
 
+  /// Of the sample.
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
-  /// Appends the packets of a slice's time step t; returns when its neuron unit is idle again.
-  Picoseconds run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start, Outbox& outbox);
+  /// Appends the packets of a slice's time step; returns when its neuron unit is idle again.
+  Picoseconds run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start, Outbox& outbox);
   /// The same for one frame of an input population at the I/O port.
-  Picoseconds run_input(std::uint32_t population, std::uint32_t t, Picoseconds start,
+  Picoseconds run_input(std::uint32_t population, std::uint32_t step, Picoseconds start,
                         Outbox& outbox);
 
  private:
@@ -42,7 +44,7 @@ class NeuronPhase {
 
   template <class Train>
   const Train& train(LayerId layer) const;
-  Picoseconds run_neurons(std::uint32_t slice, std::uint32_t t, Unit& unit);
+  Picoseconds run_neurons(std::uint32_t slice, std::uint32_t step, Unit& unit);
   Picoseconds run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit);
   Picoseconds run_head(std::uint32_t slice, std::uint32_t t, Unit& unit);
   void send(Unit& unit, Place place, std::int16_t value) const;

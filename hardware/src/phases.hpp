@@ -12,7 +12,8 @@
 
 namespace nj {
 
-/// Lets the I/O port, encoder units and neuron units work, and notes when they did.
+/// Lets the I/O port, encoder units and neuron units work, and notes when they did. Time steps
+/// count on where the sample comes several times in a row.
 class Phases {
  public:
   /// Throws: as NeuronPhase. `busy` and `stalled` are by core.
@@ -20,7 +21,7 @@ class Phases {
          std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled, WorkRecorder& work)
       : plan_(plan),
         neurons_(plan, trace, touched, tally),
-        frames_(plan, trace, touched, tally),
+        frames_(plan, trace, neurons_.timesteps(), touched, tally),
         busy_(busy),
         stalled_(stalled),
         work_(work) {}

@@ -5,11 +5,17 @@
 #include <utility>
 #include <variant>
 
+#include <fmt/format.h>
+
+#include "neurojoule/core/error.hpp"
+
+#include "dataflow.hpp"
 #include "packet_flow.hpp"
 #include "phases.hpp"
 #include "plan.hpp"
 #include "streamed/simulate.hpp"
 #include "tally.hpp"
+#include "trains.hpp"
 #include "work_recorder.hpp"
 
 namespace nj {
@@ -28,14 +34,15 @@ class Simulation {
         phases_(plan, trace, touched_, tally_, busy_, stalled_, work_),
         flow_(plan, options.timing, touched_, tally_, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
-        step_records_(options.step_records) {
+        step_records_(options.step_records),
+        timesteps_(phases_.timesteps() * options.in_a_row) {
     result_.busy.resize(busy_.size());
     result_.stalled.resize(busy_.size());
     result_.links.resize(plan.chip.topology().links().size());
   }
 
   SimulationResult run() {
-    const std::uint32_t steps = phases_.timesteps() + plan_.graph.levels() - 1;
+    const std::uint32_t steps = timesteps_ + plan_.graph.levels() - 1;
     for (std::uint32_t g = 0; g < steps; ++g) {
       run_step(g);
       if (step_records_) {
@@ -105,7 +112,7 @@ class Simulation {
   /// Whether a population has a time step to handle in a global step.
   [[nodiscard]] bool at_work(std::uint32_t population, std::uint32_t step) const {
     const std::uint32_t depth = plan_.graph.depth[population];
-    return step >= depth && step - depth < phases_.timesteps();
+    return step >= depth && step - depth < timesteps_;
   }
 
   /// Input frames share the I/O port of tile 0, one after another; returns when it is free.
@@ -172,6 +179,7 @@ class Simulation {
   Phases phases_;
   PacketFlow flow_;
   bool step_records_;
+  std::uint32_t timesteps_;            ///< of all samples
   std::uint64_t packets_ = 0;          ///< since the last `collect`
   Picoseconds io_port_;                ///< likewise: it worked
   std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
@@ -196,8 +204,23 @@ Simulator::Simulator(Simulator&&) noexcept = default;
 Simulator::~Simulator() = default;
 
 SimulationResult Simulator::run(const SpikeTrace& trace, const SimulationOptions& options) const {
+  if (chip_.spec().only_events() && options.timing != TimingLevel::event) {
+    throw Error(ErrorKind::unsupported, fmt::format("this chip is not simulated at the level '{}'",
+                                                    to_string(options.timing)));
+  }
+  if (chip_.spec().handshake) return simulate_dataflow(*plan_, trace, options);
   if (plan_) return Simulation(*plan_, trace, options).run();
   return simulate_array(network_, populations_, widths_, trace, chip_, mapping_, options);
+}
+
+Picoseconds Simulator::interval(const SpikeTrace& trace, TimingLevel timing) const {
+  if (!plan_) return run(trace, {.timing = timing}).timeline.latency();
+  const std::uint32_t timesteps = check_trains(network_, populations_, trace);
+  const std::uint32_t fill = plan_->graph.levels() - 1;  // global steps until all work
+  const std::uint32_t samples = 2 + (fill + timesteps - 1) / timesteps;
+  const auto steps = run(trace, {.timing = timing, .in_a_row = samples}).timeline.steps;
+  if (chip_.spec().handshake) return steps.back().end - steps[steps.size() - 1 - timesteps].end;
+  return steps[fill + 2 * timesteps - 1].end - steps[fill + timesteps - 1].end;
 }
 
 SimulationResult simulate(const Network& network, std::span<const Population> populations,

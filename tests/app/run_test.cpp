@@ -104,6 +104,8 @@ TEST_CASE("result.json holds what was promised, and its sums close") {
   CHECK(json["accuracy"] == result.accuracy());
   CHECK(json["scenario_hash"] == prepared.hash);
   CHECK(json["latency_ps"].get<std::int64_t>() > 0);
+  CHECK(json["interval_ps"] == result.chip->interval.value());
+  CHECK(result.chip->interval < result.chip->latencies.front());
   double rows = 0;
   for (const LedgerRow& row : result.chip->ledger.rows) {
     CHECK(row.energy_pj == static_cast<double>(row.count) * row.unit_price_pj);
@@ -172,6 +174,35 @@ TEST_CASE("a chip is what its file says with its bases, however it is written do
   CHECK(other.chip->chip.spec().barrier == Picoseconds{600'000});
   write_results(other, run(other, {.threads = 1, .progress = {}}), tiny.folder() / "result");
   CHECK(prepared("result/chip.resolved.yaml").hash == other.hash);
+}
+
+TEST_CASE("a chip without barriers: latency and what it consists of, and what it has not") {
+  const TinyScenario tiny;
+  write_file_atomically(tiny.folder() / "free.yaml",
+                        "base: mesh45\nsynchronisation: {handshake: 5 ns}\n");
+  const auto overrides = [](std::vector<std::string> others) {
+    others.emplace_back("chip=free.yaml");
+    return others;
+  };
+  const auto prepared = [&](const std::vector<std::string>& others) {
+    return prepare(read_batch(tiny.file(), overrides(others)).points.front().scenario);
+  };
+  const PreparedRun free = prepared({});
+  const RunResult result = run(free, {.threads = 1, .progress = {}});
+  const auto [bound, with] = run_tiny(tiny);
+  CHECK(mean_latency(*result.chip) < mean_latency(*with.chip));
+  CHECK(result.chip->packets == with.chip->packets);
+  Picoseconds sum;
+  for (const auto& [part, share] : result.chip->path) sum += share.time;
+  CHECK(sum.value() == mean_latency(*result.chip).value() * 3);
+  CHECK(terminal_table(free, result).find("handshakes") != std::string::npos);
+  CHECK(testing::message_of([&] { (void)prepared({"simulation.timing=flit"}); })
+            .find("simulation.timing: a chip without barriers is not simulated at the level "
+                  "'flit'") != std::string::npos);
+  CHECK(testing::message_of([&] {
+          (void)prepared({"outputs.series=true"});
+        }).find("outputs.series: a chip without barriers has no global steps to list") !=
+        std::string::npos);
 }
 
 TEST_CASE("a scenario without a chip gives accuracy and counts, and no energy") {

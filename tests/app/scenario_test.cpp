@@ -185,8 +185,8 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(
       refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
               "chip: pe_array45\nprices: horowitz45\nsimulation: {timing: flit}") ==
-      "scenario.yaml:18:14: simulation.timing: a chip with an array has no network to simulate at "
-      "the level 'flit'");
+      "scenario.yaml:18:14: simulation.timing: a chip with an array, which has no network, is not "
+      "simulated at the level 'flit'");
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",
                 "mapping: {seed: 2}") == "scenario.yaml:16:1: mapping: a mapping needs a chip");
   CHECK(refusal("chip: mesh45\nprices: horowitz45\nsimulation: {samples: 3}",

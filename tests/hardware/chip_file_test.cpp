@@ -126,6 +126,16 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .starts_with("chip.yaml:14:36: synchronisation.tick: expected"));
   CHECK(refusal("barrier: 500 ns", "barrier: -500 ns")
             .starts_with("chip.yaml:14:19: synchronisation.barrier: "));
+  CHECK(refusal("barrier: 500 ns", "handshake: 5 ns") == "nothing thrown");
+  CHECK(refusal("barrier: 500 ns", "handshake: 0 ns")
+            .starts_with("chip.yaml:14:19: synchronisation.handshake: expected 1 ps to"));
+  for (const char* other : {"barrier", "tick"}) {
+    CHECK(refusal("barrier: 500 ns", std::string("handshake: 5 ns, ") + other + ": 5 ns") ==
+          std::string("chip.yaml:14:36: synchronisation.") + other +
+              ": a chip with handshakes has neither barrier nor tick");
+  }
+  CHECK(refusal("barrier: 500 ns", "tick: 5 ns") ==
+        "chip.yaml:14:1: synchronisation: lacks the key 'barrier'");
   CHECK(refusal("word: 64 bit", "word: 64").starts_with("chip.yaml:15:29: off_chip.word: "));
   CHECK(refusal("{capacity: 8 KiB, word: 64 bit}", "{capacity: 8 bit, word: 64 bit}")
             .starts_with("chip.yaml:21:43: core_kinds.neuron.accumulator_memory.word: "));
@@ -295,6 +305,10 @@ TEST_CASE("chip file: mistakes in variants are refused in the file where they ar
             {"broken.yaml", "base: good.yaml\nsynchronisation: {barrier: 3}\n"},
             {"of_broken.yaml", "base: broken.yaml\nname: x\n"},
             {"mended.yaml", "base: broken.yaml\nsynchronisation: {barrier: 3 ns}\n"},
+            {"free.yaml", "base: good.yaml\nsynchronisation: {handshake: 4 ns}\n"},
+            {"freer.yaml", "base: free.yaml\nname: x\n"},
+            {"bound.yaml", "base: free.yaml\nsynchronisation: {barrier: 4 ns}\n"},
+            {"full.yaml", "base: free.yaml\ntopology: {buffer: 1 packets}\n"},
             {"stray.yaml", "base: good.yaml\nnmae: 3\n"},
             {"of_stray.yaml", "base: stray.yaml\n"}});
   CHECK(files.refusal("a.yaml") ==
@@ -303,6 +317,13 @@ TEST_CASE("chip file: mistakes in variants are refused in the file where they ar
   CHECK(files.refusal("of_list.yaml") == "list.yaml:1:1: expected a map of keys");
   CHECK(files.refusal("of_broken.yaml").starts_with("broken.yaml:2:19: synchronisation.barrier: "));
   CHECK(files.refusal("mended.yaml") == "nothing thrown");
+  CHECK(files.load("free.yaml").spec().handshake == Picoseconds{4'000});
+  CHECK(files.load("free.yaml").spec().barrier == Picoseconds{});
+  CHECK(files.load("freer.yaml").spec().handshake == Picoseconds{4'000});
+  CHECK(files.load("bound.yaml").spec().barrier == Picoseconds{4'000});
+  CHECK_FALSE(files.load("bound.yaml").spec().handshake);
+  CHECK(files.refusal("full.yaml") ==
+        "full.yaml:2:12: topology.buffer: a chip with handshakes needs unbounded buffers");
   CHECK(files.refusal("of_stray.yaml") ==
         "stray.yaml:2:1: nmae: unknown key, did you mean 'name'?");
 }

@@ -156,6 +156,7 @@ struct ChipResult {
   std::vector<TilingReport> tilings;       ///< of an array, by layer
   std::vector<ArrayStep> array;            ///< of an array, by turn and step; sums over samples
   std::vector<Picoseconds> latencies;      ///< by sample
+  Picoseconds interval{};                  ///< of the first one (Simulator::interval)
   /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
   /// of an array, how long it computed.
   std::vector<Picoseconds> busy;

@@ -127,11 +127,17 @@ struct ChipSpec {
   TopologySpec topology;
   Picoseconds barrier;  ///< end of a time step, all cores
   Picoseconds tick;     ///< a time step lasts no less
+  /// Without barriers and ticks: from when a slice has all of its inputs of a time step to its
+  /// neuron phase.
+  std::optional<Picoseconds> handshake{};
   OffChipSpec off_chip;
   std::vector<CoreKindSpec> core_kinds;
   /// The core of a chip with `schedule: streamed`, which has neither core kinds nor a network;
   /// without it weights are resident.
   std::optional<ArraySpec> array{};
+
+  /// Whether there is but one timing level, `event`.
+  [[nodiscard]] bool only_events() const { return array || handshake; }
 };
 
 inline constexpr std::uint32_t max_cores = 65'536;

@@ -36,6 +36,10 @@ namespace nj {
 /// * Where a core reads frames itself, its neuron unit begins after its encoder unit. `fetch` goes
 ///   from the start of the step until the rows are there, so it includes waiting for the port of
 ///   their memory; `encode` is what the encoder unit takes; then comes `phase`.
+///
+/// Without barriers the chain goes from phase to phase, from the last one of the sample back to its
+/// start. Each part begins with the start of a phase, whose unit worked until it was done, or until
+/// it sent the packet that what came next waited for; `handshake` follows where that was an input.
 struct StepPath {
   WorkUnit last{};
   CoreId core;         ///< of `last`; not of an I/O port
@@ -51,6 +55,7 @@ struct StepPath {
   Picoseconds service;
   Picoseconds barrier;
   Picoseconds tick;
+  Picoseconds handshake{};
   friend bool operator==(const StepPath&, const StepPath&) = default;
 };
 
@@ -65,12 +70,13 @@ enum class PathKind : std::uint8_t {
   synapse_unit,  ///< service of a core
   barrier,
   tick,
+  handshake,
   computing,           ///< the array
   waiting_for_loads,   ///< the array, before jobs
   waiting_for_stores,  ///< the array, before jobs
   last_store           ///< after the last job
 };
-inline constexpr std::size_t path_kinds = 13;
+inline constexpr std::size_t path_kinds = 14;
 std::string_view to_string(PathKind kind);
 
 /// What of which layer, and on which core.
@@ -84,7 +90,8 @@ inline constexpr CoreId no_core{0xFFFFFFFFU};
 
 /// How much of the path a part is.
 struct PathShare {
-  std::uint64_t steps = 0;  ///< global steps (of an array: time steps of a layer) with any of it
+  /// Global steps (of an array: time steps of a layer; without barriers: phases) with any of it.
+  std::uint64_t steps = 0;
   std::uint64_t last =
       0;  ///< steps in which it finished last (of an array: in which it is longest)
   Picoseconds time;

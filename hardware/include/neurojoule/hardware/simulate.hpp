@@ -43,6 +43,15 @@
 // in topology_spec.hpp: first come first served; equal times are ordered by (phase, source core,
 // sequence). Axon-in and axon-out queues are unbounded.
 //
+// Without barriers. Where the chip has a handshake, there are no global steps. A slice starts its
+// neuron phase of time step t, the handshake after all slices that send to it have finished theirs
+// and its synapse unit has served the last packet; not before its own phase t - 1 is done; and not
+// before each slice that it sends to has emptied the accumulator slot that packets of t will use,
+// by its phase t - (1 + the longest wait of its operands). Inputs wait for the latter only. That a
+// phase is over costs no packets. All else is as above; all phases and packets have one order of
+// time, and buffers are unbounded. `Timeline::steps` are then the times at which all slices have
+// done a time step.
+//
 // Counts, by component `<core kind>.<unit>` (C) and layer (L):
 //
 // * delivery, L = sender for `packet_deliver` [packet] at C = axon_in, else the receiving lead
@@ -103,13 +112,16 @@
 // whichever is longer. Encoder unit, once its core has all rows: synapse_word per access to the
 // weights, frame_word per access to the buffer (row by row), multiply_accumulate per `lanes`
 // products, and accumulator_word per access to the sums of each position. Then the neuron unit
-// starts. Fetching, encoding and neurons of a core do not overlap.
+// starts. Fetching, encoding and neurons of a core do not overlap. Without barriers the port serves
+// whoever starts first.
 //
 // Stalled. In a global step a unit is stalled while it waits for what it still has to do in that
 // step: a synapse unit, before the last packet that it serves, whenever it serves none; an encoder
 // unit until its core has all rows; the neuron unit of such a core until the rows are encoded. All
 // other neuron units, and the I/O port, work from the start of the step until they are done. Then a
-// unit is idle up to the end of the barrier, and so is one without work in that step.
+// unit is idle up to the end of the barrier, and so is one without work in that step. Without
+// barriers a unit is stalled whenever it does nothing, from the start of the sample to the last
+// thing that it does.
 
 namespace nj {
 
@@ -120,12 +132,15 @@ struct SimulationOptions {
   /// Keep at most so many work records: global steps from the first on, as long as they fit whole;
   /// on an array, all until there are too many.
   std::size_t work_records = 0;
-  bool step_records = false;  ///< keep one StepRecord per global step; an array has none
+  /// Keep one StepRecord per global step; an array and a chip without barriers have none.
+  bool step_records = false;
+  /// So many times the sample comes without a pause between; >= 1. An array takes one.
+  std::uint32_t in_a_row = 1;
 };
 
 /// The journey of one packet.
 struct PacketRecord {
-  std::uint32_t step = 0;  ///< global step
+  std::uint32_t step = 0;  ///< global step; without barriers the sender's time step
   LayerId layer;           ///< the layer that sent it
   std::uint64_t address = 0;
   std::int16_t value = 1;
@@ -137,8 +152,9 @@ struct PacketRecord {
   friend bool operator==(const PacketRecord&, const PacketRecord&) = default;
 };
 
-/// Start, and end including the barrier, of one global step; on an array, from the last store of
-/// one turn to that of the next.
+/// Start, and end including the barrier, of one global step; without barriers, from when all slices
+/// have done a time step to when they have done the next; on an array, from the last store of one
+/// turn to that of the next.
 struct StepInterval {
   Picoseconds start;
   Picoseconds end;
@@ -191,7 +207,7 @@ struct SimulationResult {
   std::vector<LinkLoad> links;              ///< per link of the topology
   Picoseconds io_port{};                    ///< the I/O port worked; of an array none
   std::vector<PacketRecord> records;        ///< in order of service, when asked for
-  std::vector<StepPath> path;               ///< per global step; of an array none
+  std::vector<StepPath> path;               ///< per global step or phase; of an array none
   std::vector<ArrayStep> array;             ///< of an array: by turn, then step
   std::vector<StepRecord> steps;            ///< when asked for; they add up to the above
   std::vector<WorkRecord> work;             ///< per unit in order of time, when asked for
@@ -217,9 +233,16 @@ class Simulator {
   ///
   /// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing
   /// or do not fit the network or each other; for the level `flit` as `carry`; Error(unsupported)
-  /// for an array at another level than `event`.
+  /// for an array or a chip without barriers at another level than `event`.
   [[nodiscard]] SimulationResult run(const SpikeTrace& trace,
                                      const SimulationOptions& options = {}) const;
+
+  /// Time from the end of one inference to that of the next where equal ones follow each other
+  /// without a pause: the chip's throughput is one over it. With barriers it is that of T global
+  /// steps in which all populations work; without, between the ends of the last two of as many
+  /// inferences as are under way at once, and one more. An array works on one at a time. Throws: as
+  /// `run`.
+  [[nodiscard]] Picoseconds interval(const SpikeTrace& trace, TimingLevel timing) const;
 
  private:
   const Network& network_;

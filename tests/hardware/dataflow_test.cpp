@@ -1,0 +1,285 @@
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <neurojoule/core/error.hpp>
+#include <neurojoule/hardware/population_graph.hpp>
+#include <neurojoule/hardware/simulate.hpp>
+
+#include "support/micro_scenario.hpp"
+#include "support/small_spikformer.hpp"
+#include "support/thrown.hpp"
+
+// A chip without barriers. The scenario of support/micro_scenario.hpp with handshakes of 3 ns,
+// worked out by hand; times in ns. A packet is served in 7; link 0-1 (north-south) takes 20, 0-2
+// (east-west) 10, each is kept for 6. Both layers have two accumulator slots.
+//
+// in, t = 0: 0 - 4: sent to core 0 at 3 (there at 4, served 4 - 11) and to core 1 at 4 (24 - 31).
+// in, t = 1: 4 - 10: sent to cores 0, 1, 0, 1 at 7, 8, 9, 10. Core 0 serves 11 - 18, 18 - 25; core
+// 1
+//   gets them at 30 and 36 (link 0-1 is free at 10 and 16), serves 31 - 38, 38 - 45.
+// a.0, t = 0: served at 11, so 14 - 26: spike 1 to core 2 at 25, to core 3 at 26.
+// a.1, t = 0: served at 31, so 34 - 44, no spike.
+// a.0, t = 1: served at 25, so 28 - 42: spike 0 at 34 and 35, spike 1 at 41 and 42.
+// a.1, t = 1: served at 45, so 48 - 60: spike 3 at 59 and 60.
+// in, t = 2: needs the slots of t = 0: a.0 done at 26, a.1 at 44: 44 - 46, no spike.
+// Link 0-2: 25, 31 (asked at 26), 37 (34), 43 (35), 49 (41), 55 (42). 2-3: 41, 53, 65. 1-3: 59, 65
+//   (60). 3-2: 69.
+// Core 2 serves 35 - 42 (t = 0); 47 - 54, 59 - 66, 89 - 96 (t = 1).
+// Core 3 serves 61 - 68 (t = 0); 73 - 80, 80 - 87 (there at 75), 87 - 94 (at 85) (t = 1).
+// b.0, t = 0: a.1 is done at 44, later than what was served at 42: 47 - 57. b.1: served at 68: 71
+// - 81. a.0 and a.1, t = 2: in is done at 46, but b.1 has emptied its slot at 81: 81 - 89, no
+// spikes. b.0, t = 1: served at 96: 99 - 109. b.1: served at 94: 97 - 107. b.0, t = 2: a is done at
+// 89, but b.0 itself at 109: 109 - 117. b.1: 107 - 116.
+
+namespace nj {
+namespace {
+
+using testing::MappedNetwork;
+
+constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
+
+Chip without_barriers(const Chip& chip, Picoseconds handshake) {
+  ChipSpec spec = chip.spec();
+  spec.barrier = {};
+  spec.tick = {};
+  spec.handshake = handshake;
+  return Chip(std::move(spec));
+}
+
+SimulationResult run(const SimulationOptions& options = {}) {
+  const MappedNetwork s = testing::micro_scenario();
+  return simulate(s.network, s.populations, s.widths, s.trace, without_barriers(s.chip, ns(3)),
+                  s.mapping, options);
+}
+
+using Span = std::pair<Picoseconds, Picoseconds>;
+
+/// When the units of one kind worked, by core and time step.
+std::map<std::pair<std::uint32_t, std::uint32_t>, Span> spans(const SimulationResult& result,
+                                                              WorkUnit unit) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Span> found;
+  for (const WorkRecord& record : result.work) {
+    if (record.unit != unit) continue;
+    const auto [span, fresh] =
+        found.try_emplace({record.core.index, record.step}, record.start, record.end);
+    if (!fresh) span->second.second = record.end;
+  }
+  return found;
+}
+
+TEST_CASE("dataflow: every phase starts and ends when worked out by hand") {
+  const SimulationResult result = run({.work_records = 1'000});
+  const std::map<std::pair<std::uint32_t, std::uint32_t>, Span> phases{
+      {{0, 0}, {ns(14), ns(26)}}, {{0, 1}, {ns(28), ns(42)}},  {{0, 2}, {ns(81), ns(89)}},
+      {{1, 0}, {ns(34), ns(44)}}, {{1, 1}, {ns(48), ns(60)}},  {{1, 2}, {ns(81), ns(89)}},
+      {{2, 0}, {ns(47), ns(57)}}, {{2, 1}, {ns(99), ns(109)}}, {{2, 2}, {ns(109), ns(117)}},
+      {{3, 0}, {ns(71), ns(81)}}, {{3, 1}, {ns(97), ns(107)}}, {{3, 2}, {ns(107), ns(116)}}};
+  CHECK(spans(result, WorkUnit::neuron_unit) == phases);
+  const std::map<std::pair<std::uint32_t, std::uint32_t>, Span> frames{
+      {{0, 0}, {ns(0), ns(4)}}, {{0, 1}, {ns(4), ns(10)}}, {{0, 2}, {ns(44), ns(46)}}};
+  CHECK(spans(result, WorkUnit::io_port) == frames);
+  const std::vector<StepInterval> steps{{ns(0), ns(81)}, {ns(81), ns(109)}, {ns(109), ns(117)}};
+  CHECK(result.timeline.steps == steps);
+}
+
+TEST_CASE("dataflow: every packet is sent, arrives and is served when worked out by hand") {
+  const SimulationResult result = run({.record_packets = true});
+  const LayerId input{0};
+  const LayerId a{2};
+  const auto packet = [](std::uint32_t t, LayerId layer, std::uint64_t address, std::uint32_t from,
+                         std::uint32_t to, std::int64_t sent, std::int64_t arrived,
+                         std::int64_t served) {
+    return PacketRecord{t,          layer,    address,     1,         CoreId{from},
+                        CoreId{to}, ns(sent), ns(arrived), ns(served)};
+  };
+  const std::vector<PacketRecord> expected{
+      packet(0, input, 0, 4, 0, 3, 4, 11),   packet(1, input, 0, 4, 0, 7, 8, 18),
+      packet(1, input, 1, 4, 0, 9, 10, 25),  packet(0, input, 0, 4, 1, 4, 24, 31),
+      packet(1, input, 0, 4, 1, 8, 30, 38),  packet(0, a, 1, 0, 2, 25, 35, 42),
+      packet(1, input, 1, 4, 1, 10, 36, 45), packet(1, a, 0, 0, 2, 34, 47, 54),
+      packet(1, a, 1, 0, 2, 41, 59, 66),     packet(0, a, 1, 0, 3, 26, 61, 68),
+      packet(1, a, 0, 0, 3, 35, 73, 80),     packet(1, a, 3, 1, 3, 60, 75, 87),
+      packet(1, a, 1, 0, 3, 42, 85, 94),     packet(1, a, 3, 1, 2, 59, 89, 96)};
+  REQUIRE(result.records.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(result.records[i] == expected[i]);
+  }
+}
+
+TEST_CASE("dataflow: busy and stalled times are the sums worked out by hand") {
+  const SimulationResult result = run();
+  // Busy as with barriers. Stalled: the end of the last phase or service less what was busy.
+  const std::vector<UnitTimes> busy{
+      {ns(34), ns(21)}, {ns(30), ns(21)}, {ns(28), ns(28)}, {ns(29), ns(28)}};
+  CHECK(result.busy == busy);
+  const std::vector<UnitTimes> stalled{{ns(89 - 34), ns(25 - 21)},
+                                       {ns(89 - 30), ns(45 - 21)},
+                                       {ns(117 - 28), ns(96 - 28)},
+                                       {ns(116 - 29), ns(94 - 28)}};
+  CHECK(result.stalled == stalled);
+  CHECK(result.io_port == ns(4 + 6 + 2));
+}
+
+TEST_CASE("dataflow: the chain of what waited for what goes back to the start") {
+  const SimulationResult result = run();
+  const LayerId input{0}, a{1}, b{3};
+  const auto part = [](WorkUnit last, std::uint32_t core, LayerId layer, WorkUnit sender,
+                       std::uint32_t sender_core, LayerId sender_layer, std::int64_t phase,
+                       std::int64_t transit, std::int64_t service, std::int64_t handshake) {
+    StepPath path{};
+    path.last = last;
+    path.core = CoreId{core};
+    path.layer = layer;
+    path.sender = sender;
+    path.sender_core = CoreId{sender_core};
+    path.sender_layer = sender_layer;
+    path.phase = ns(phase);
+    path.transit = ns(transit);
+    path.service = ns(service);
+    path.handshake = ns(handshake);
+    return path;
+  };
+  const WorkUnit neurons = WorkUnit::neuron_unit;
+  const WorkUnit synapses = WorkUnit::synapse_unit;
+  // The packet of t = 0 comes to core 1 at 24, which then serves until 45; 3 from core 1 to core 2.
+  const std::vector<StepPath> expected{
+      part(synapses, 1, a, WorkUnit::io_port, 0, input, 4, 20, 21, 3),
+      part(synapses, 2, b, neurons, 1, a, 11, 30, 7, 3),
+      part(neurons, 2, b, neurons, 2, b, 10, 0, 0, 0),
+      part(neurons, 2, b, neurons, 2, b, 8, 0, 0, 0)};
+  CHECK(result.path == expected);
+}
+
+TEST_CASE("dataflow: counts are those with barriers, but for these and leakage") {
+  const MappedNetwork s = testing::micro_scenario();
+  const SimulationResult with =
+      simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
+  const SimulationResult without = run();
+  CHECK(without.actions.total(Action::barrier) == 0);
+  // 117 ns on 4 cores with 4 memories each.
+  CHECK(without.actions.total(Action::leak_cycle) == 117'000 * 4 * 4);
+  const auto others = [](const SimulationResult& result) {
+    ActionCounts counts;
+    for (const auto& [key, count] : result.actions.entries()) {
+      if (key.action != Action::barrier && key.action != Action::leak_cycle) counts.add(key, count);
+    }
+    return counts;
+  };
+  CHECK(others(without) == others(with));
+  CHECK(without.packets == with.packets);
+  CHECK(without.hops == with.hops);
+}
+
+TEST_CASE("dataflow: a sample that comes twice does everything twice, the second time sooner") {
+  const SimulationResult once = run();
+  const SimulationResult twice = run({.in_a_row = 2});
+  CHECK(twice.packets == 2 * once.packets);
+  CHECK(twice.timeline.steps.size() == 6);
+  CHECK(twice.timeline.latency() < once.timeline.latency() * 2);
+  for (const auto& [key, count] : once.actions.entries()) {
+    if (key.action == Action::leak_cycle) continue;
+    CAPTURE(to_string(key.action));
+    CHECK(twice.actions.at(key) == 2 * count);
+  }
+}
+
+TEST_CASE("dataflow: other levels are refused") {
+  for (const TimingLevel level : {TimingLevel::analytic, TimingLevel::flit}) {
+    CHECK(testing::message_of([&] {
+            (void)run({.timing = level});
+          }).starts_with("this chip is not simulated at the level '"));
+  }
+}
+
+/// Starts of phases, told from the records of work and packets alone.
+void check_starts(const Network& network, std::span<const Population> populations,
+                  const Mapping& mapping, const SimulationResult& result, Picoseconds handshake,
+                  std::uint32_t timesteps) {
+  const PopulationGraph graph = population_graph(network, populations);
+  const auto phases = spans(result, WorkUnit::neuron_unit);
+  const auto frames = spans(result, WorkUnit::io_port);
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Picoseconds> served;  // by core and time step
+  for (const PacketRecord& packet : result.records) {
+    Picoseconds& last = served[{packet.destination.index, packet.step}];
+    last = std::max(last, packet.served);
+  }
+  const auto end_of = [&](std::uint32_t population, std::uint32_t t) {
+    Picoseconds end;
+    bool sliced = false;
+    for (const LayerSlice& slice : mapping.slices) {
+      if (slice.population != population) continue;
+      sliced = true;
+      end = std::max(end, phases.at({slice.core.index, t}).second);
+    }
+    return sliced ? end : frames.at({0, t}).second;
+  };
+  std::uint64_t checked = 0;
+  for (const LayerSlice& slice : mapping.slices) {
+    for (std::uint32_t t = 0; t < timesteps; ++t, ++checked) {
+      Picoseconds ready = served[{slice.core.index, t}];
+      for (const PopulationEdge& edge : graph.edges) {
+        if (edge.consumer == slice.population) {
+          ready = std::max(ready, end_of(edge.producer, t));
+        }
+      }
+      Picoseconds start = ready + handshake;
+      if (t > 0) start = std::max(start, phases.at({slice.core.index, t - 1}).second);
+      for (const PopulationEdge& edge : graph.edges) {
+        const std::uint32_t slots = graph.slots[edge.consumer];
+        if (edge.producer == slice.population && t >= slots) {
+          start = std::max(start, end_of(edge.consumer, t - slots));
+        }
+      }
+      CAPTURE(slice.core.index);
+      CAPTURE(t);
+      CHECK(phases.at({slice.core.index, t}).first == start);
+    }
+  }
+  CHECK(checked == mapping.slices.size() * timesteps);
+}
+
+TEST_CASE(
+    "dataflow: phases of a transformer start when their inputs and slots are there, no later") {
+  const Network network =
+      testing::small_spikformer({.channels = 16, .pixels = 18, .blocks = 1, .heads = 2});
+  const auto pops = populations(network);
+  const auto widths = testing::small_widths(network);
+  for (const char* name : {"mesh45.yaml", "loihi1.yaml"}) {
+    const Chip chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name);
+    const Chip free = without_barriers(chip, ns(7));
+    const MappingResult mapped = map_network(network, pops, widths, free);
+    REQUIRE(mapped.feasible());
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+      const std::uint32_t steps = 6;
+      const SpikeTrace trace =
+          testing::random_trace(network, steps, 5 + 20 * static_cast<std::uint32_t>(seed), seed);
+      const SimulationResult with = simulate(network, pops, widths, trace, chip, mapped.mapping);
+      const SimulationResult without =
+          simulate(network, pops, widths, trace, free, mapped.mapping,
+                   {.record_packets = true, .work_records = 10'000'000});
+      check_starts(network, pops, mapped.mapping, without, ns(7), steps);
+      CHECK(without.packets == with.packets);
+      CHECK(without.hops == with.hops);
+      CHECK(without.merged == with.merged);
+      CHECK(without.records.size() == without.packets);
+      CHECK(without.timeline.latency() < with.timeline.latency());
+      Picoseconds sum;
+      for (const StepPath& p : without.path) {
+        sum += p.fetch + p.encode + p.phase + p.transit + p.link_wait + p.service + p.handshake;
+      }
+      CHECK(sum == without.timeline.latency());
+      CHECK(std::accumulate(without.links.begin(), without.links.end(), std::uint64_t{0},
+                            [](std::uint64_t n, const LinkLoad& load) { return n + load.flits; }) ==
+            without.hops);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace nj
