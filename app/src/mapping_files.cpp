@@ -18,11 +18,16 @@ std::uint64_t capacity(const CoreKindSpec& kind, MemoryUnit unit) {
   return memory ? memory->capacity.value() : 0;
 }
 
-/// All memories, frame buffers where the chip has some.
+/// All memories, of some kinds only where the chip has them.
 std::vector<MemoryUnit> units_of(const Chip& chip) {
   std::vector<MemoryUnit> units;
   for (const MemoryUnit unit : memory_units) {
-    if (unit != MemoryUnit::frame_buffer || chip.reads_frames()) units.push_back(unit);
+    const auto& kinds = chip.spec().core_kinds;
+    const bool rare = unit == MemoryUnit::frame_buffer || unit == MemoryUnit::score_memory;
+    if (!rare || std::any_of(kinds.begin(), kinds.end(),
+                             [&](const CoreKindSpec& kind) { return kind.needs(unit); })) {
+      units.push_back(unit);
+    }
   }
   return units;
 }

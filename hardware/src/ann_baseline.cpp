@@ -194,6 +194,11 @@ class AnnCounts {
 AnnRun run_ann(const Network& network, std::span<const Population> populations,
                std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping,
                const AnnFormat& format, const TraceDensity& density) {
+  for (const CoreKindSpec& kind : chip.spec().core_kinds) {
+    if (kind.attention == ProductOrder::scores_first) continue;
+    throw Error(ErrorKind::unsupported, "artificial networks need `attention: scores_first`",
+                {.key = "core_kinds." + kind.name + ".attention"});
+  }
   const std::vector<LayerWidths> numbers = ann_widths(network, widths, format);
   Mapping tiled = mapping;
   if (chip.spec().array) {

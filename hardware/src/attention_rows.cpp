@@ -37,10 +37,27 @@ std::vector<std::uint64_t> rows_of(const SpikeTensor& tensor, std::uint32_t t, R
   return rows;
 }
 
+std::uint64_t count_bits(std::span<const std::uint64_t> words) {
+  std::uint64_t bits = 0;
+  for (const std::uint64_t word : words) bits += static_cast<std::uint64_t>(std::popcount(word));
+  return bits;
+}
+
+template <class Handle>
+void for_each_bit(std::span<const std::uint64_t> words, Handle&& handle) {
+  for (std::size_t w = 0; w < words.size(); ++w) {
+    for (std::uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
+      handle(static_cast<std::uint32_t>(w * 64) +
+             static_cast<std::uint32_t>(std::countr_zero(bits)));
+    }
+  }
+}
+
 }  // namespace
 
 AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
-                             const SpikeTensor& key, const SpikeTensor& value, std::uint32_t t) {
+                             const SpikeTensor& key, const SpikeTensor& value, std::uint32_t t)
+    : order_(slice.kind->attention) {
   head_channels_ = slice.shape.channels / std::get<SpikingSelfAttention>(*slice.op).heads;
   heads_ = slice.channels() / head_channels_;
   tokens_ = slice.shape.positions();
@@ -55,11 +72,54 @@ AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
 AttentionWork AttentionRows::token(std::uint64_t n) {
   AttentionWork work;
   std::fill(reached_.begin(), reached_.end(), 0);
-  for (std::uint32_t h = 0; h < heads_; ++h) head(h, n, work);
+  for (std::uint32_t h = 0; h < heads_; ++h) {
+    if (order_ == ProductOrder::scores_first) {
+      scores_first(h, n, work);
+    } else {
+      values_first(h, n, work);
+    }
+  }
   return work;
 }
 
-void AttentionRows::head(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
+AttentionWork AttentionRows::prepare() {
+  AttentionWork work;
+  if (order_ == ProductOrder::scores_first) return work;
+  product_.assign(std::size_t{heads_} * head_channels_ * row_words_, 0);
+  for (std::uint32_t h = 0; h < heads_; ++h) {
+    for (std::uint64_t m = 0; m < tokens_; ++m) {
+      const auto k = std::span(key_).subspan(row(h, m), row_words_);
+      const auto v = std::span(value_).subspan(row(h, m), row_words_);
+      ++work.coincidence_rows;
+      if (count_bits(k) == 0) continue;
+      ++work.score_rows;
+      const std::uint64_t values = count_bits(v);
+      if (values == 0) continue;
+      for_each_bit(k, [&](std::uint32_t channel) {
+        const auto sums = std::span(product_).subspan(product_row(h, channel), row_words_);
+        if (count_bits(sums) != 0) ++work.product_reads;  // the first one finds zeros
+        for (std::size_t w = 0; w < row_words_; ++w) sums[w] |= v[w];
+        ++work.product_writes;
+        work.coincidences += values;
+      });
+    }
+  }
+  return work;
+}
+
+void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
+  ++work.coincidence_rows;
+  for_each_bit(std::span(query_).subspan(row(head, n), row_words_), [&](std::uint32_t channel) {
+    const auto sums = std::span(product_).subspan(product_row(head, channel), row_words_);
+    const std::uint64_t values = count_bits(sums);
+    if (values == 0) return;
+    ++work.product_reads;
+    work.score_additions += values;
+    for (std::size_t w = 0; w < row_words_; ++w) reached_[head * row_words_ + w] |= sums[w];
+  });
+}
+
+void AttentionRows::scores_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
   const std::uint64_t* q = &query_[row(head, n)];
   ++work.coincidence_rows;
   if (std::all_of(q, q + row_words_, [](std::uint64_t word) { return word == 0; })) return;

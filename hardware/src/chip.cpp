@@ -56,6 +56,12 @@ void check_kind(const CoreKindSpec& kind) {
   if (kind.memory(MemoryUnit::frame_buffer) && !kind.encoder_unit) {
     refuse(key + ".frame_buffer", "only an encoder that reads frames has it");
   }
+  if (kind.attention == ProductOrder::values_first && !kind.has(CoreRole::attention)) {
+    refuse(key + ".attention", "only cores of the role attention have it");
+  }
+  if (kind.memory(MemoryUnit::score_memory) && !kind.needs(MemoryUnit::score_memory)) {
+    refuse(key + ".score_memory", "only an attention core with `attention: values_first` has it");
+  }
   if (kind.encoder_unit) {
     if (!kind.has(CoreRole::encoder)) refuse(key + ".input", "only the role encoder reads frames");
     if (kind.encoder_unit->lanes == 0 || kind.encoder_unit->lanes > max_encoder_lanes) {
@@ -156,7 +162,8 @@ std::string_view to_string(CoreRole role) {
 
 std::string_view to_string(MemoryUnit unit) {
   constexpr std::array<std::string_view, memory_units.size()> names{
-      "synapse_memory", "accumulator_memory", "membrane_memory", "spike_buffer", "frame_buffer"};
+      "synapse_memory", "accumulator_memory", "membrane_memory",
+      "spike_buffer",   "frame_buffer",       "score_memory"};
   return names[static_cast<std::size_t>(unit)];
 }
 
@@ -195,6 +202,8 @@ bool CoreKindSpec::needs(MemoryUnit unit) const {
       return takes_packets();
     case MemoryUnit::frame_buffer:
       return encoder_unit.has_value();
+    case MemoryUnit::score_memory:
+      return attention == ProductOrder::values_first;
   }
   return false;
 }

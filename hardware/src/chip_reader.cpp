@@ -90,6 +90,17 @@ std::optional<EncoderUnitSpec> read_input(const YamlNode& kind, bool encoder) {
   return std::nullopt;
 }
 
+ProductOrder read_attention(const YamlNode& kind, bool attention) {
+  const auto order = kind.find("attention");
+  if (order && !attention) throw order->error("only cores of the role attention have it");
+  const ProductOrder products = order ? read_product_order(*order) : ProductOrder::scores_first;
+  const auto memory = kind.find(to_string(MemoryUnit::score_memory));
+  if (memory && products == ProductOrder::scores_first) {
+    throw memory->error("only an attention core with `attention: values_first` has it");
+  }
+  return products;
+}
+
 CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
   const bool attention = kind.has(CoreRole::attention);
   CoreTimes times;
@@ -126,6 +137,7 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
   if (const auto most = node.find("max_spike_bits")) kind.max_spike_bits = read_width(*most, 8);
   kind.encoder_unit = read_input(node, kind.has(CoreRole::encoder));
+  kind.attention = read_attention(node, kind.has(CoreRole::attention));
   for (const MemoryUnit unit : memory_units) {
     const auto memory =
         kind.needs(unit) ? std::optional(node.at(to_string(unit))) : node.find(to_string(unit));

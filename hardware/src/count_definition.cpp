@@ -49,11 +49,6 @@ constexpr Definition of_cores[] = {
     {"synapse_unit", Action::multiply,
      "P x n per value that is no binary spike: input frames, residual streams"},
     {"synapse_unit", Action::shift, "P x n per spike: decodes power-of-two weights"},
-    {"attention_unit", Action::and_bit,
-     "per head and query token with a spike, per key token: d channels of the head"},
-    {"attention_unit", Action::accumulate, "one per coincidence and per addition of a score"},
-    {"attention_unit", Action::synaptic_operation,
-     "one per coincidence and per addition of a score"},
     {"axon_out", Action::packet_inject,
      "per spike and slice that it is for; with multicast per spike"},
     {"axon_in", Action::packet_deliver, "per packet and slice that gets it"},
@@ -69,6 +64,28 @@ constexpr Definition of_attention[] = {
      "rows of ceil(d / word) words: per head and query token one of q; if it has a spike, one of k "
      "per key token; one of v per score that is not 0"},
     {"spike_buffer", Action::write_word, "per bit of q, k or v that comes"},
+    {"attention_unit", Action::and_bit,
+     "per head and query token with a spike, per key token: d channels of the head"},
+    {"attention_unit", Action::accumulate, "one per coincidence and per addition of a score"},
+    {"attention_unit", Action::synaptic_operation,
+     "one per coincidence and per addition of a score"},
+};
+// Where K^T V is added up first.
+constexpr Definition of_values_first[] = {
+    {"spike_buffer", Action::read_word,
+     "rows of ceil(d / word) words: per head and key token one of k, and one of v if that has a "
+     "spike; per head and query token one of q"},
+    {"spike_buffer", Action::write_word, "per bit of q, k or v that comes"},
+    {"score_memory", Action::read_word,
+     "rows of K^T V, ceil(d s / word) words with s the bits of the number of tokens: per spike of "
+     "k "
+     "beside a v with spikes, but the first in a step; per spike of q, if not all 0"},
+    {"score_memory", Action::write_word, "a row of K^T V per spike of k beside a v with spikes"},
+    {"attention_unit", Action::accumulate,
+     "one per pair of spikes of k and v of a token, and per element of K^T V that is not 0 and "
+     "that "
+     "a spike of q adds"},
+    {"attention_unit", Action::synaptic_operation, "one per addition"},
 };
 
 // Of encoders that read frames themselves, and the memory that they read.
@@ -150,9 +167,9 @@ const Definition* find(std::span<const Definition> in, std::string_view unit, Ac
   return found == in.end() ? nullptr : &*found;
 }
 
-bool holds_attention(const ChipSpec& chip, std::string_view kind) {
+bool holds_attention(const ChipSpec& chip, std::string_view kind, ProductOrder order) {
   return std::any_of(chip.core_kinds.begin(), chip.core_kinds.end(), [&](const auto& one) {
-    return one.name == kind && one.has(CoreRole::attention);
+    return one.name == kind && one.has(CoreRole::attention) && one.attention == order;
   });
 }
 
@@ -190,7 +207,10 @@ std::string count_definition(const ChipSpec& chip, const std::string& component,
     if (text.empty() || takes_packets(chip, kind)) add(of_cores, "packets");
     add(of_chips, "packets");
     if (takes_packets(chip, kind)) add(of_packets, "packets");
-    if (holds_attention(chip, kind)) add(of_attention, "attention");
+    if (holds_attention(chip, kind, ProductOrder::scores_first)) add(of_attention, "attention");
+    if (holds_attention(chip, kind, ProductOrder::values_first)) {
+      add(of_values_first, "attention");
+    }
   }
   if (text.empty()) {
     throw Error(ErrorKind::config,

@@ -90,8 +90,10 @@ std::array<Limit, 4 + memory_units.size()> limits(const Footprint& use, const Co
       {"spike_bits", " bit", use.spike_bits, kind.max_spike_bits ? *kind.max_spike_bits : any}};
   for (std::size_t i = 0; i < memory_units.size(); ++i) {
     const auto& memory = kind.memory(memory_units[i]);
+    // Of an attention layer; on a core that adds up scores first it needs none.
+    const bool spared = memory_units[i] == MemoryUnit::score_memory && !memory;
     all[4 + i] = {to_string(memory_units[i]), " bit", use.bits(memory_units[i]),
-                  memory ? memory->capacity.value() : 0};
+                  memory ? memory->capacity.value() : (spared ? any : 0)};
   }
   return all;
 }
@@ -175,6 +177,8 @@ Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32
     const std::uint64_t rows_stored = std::uint64_t{rows} + 2 * std::uint64_t{needs.shape.height};
     set(MemoryUnit::spike_buffer,
         saturating_product({channels, needs.shape.width, rows_stored, needs.slots}));
+    set(MemoryUnit::score_memory,
+        saturating_product({channels, needs.channel_unit, score_bits(needs.shape.positions())}));
   }
   return use;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -45,6 +46,11 @@ CoreRole role_of(const SliceNeeds& needs, const Chip& chip);
 
 /// Whether a footprint exceeds no limit of `kind`.
 bool fits(const Footprint& use, const CoreKindSpec& kind);
+/// Bits of an element of K^T V, a count of tokens.
+inline std::uint32_t score_bits(std::uint64_t tokens) {
+  return static_cast<std::uint32_t>(std::bit_width(tokens));
+}
+
 /// Limits of `kind` that a footprint exceeds: neurons, fan-in, axons, spikes, then memories.
 std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
                                 const std::string& layer);

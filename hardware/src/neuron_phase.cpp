@@ -19,7 +19,7 @@ Picoseconds times(Picoseconds time, std::uint64_t count) {
   return time * static_cast<std::int64_t>(count);
 }
 
-/// Adds the work for one token to the tally; returns the time it takes.
+/// Adds work of attention to the tally; returns the time it takes.
 Picoseconds count(const AttentionWork& work, const SlicePlan& slice, SliceTally& tally) {
   const CoreTimes& core = slice.kind->times;
   const std::uint64_t row = slice.spike_row_words;
@@ -28,8 +28,14 @@ Picoseconds count(const AttentionWork& work, const SlicePlan& slice, SliceTally&
   tally.and_bits += work.and_bits;
   tally.coincidences += work.coincidences;
   tally.score_additions += work.score_additions;
+  tally.product_reads += work.product_reads;
+  tally.product_writes += work.product_writes;
+  const std::uint64_t product_rounds =
+      slice.score_bits == 0 ? 0
+                            : rounds(*slice.kind, MemoryUnit::score_memory, slice.score_row_words);
   return times(core.coincidence_word, work.coincidence_rows * row_rounds) +
-         times(core.score_word, work.score_rows * row_rounds) +
+         times(core.score_word, work.score_rows * row_rounds +
+                                    (work.product_reads + work.product_writes) * product_rounds) +
          times(core.synaptic_operation, work.coincidences + work.score_additions);
 }
 
@@ -128,6 +134,7 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t step, Un
     attention.emplace(plan, train<SpikeTensor>(operands[0].source),
                       train<SpikeTensor>(operands[1].source),
                       train<SpikeTensor>(operands[2].source), t);
+    unit.clock += count(attention->prepare(), plan, tally);
   }
   PhaseWords words(plan, plan_.width(population.lead).accumulator_bits,
                    plan_.width(*population.lif).membrane_bits);

@@ -75,8 +75,13 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
                                 std::uint64_t{slice.fan} * lead.weights.bits);
   }
   if (const auto* attention = std::get_if<SpikingSelfAttention>(slice.op)) {
-    slice.spike_row_words =
-        words(*slice.kind, MemoryUnit::spike_buffer, slice.shape.channels / attention->heads);
+    const std::uint32_t head_channels = slice.shape.channels / attention->heads;
+    slice.spike_row_words = words(*slice.kind, MemoryUnit::spike_buffer, head_channels);
+    if (slice.kind->attention == ProductOrder::values_first) {
+      slice.score_bits = score_bits(slice.shape.positions());
+      slice.score_row_words = words(*slice.kind, MemoryUnit::score_memory,
+                                    std::uint64_t{head_channels} * slice.score_bits);
+    }
   }
   slice.accumulator_words = words(*slice.kind, MemoryUnit::accumulator_memory,
                                   std::uint64_t{slice.fan} * lead.accumulator_bits);

@@ -85,6 +85,8 @@ struct SlicePlan {
   std::uint64_t synapse_words = 0;      ///< read per position reached
   std::uint64_t accumulator_words = 0;  ///< read, and written, per position reached
   std::uint64_t spike_row_words = 0;    ///< of a q, k or v row of one head
+  std::uint32_t score_bits = 0;         ///< of an element of K^T V, where that is added up first
+  std::uint64_t score_row_words = 0;    ///< of a row of K^T V of one head
   std::uint32_t fan = 1;                ///< synaptic operations per position reached
   Picoseconds position_time;            ///< synapse unit, per position reached
   std::optional<FramePlan> frame{};     ///< where it reads frames itself

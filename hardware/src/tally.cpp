@@ -124,13 +124,19 @@ void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTal
 void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
                      ActionCounts& counts) {
   const LayerId lead = plan.populations[slice.place.population].lead;
-  const std::uint64_t additions = tally.coincidences + tally.score_additions;
+  const std::uint32_t accumulator_bits = plan.width(lead).accumulator_bits;
   KindCounts kind(counts, *slice.kind);
   kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, tally.row_words);
+  kind.memory(MemoryUnit::score_memory, Action::read_word, lead,
+              tally.product_reads * slice.score_row_words);
+  kind.memory(MemoryUnit::score_memory, Action::write_word, lead,
+              tally.product_writes * slice.score_row_words);
   kind.unit("attention_unit", Action::and_bit, 1, lead, tally.and_bits);
-  kind.unit("attention_unit", Action::accumulate, plan.width(lead).accumulator_bits, lead,
-            additions);
-  kind.unit("attention_unit", Action::synaptic_operation, 1, lead, additions);
+  kind.unit("attention_unit", Action::accumulate,
+            slice.score_bits == 0 ? accumulator_bits : slice.score_bits, lead, tally.coincidences);
+  kind.unit("attention_unit", Action::accumulate, accumulator_bits, lead, tally.score_additions);
+  kind.unit("attention_unit", Action::synaptic_operation, 1, lead,
+            tally.coincidences + tally.score_additions);
 }
 
 void count_sender(const Plan& plan, std::uint32_t population, const SenderTally& tally,

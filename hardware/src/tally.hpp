@@ -30,6 +30,8 @@ struct SliceTally {
   std::uint64_t and_bits = 0;         ///< attention
   std::uint64_t coincidences = 0;     ///< attention
   std::uint64_t score_additions = 0;  ///< attention
+  std::uint64_t product_reads = 0;    ///< attention: rows of K^T V
+  std::uint64_t product_writes = 0;   ///< likewise
   std::uint64_t frames = 0;           ///< that it read itself
   std::uint64_t frame_words = 0;      ///< read from the frame buffer
   std::uint64_t frame_positions = 0;  ///< (value, position) pairs multiplied

@@ -237,6 +237,7 @@ TEST_CASE("machine_description names process and memories as ActionCounts does")
   kind.weight_formats.uniform_bits = 8;
   for (auto& memory : kind.memories) memory = MemorySpec{Bits{8'192}, 32};
   kind.memories[static_cast<std::size_t>(MemoryUnit::frame_buffer)].reset();
+  kind.memories[static_cast<std::size_t>(MemoryUnit::score_memory)].reset();
   kind.memories[static_cast<std::size_t>(MemoryUnit::synapse_memory)] =
       MemorySpec{Bits{65'536}, 64};
   spec.core_kinds = {kind};

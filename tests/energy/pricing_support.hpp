@@ -34,6 +34,7 @@ inline MachineDescription machine45() {
            {"neuron.membrane_memory", memory},
            {"neuron.spike_buffer", memory},
            {"neuron.frame_buffer", memory},
+           {"neuron.score_memory", memory},
            {"array.input_buffer", memory},
            {"array.weight_buffer", memory},
            {"array.accumulator_buffer", memory},

@@ -65,7 +65,7 @@ std::vector<ActionKey> everything_of_an_array() {
 
 }  // namespace
 
-TEST_CASE("tables of technologies price encoders that read frames, at the prices of other units") {
+TEST_CASE("tables of technologies price encoders that read frames and memories of K^T V") {
   for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "seneca"}) {
     CAPTURE(name);
     const PriceTable table = shipped(name);
@@ -78,6 +78,7 @@ TEST_CASE("tables of technologies price encoders that read frames, at the prices
     }
     for (const Action action : {Action::read_word, Action::write_word}) {
       CHECK(of("neuron.frame_buffer", action, 64) > 0);
+      CHECK(of("neuron.score_memory", action, 64) == of("neuron.accumulator_memory", action, 64));
     }
   }
 }

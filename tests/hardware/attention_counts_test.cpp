@@ -93,6 +93,61 @@ TEST_CASE("attention: every count of (Q K^T) V is the one worked out by hand") {
   CHECK(at("attention.membrane_memory", Action::write_word, 16, lif) == 6);    // 96 bits
 }
 
+/// K^T V first, in words of 2 bits; its elements count 2 tokens, so they have 2 bits.
+testing::MappedNetwork values_first() {
+  testing::MappedNetwork s = scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[1].attention = ProductOrder::values_first;
+  spec.core_kinds[1].memories[static_cast<std::size_t>(MemoryUnit::score_memory)] =
+      MemorySpec{Bits{16}, 2};  // exactly 4 channels x 2 channels of a head x 2 bits
+  s.chip = Chip(spec);
+  const MappingResult mapped = map_network(s.network, s.populations, s.widths, s.chip);
+  REQUIRE(mapped.feasible());
+  s.mapping = mapped.mapping;
+  return s;
+}
+
+TEST_CASE("attention: every count of Q (K^T V) is the one worked out by hand") {
+  // K^T V. Head 0, token 0: k {0}, v {1}: row 0 is written, 1 addition. Token 1: k {0, 1}, v {0,
+  // 1}: row 0 is read and written, row 1 written, 2 additions each. Head 1, token 0: k {3}, v {2}:
+  // row 3 is written, 1 addition. Token 1: k {2}, no v. So 4 k rows, 4 v rows, 1 read, 4 written, 6
+  // additions. Q: 4 q rows; token 0, head 0: row 0, which has 2 elements; head 1: row 2 is all 0.
+  const testing::MappedNetwork s = values_first();
+  const SimulationResult result =
+      simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
+  const LayerId att = *s.network.find("att");
+  const LayerId lif = *s.network.find("att.lif");
+  const auto at = [&](const char* component, Action action, std::uint32_t width, LayerId layer) {
+    return result.actions.at({component, action, width, layer});
+  };
+  CHECK(at("attention.spike_buffer", Action::read_word, 1, att) == (4 + 4 + 4) * 2);
+  CHECK(at("attention.score_memory", Action::read_word, 2, att) == (1 + 1) * 2);
+  CHECK(at("attention.score_memory", Action::write_word, 2, att) == 4 * 2);
+  CHECK(at("attention.attention_unit", Action::accumulate, 2, att) == 6);
+  CHECK(at("attention.attention_unit", Action::accumulate, 10, att) == 2);
+  CHECK(at("attention.attention_unit", Action::synaptic_operation, 1, att) == 8);
+  CHECK(result.actions.total(Action::and_bit) == 0);
+  CHECK(at("attention.neuron_unit", Action::neuron_update_active, 12, lif) == 3);
+  CHECK(at("attention.neuron_unit", Action::neuron_update_inactive, 12, lif) == 5);
+  // 8 rows q and k x 2 words x 0.1 ns, 4 rows v and 6 of K^T V x 2 words x 10 ns, 8 operations x 1
+  // us, 3 active x 5 ns, 5 inactive x 4 ns.
+  CHECK(result.busy[s.mapping.slices.back().core.index].neuron_unit ==
+        Picoseconds{1'600 + 200'000 + 8'000'000 + 15'000 + 20'000});
+}
+
+TEST_CASE("attention: K^T V that does not fit is cut by heads, and its memory is named") {
+  testing::MappedNetwork s = values_first();
+  ChipSpec spec = s.chip.spec();
+  auto& memory = spec.core_kinds[1].memories[static_cast<std::size_t>(MemoryUnit::score_memory)];
+  memory->capacity = Bits{8};  // one head
+  CHECK(map_network(s.network, s.populations, s.widths, Chip(spec)).mapping.slices.size() == 5);
+  memory->capacity = Bits{7};
+  const MappingResult result = map_network(s.network, s.populations, s.widths, Chip(spec));
+  REQUIRE(result.violations.size() == 1);
+  CHECK(result.violations[0].resource == "score_memory");
+  CHECK(result.violations[0].needed == 8);
+}
+
 TEST_CASE("attention: the neuron unit takes the sum of its words, operations and updates") {
   const testing::MappedNetwork s = scenario();
   const SimulationResult result =

@@ -99,6 +99,17 @@ TEST_CASE("chip file: each mistake is refused at its place") {
   CHECK(refusal("role: neuron", "role: array") ==
         "chip.yaml:18:5: core_kinds.neuron.role: an array needs `schedule: streamed` in the chip "
         "file");
+  CHECK(refusal("role: [attention]", "role: [attention]\n    attention: values_first") ==
+        "chip.yaml:26:3: core_kinds.attention: lacks the key 'score_memory'");
+  CHECK(refusal("role: [attention]",
+                "role: [attention]\n    score_memory: {capacity: 8 KiB, word: 64 bit}") ==
+        "chip.yaml:28:5: core_kinds.attention.score_memory: only an attention core with "
+        "`attention: values_first` has it");
+  CHECK(refusal("role: [attention]",
+                "role: [attention]\n    attention: values_first\n"
+                "    score_memory: {capacity: 8 KiB, word: 64 bit}") == "nothing thrown");
+  CHECK(refusal("role: neuron", "role: neuron\n    attention: values_first") ==
+        "chip.yaml:19:5: core_kinds.neuron.attention: only cores of the role attention have it");
   CHECK(refusal("role: [attention]", "role: encoder") ==
         "chip.yaml:26:3: core_kinds.attention: lacks the key 'synapse_memory'");
   CHECK(refusal("role: neuron", "role: [encoder, nueron]").find("neuron, attention, encoder") !=

@@ -53,6 +53,11 @@ std::string_view to_string(ProductOrder order) {
   return order == ProductOrder::scores_first ? "scores_first" : "values_first";
 }
 
+ProductOrder read_product_order(const YamlNode& node) {
+  return node.one_of<ProductOrder>(
+      {{"scores_first", ProductOrder::scores_first}, {"values_first", ProductOrder::values_first}});
+}
+
 ArraySpec read_array(const YamlNode& core_kinds) {
   const auto kinds = core_kinds.entries();
   if (kinds.size() != 1) {
@@ -73,9 +78,7 @@ ArraySpec read_array(const YamlNode& core_kinds) {
   array.skips_zero = node.at("skips_zero").boolean();
   array.weights = node.at("weights").one_of<WeightLoads>(
       {{"per_layer", WeightLoads::per_layer}, {"per_step", WeightLoads::per_step}});
-  array.attention = node.at("attention")
-                        .one_of<ProductOrder>({{"scores_first", ProductOrder::scores_first},
-                                               {"values_first", ProductOrder::values_first}});
+  array.attention = read_product_order(node.at("attention"));
   array.neuron_lanes = read_count(node.at("neuron_lanes"), max_array_side);
   array.weight_formats = read_weight_formats(node.at("weight_formats"));
   for (const ArrayBuffer buffer : array_buffers) {

@@ -22,7 +22,7 @@ namespace nj {
 /// What a core can be used for.
 enum class CoreRole : std::uint8_t {
   neuron,     ///< weights, accumulators, neurons
-  attention,  ///< spike-spike products (Q K^T) V, accumulators, neurons
+  attention,  ///< spike-spike products of Q, K and V, accumulators, neurons
   /// As `neuron`, of weighted layers that see input frames. Where a chip has cores of this role,
   /// such layers go on them only; they take no others.
   encoder
@@ -35,11 +35,12 @@ enum class MemoryUnit : std::uint8_t {
   accumulator_memory,  ///< partial sums of the step in work and of delayed steps
   membrane_memory,     ///< membrane potentials
   spike_buffer,        ///< packets waiting at axon-in; q, k, v bits on an attention core
-  frame_buffer         ///< rows of the input frame, where an encoder core reads them itself
+  frame_buffer,        ///< rows of the input frame, where an encoder core reads them itself
+  score_memory         ///< K^T V of an attention core that adds it up first
 };
-inline constexpr std::array memory_units{MemoryUnit::synapse_memory, MemoryUnit::accumulator_memory,
-                                         MemoryUnit::membrane_memory, MemoryUnit::spike_buffer,
-                                         MemoryUnit::frame_buffer};
+inline constexpr std::array memory_units{
+    MemoryUnit::synapse_memory, MemoryUnit::accumulator_memory, MemoryUnit::membrane_memory,
+    MemoryUnit::spike_buffer,   MemoryUnit::frame_buffer,       MemoryUnit::score_memory};
 std::string_view to_string(MemoryUnit unit);
 
 /// Capacity, access width and parallel accesses of one memory: `banks` equal parts, of which
@@ -76,7 +77,7 @@ struct CoreTimes {
   Picoseconds neuron_update_inactive;  ///< per inactive neuron and step
   Picoseconds axon_out;                ///< per packet sent
   Picoseconds coincidence_word;        ///< per word of a q or k row read, ANDed and counted
-  Picoseconds score_word;              ///< per word of a v row read and added
+  Picoseconds score_word;              ///< per word of a v row, or of a row of K^T V, and added
   Picoseconds frame_word;              ///< per frame buffer word read or written
   Picoseconds multiply_accumulate;     ///< per `lanes` products of the encoder unit
 };
@@ -95,6 +96,7 @@ struct CoreKindSpec {
   CoreTimes times;
   /// Of the role encoder: its layers read frames themselves; absent: they take packets.
   std::optional<EncoderUnitSpec> encoder_unit{};
+  ProductOrder attention = ProductOrder::scores_first;  ///< of the role attention
 
   [[nodiscard]] bool has(CoreRole role) const;
   [[nodiscard]] bool holds_weights() const {

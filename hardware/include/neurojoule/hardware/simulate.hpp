@@ -89,6 +89,14 @@
 //   spike_buffer read_word); accumulate [accumulator bits] and synaptic_operation [1] at
 //   attention_unit, one per coincidence and one per score addition. A row of sums stays in
 //   registers until its neuron phase words.
+//   Product order Q (K^T V), where the core kind has `attention: values_first`: K^T V of a head has
+//   d x d elements of s = bits of the number of tokens, row' = ceil(d s / word of score_memory)
+//   words. Per head and key token of the whole map, before the first query token: read one k row;
+//   when it has a spike, one v row (spike_buffer read_word); when that has spikes too, per spike of
+//   k score_memory write_word row', and read_word row' but for the first time in a step, and
+//   accumulate [s] per spike of v. Then per head and query token read one q row; per spike whose
+//   row of K^T V is not all 0 score_memory read_word row', and accumulate [accumulator bits] per
+//   element that is not 0. synaptic_operation [1] per accumulate; no and_bit.
 // * network, L = sender: packet_inject [packet] at C = axon_out (`io.axon_out` for inputs);
 //   at `network.router` [packet]: spike_within_tile per receiver in the sender's tile;
 //   hop_east_west, hop_north_south (mesh, torus), hop (other links) or hop_chip (between chips) per
@@ -101,7 +109,8 @@
 //
 // Times. Words of a memory take ceil(words / (banks * ports)) accesses. Neuron unit: per position
 // on an attention core coincidence_word per access to a q or k row, score_word per access to a v
-// row and synaptic_operation per operation; then per neuron accumulator_word and membrane_word per
+// row or a row of K^T V and synaptic_operation per operation (all of K^T V before the first
+// position); then per neuron accumulator_word and membrane_word per
 // access (words are read and written back when their first neuron comes), neuron_update_active or
 // _inactive, and axon_out per packet, which leaves at the end of it. Synapse unit, per packet:
 // axon_in, and per position reached synapse_word per access to its weights, accumulator_word per
