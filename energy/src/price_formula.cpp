@@ -5,6 +5,7 @@
 
 #include "neurojoule/energy/ledger.hpp"
 
+#include "register_file.hpp"
 #include "width_segment.hpp"
 
 namespace nj {
@@ -58,6 +59,12 @@ std::string formula(const SramPrice& price, const MemoryGeometry& memory) {
                      to_string(price.reference), number(c));
 }
 
+std::string formula(const RegisterFilePrice& price, const MemoryGeometry& memory) {
+  const std::uint64_t words = register_words(memory);
+  return fmt::format("{} bits x {}, registers of {} words", memory.word.value(),
+                     pj(register_bit(price, words).value_or(Picojoules{})), words);
+}
+
 std::string formula(const BitPrice& price, std::uint32_t width) {
   return fmt::format("{} bits x {}", width, pj(price.energy));
 }
@@ -92,7 +99,7 @@ std::string price_formula(const PriceTable& table, const ActionKey& key,
   std::string text = std::visit(
       [&](const auto& price) {
         using Kind = std::decay_t<decltype(price)>;
-        if constexpr (std::is_same_v<Kind, SramPrice>) {
+        if constexpr (std::is_same_v<Kind, SramPrice> || std::is_same_v<Kind, RegisterFilePrice>) {
           return formula(price, machine.memories.at(key.component));
         } else if constexpr (std::is_same_v<Kind, FlatPrice> || std::is_same_v<Kind, IncludedIn>) {
           return formula(price);

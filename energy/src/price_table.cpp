@@ -54,29 +54,40 @@ std::string read_component(const YamlNode& node) {
   return text;
 }
 
-std::uint32_t read_width(const std::string& key, const YamlNode& value) {
-  std::uint32_t width = 0;
-  const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), width);
+/// A map's key that is a number of bits or words.
+std::uint32_t read_count(const std::string& key, const YamlNode& value, std::string_view unit) {
+  std::uint32_t count = 0;
+  const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), count);
   if (code != std::errc{} || end != key.data() + key.size() || key.front() == '0' ||
-      width > max_width) {
-    throw value.error(fmt::format("expected a width of 1..{} bits, got '{}'", max_width, key));
+      count > max_width) {
+    const std::string_view what = unit == "bits" ? "a width of " : "";
+    throw value.error(fmt::format("expected {}1..{} {}, got '{}'", what, max_width, unit, key));
   }
-  return width;
+  return count;
+}
+
+using Points = std::vector<std::pair<std::uint32_t, Picojoules>>;
+
+/// Prices by a number of `unit`s, ascending and never falling.
+Points read_points(const YamlNode& node, std::string_view unit) {
+  Points points;
+  for (const auto& [key, value] : node.entries()) {
+    points.emplace_back(read_count(key, value, unit), value.quantity<Picojoules>());
+  }
+  std::sort(points.begin(), points.end());
+  for (std::size_t i = 1; i < points.size(); ++i) {
+    if (points[i].second < points[i - 1].second) {
+      throw node.error(fmt::format("the price falls from {} to {} {}", points[i - 1].first,
+                                   points[i].first, unit));
+    }
+  }
+  return points;
 }
 
 WidthPrice read_width_price(const YamlNode& entry, const YamlNode& node) {
   WidthPrice price;
-  for (const auto& [key, value] : node.entries()) {
-    price.points.emplace_back(read_width(key, value), value.quantity<Picojoules>());
-  }
+  price.points = read_points(node, "bits");
   if (price.points.empty()) throw node.error("expected at least one width");
-  std::sort(price.points.begin(), price.points.end());
-  for (std::size_t i = 1; i < price.points.size(); ++i) {
-    if (price.points[i].second < price.points[i - 1].second) {
-      throw node.error(fmt::format("the price falls from {} to {} bits", price.points[i - 1].first,
-                                   price.points[i].first));
-    }
-  }
   if (const auto rule = entry.find("interpolate")) price.interpolate = rule->one_of(width_rules);
   if (const auto rule = entry.find("extrapolate")) price.extrapolate = rule->one_of(width_rules);
   const bool by_power =
@@ -116,7 +127,7 @@ void read_sram_points(const YamlNode& node, SramPrice& price) {
   for (const auto& [capacity, words] : node.entries()) {
     const Bits size = read_size(capacity, words);
     for (const auto& [word, energy] : words.entries()) {
-      const std::pair of{size, Bits{read_width(word, energy)}};
+      const std::pair of{size, Bits{read_count(word, energy, "bits")}};
       if (!price.points.emplace(of, energy.quantity<Picojoules>()).second) {
         throw energy.error(fmt::format("a second energy for {} in words of {} bits",
                                        to_string(of.first), of.second.value()));
@@ -160,6 +171,12 @@ SramPrice read_sram_price(const YamlNode& node) {
   return price;
 }
 
+RegisterFilePrice read_register_file_price(const YamlNode& node) {
+  RegisterFilePrice price{read_points(node.at("per_bit"), "words")};
+  if (price.per_bit.empty()) throw node.at("per_bit").error("expected at least one size");
+  return price;
+}
+
 LeakagePrice read_leakage_price(const YamlNode& node) {
   LeakagePrice price;
   if (const auto value = node.find("per_kib")) price.per_kib = value->quantity<Microwatts>();
@@ -184,20 +201,21 @@ IncludedIn read_included_in(const YamlNode& node) {
 
 Price read_price(const YamlNode& entry) {
   std::vector<std::pair<std::string_view, YamlNode>> kinds;
-  for (const std::string_view kind :
-       {"price", "by_width", "sram", "per_bit", "link", "leakage", "included_in"}) {
+  for (const std::string_view kind : {"price", "by_width", "sram", "register_file", "per_bit",
+                                      "link", "leakage", "included_in"}) {
     if (const auto node = entry.find(kind)) kinds.emplace_back(kind, *node);
   }
   if (kinds.size() != 1) {
     throw entry.error(fmt::format(
-        "expected exactly one of price, by_width, sram, per_bit, link, leakage, included_in, got "
-        "{}",
+        "expected exactly one of price, by_width, sram, register_file, per_bit, link, leakage, "
+        "included_in, got {}",
         kinds.empty() ? "none" : fmt::format("{} and {}", kinds[0].first, kinds[1].first)));
   }
   const auto& [kind, node] = kinds.front();
   if (kind == "price") return FlatPrice{node.quantity<Picojoules>()};
   if (kind == "by_width") return read_width_price(entry, node);
   if (kind == "sram") return read_sram_price(node);
+  if (kind == "register_file") return read_register_file_price(node);
   if (kind == "per_bit") return BitPrice{node.quantity<Picojoules>()};
   if (kind == "link") return read_link_price(node);
   if (kind == "leakage") return read_leakage_price(node);
@@ -216,9 +234,12 @@ void check_fit(const YamlNode& entry, Action action, const Price& price) {
     throw entry.error(fmt::format("link prices hops, not {}", to_string(action)));
   }
   const bool is_word = action == Action::read_word || action == Action::write_word;
-  if (std::holds_alternative<SramPrice>(price) && !is_word) {
-    throw entry.error(
-        fmt::format("sram prices read_word and write_word, not {}", to_string(action)));
+  const bool of_memory =
+      std::holds_alternative<SramPrice>(price) || std::holds_alternative<RegisterFilePrice>(price);
+  if (of_memory && !is_word) {
+    throw entry.error(fmt::format("{} prices read_word and write_word, not {}",
+                                  entry.find("sram") ? "sram" : "register_file",
+                                  to_string(action)));
   }
   const auto* included = std::get_if<IncludedIn>(&price);
   const bool is_time = action == Action::leak_cycle;

@@ -6,6 +6,7 @@
 
 #include "neurojoule/energy/price_table.hpp"
 
+#include "register_file.hpp"
 #include "width_segment.hpp"
 
 namespace nj {
@@ -81,16 +82,23 @@ Picojoules at_width(const WidthPrice& price, const PriceEntry& entry, const Acti
                     rise * (static_cast<double>(width) - from) / (segment->to.first - from)};
 }
 
-Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const ActionKey& key,
-                     const MachineDescription& machine) {
+/// The memory of the component, whose words must be as wide as the action's.
+const MemoryGeometry& memory_of(const PriceEntry& entry, const ActionKey& key,
+                                const MachineDescription& machine) {
   const auto memory = machine.memories.find(key.component);
   if (memory == machine.memories.end()) {
     refuse(entry, key, fmt::format("{} describes no memory of that name", machine.name));
   }
-  const auto [capacity, word] = memory->second;
+  const Bits word = memory->second.word;
   if (word.value() != key.width_bits) {
     refuse(entry, key, fmt::format("{} has words of {} bits there", machine.name, word.value()));
   }
+  return memory->second;
+}
+
+Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const ActionKey& key,
+                     const MachineDescription& machine) {
+  const auto [capacity, word] = memory_of(entry, key, machine);
   const auto point = price.points.find({capacity, word});
   if (point != price.points.end()) return point->second;
   const bool inside = capacity >= price.min_capacity && capacity <= price.max_capacity &&
@@ -105,6 +113,18 @@ Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const Acti
   const Picojoules energy = access_energy(price, capacity, word);
   if (energy <= Picojoules{}) refuse(entry, key, "the formula is not positive so far outside");
   return energy;
+}
+
+Picojoules of_registers(const RegisterFilePrice& price, const PriceEntry& entry,
+                        const ActionKey& key, const MachineDescription& machine) {
+  const std::uint64_t words = register_words(memory_of(entry, key, machine));
+  const auto per_bit = register_bit(price, words);
+  if (!per_bit) {
+    refuse(entry, key,
+           fmt::format("the register file covers {} to {} words, and this memory has {}",
+                       price.per_bit.front().first, price.per_bit.back().first, words));
+  }
+  return *per_bit * static_cast<double>(key.width_bits);
 }
 
 Picojoules of_leakage(const LeakagePrice& price, const PriceEntry& entry, const ActionKey& key) {
@@ -166,21 +186,22 @@ const PriceEntry& find_entry(const PriceTable& table, const ActionKey& key) {
 Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
                       const MachineDescription& machine) {
   return std::visit(
-      Overloaded{[](const FlatPrice& price) { return price.energy; },
-                 [&](const WidthPrice& price) { return at_width(price, entry, key); },
-                 [&](const SramPrice& price) { return of_memory(price, entry, key, machine); },
-                 [&](const BitPrice& price) {
-                   if (key.width_bits == 0) refuse(entry, key, "per_bit needs a width");
-                   return price.energy * static_cast<double>(key.width_bits);
-                 },
-                 [&](const LinkPrice& price) {
-                   if (key.width_bits == 0) refuse(entry, key, "a link price needs a width");
-                   const double mm = price.length.value() / nm_per_mm;
-                   return (price.per_bit + price.per_bit_mm * mm) *
-                          static_cast<double>(key.width_bits);
-                 },
-                 [&](const LeakagePrice& price) { return of_leakage(price, entry, key); },
-                 [](const IncludedIn&) { return Picojoules{}; }},
+      Overloaded{
+          [](const FlatPrice& price) { return price.energy; },
+          [&](const WidthPrice& price) { return at_width(price, entry, key); },
+          [&](const SramPrice& price) { return of_memory(price, entry, key, machine); },
+          [&](const RegisterFilePrice& price) { return of_registers(price, entry, key, machine); },
+          [&](const BitPrice& price) {
+            if (key.width_bits == 0) refuse(entry, key, "per_bit needs a width");
+            return price.energy * static_cast<double>(key.width_bits);
+          },
+          [&](const LinkPrice& price) {
+            if (key.width_bits == 0) refuse(entry, key, "a link price needs a width");
+            const double mm = price.length.value() / nm_per_mm;
+            return (price.per_bit + price.per_bit_mm * mm) * static_cast<double>(key.width_bits);
+          },
+          [&](const LeakagePrice& price) { return of_leakage(price, entry, key); },
+          [](const IncludedIn&) { return Picojoules{}; }},
       entry.price);
 }
 

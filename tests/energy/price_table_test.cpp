@@ -48,14 +48,12 @@ TEST_CASE("bad price tables: prices and units") {
   CHECK(error_in("  - action: compare\n    category: compute\n    price: 1\n    source: s\n")
             .rfind("t.yaml:6:5: entries[0].price: ", 0) == 0);
   CHECK(error_in("  - {action: compare, category: compute, source: s}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, link, "
-        "leakage, "
-        "included_in, got none");
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, register_file, "
+        "per_bit, link, leakage, included_in, got none");
   CHECK(error_in(
             "  - {action: compare, category: compute, source: s, price: 1 pJ, per_bit: 1 pJ}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, per_bit, link, "
-        "leakage, "
-        "included_in, got price and per_bit");
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, register_file, "
+        "per_bit, link, leakage, included_in, got price and per_bit");
 }
 
 TEST_CASE("bad price tables: actions, components, categories, sources") {
@@ -118,6 +116,23 @@ TEST_CASE("bad price tables: a kind of price on the wrong action") {
                  "\n") ==
         "t.yaml:7:5: entries[0].sram: the formula is not positive and rising at the smallest "
         "capacity and word");
+}
+
+TEST_CASE("bad price tables: register files") {
+  const auto registers = [](const std::string& action, const std::string& price) {
+    return error_in("  - {action: " + action + ", category: state_memory, source: s,\n" +
+                    "     register_file: " + price + "}\n");
+  };
+  CHECK(registers("compare", "{per_bit: {4: 1 pJ}}") ==
+        "t.yaml:4:5: entries[0]: register_file prices read_word and write_word, not compare");
+  CHECK(registers("read_word", "{}") ==
+        "t.yaml:5:6: entries[0].register_file: lacks the key 'per_bit'");
+  CHECK(registers("read_word", "{per_bit: {}}") ==
+        "t.yaml:5:22: entries[0].register_file.per_bit: expected at least one size");
+  CHECK(registers("read_word", "{per_bit: {4: 2 pJ, 8: 1 pJ}}") ==
+        "t.yaml:5:22: entries[0].register_file.per_bit: the price falls from 4 to 8 words");
+  CHECK(registers("read_word", "{per_bit: {0: 2 pJ}}") ==
+        "t.yaml:5:32: entries[0].register_file.per_bit.0: expected 1..1073741824 words, got '0'");
 }
 
 TEST_CASE("bad price tables: points of a memory") {

@@ -136,13 +136,31 @@ TEST_CASE("link: bits over a router and some millimetres") {
         "width");
 }
 
-TEST_CASE("a register file: so much per bit of a word, whatever the capacity") {
+TEST_CASE("a register file: so much per bit of a word, by the number of words") {
   const PriceTable table = table_of(
       "  - {action: [read_word, write_word], component: '*.membrane_memory', category: "
-      "state_memory, per_bit: 0.009 pJ, source: s}\n");
-  // 64 x 0.009 = 0.576
-  CHECK(pj(table, key("neuron.membrane_memory", Action::read_word, 64)) ==
-        doctest::Approx(0.576).epsilon(1e-12));
+      "state_memory, register_file: {per_bit: {4: 0.01 pJ, 16: 0.04 pJ}}, source: s}\n");
+  MachineDescription machine = machine45();
+  const auto of = [&](std::uint64_t words) {
+    machine.memories["neuron.membrane_memory"] = {Bits{words * 64}, Bits{64}};
+    return pj(table, key("neuron.membrane_memory", Action::read_word, 64), machine);
+  };
+  CHECK(of(4) == doctest::Approx(0.64).epsilon(1e-12));   // 64 x 0.01
+  CHECK(of(16) == doctest::Approx(2.56).epsilon(1e-12));  // 64 x 0.04
+  CHECK(of(7) == doctest::Approx(1.12).epsilon(1e-12));   // a quarter of the way: 64 x 0.0175
+  CHECK(price_formula(table, key("neuron.membrane_memory", Action::read_word, 64), machine) ==
+        "64 bits x 0.0175 pJ, registers of 7 words");
+  machine.memories["neuron.membrane_memory"] = {Bits{7 * 64 - 8}, Bits{64}};  // a shorter last one
+  CHECK(pj(table, key("neuron.membrane_memory", Action::read_word, 64), machine) ==
+        doctest::Approx(1.12).epsilon(1e-12));
+  CHECK(message_of([&] { of(17); }) ==
+        "t.yaml:4:5: entries[0]: cannot price neuron.membrane_memory read_word at 64 bits: the "
+        "register file covers 4 to 16 words, and this memory has 17");
+  CHECK(message_of([&] { of(3); }).find("4 to 16 words, and this memory has 3") !=
+        std::string::npos);
+  CHECK(message_of([&] { pj(table, key("a.membrane_memory", Action::read_word, 64), machine); }) ==
+        "t.yaml:4:5: entries[0]: cannot price a.membrane_memory read_word at 64 bits: m45 "
+        "describes no memory of that name");
 }
 
 TEST_CASE("sram: rows by hand, and points before the formula") {

@@ -80,6 +80,13 @@ struct SramPrice {
   std::map<std::pair<Bits, Bits>, Picojoules> points;  ///< by (capacity, word)
 };
 
+/// Energy of one access to a memory made of registers: proportional to the word, and by the number
+/// of words (capacity / word) as listed per bit; between two a straight line, refused outside.
+struct RegisterFilePrice {
+  std::vector<std::pair<std::uint32_t, Picojoules>>
+      per_bit;  ///< by words; ascending, never falling
+};
+
 /// Energy proportional to the operand width.
 struct BitPrice {
   Picojoules energy;
@@ -103,8 +110,8 @@ struct IncludedIn {
   std::vector<Action> actions;
 };
 
-using Price =
-    std::variant<FlatPrice, WidthPrice, SramPrice, BitPrice, LinkPrice, LeakagePrice, IncludedIn>;
+using Price = std::variant<FlatPrice, WidthPrice, SramPrice, RegisterFilePrice, BitPrice, LinkPrice,
+                           LeakagePrice, IncludedIn>;
 
 /// What one action costs, and who says so.
 struct PriceEntry {
