@@ -66,7 +66,7 @@ std::vector<ActionKey> everything_of_an_array() {
 }  // namespace
 
 TEST_CASE("tables of technologies price encoders that read frames and memories of K^T V") {
-  for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "seneca"}) {
+  for (const char* name : {"horowitz45", "aladdin40", "nangate45", "jouppi7", "seneca"}) {
     CAPTURE(name);
     const PriceTable table = shipped(name);
     const auto of = [&](const char* component, Action action, std::uint32_t width) {
@@ -84,8 +84,8 @@ TEST_CASE("tables of technologies price encoders that read frames and memories o
 }
 
 TEST_CASE("the shipped tables price everything that the chip simulator counts") {
-  for (const char* name : {"horowitz45", "aladdin40", "jouppi7", "jouppi7_hbm2", "seneca",
-                           "horowitz45_ddr", "horowitz45_lpddr4", "horowitz45_hbm2"}) {
+  for (const char* name : {"horowitz45", "aladdin40", "nangate45", "jouppi7", "jouppi7_hbm2",
+                           "seneca", "horowitz45_ddr", "horowitz45_lpddr4", "horowitz45_hbm2"}) {
     const PriceTable table = shipped(name);
     CAPTURE(name);
     for (const auto& keys : {everything("neuron"), everything_of_an_array()}) {
@@ -151,6 +151,30 @@ TEST_CASE("aladdin40: 32-bit units, in proportion below, and the rest of horowit
   const ActionKey read = key("neuron.synapse_memory", Action::read_word, 64);
   CHECK(pj(table, read) == pj(shipped("horowitz45"), read));
   CHECK(full_name(table) == "aladdin40, on horowitz45");
+}
+
+TEST_CASE("nangate45: every width from 2 to 32 is listed, and a wider one costs no less") {
+  const PriceTable table = shipped("nangate45");
+  for (const auto& [component, action] : {std::pair{"neuron.synapse_unit", Action::accumulate},
+                                          {"array.pe", Action::accumulate},
+                                          {"neuron.synapse_unit", Action::multiply},
+                                          {"neuron.synapse_unit", Action::shift},
+                                          {"neuron.neuron_unit", Action::shift},
+                                          {"neuron.neuron_unit", Action::compare}}) {
+    CAPTURE(component);
+    CAPTURE(to_string(action));
+    const auto& price = std::get<WidthPrice>(find_entry(table, key(component, action, 8)).price);
+    CHECK_FALSE(price.extrapolate);
+    double last = 0;
+    for (std::uint32_t width = 2; width <= 32; ++width) {
+      const std::pair point = price.points.at(width - 2);
+      CHECK(point.first == width);
+      CHECK(pj(table, key(component, action, width)) == point.second.value());
+      CHECK(point.second.value() >= last);
+      CHECK(point.second.value() > 0);
+      last = point.second.value();
+    }
+  }
 }
 
 TEST_CASE("jouppi7: the points of its table, and a formula through them") {
