@@ -71,7 +71,8 @@ std::vector<LedgerRow> merged_rows(const StoredRun& run, const std::string& laye
   for (const LedgerRow& row : run.ledger.rows) {
     if (!layer.empty() && layers.count(row.layer) == 0) continue;
     if (!rows.empty() && rows.back().component == row.component &&
-        rows.back().action == row.action && rows.back().width_bits == row.width_bits) {
+        rows.back().action == row.action && rows.back().width_bits == row.width_bits &&
+        rows.back().value_bits == row.value_bits) {
       rows.back().count += row.count;
       rows.back().energy_pj += row.energy_pj;
     } else {
@@ -90,13 +91,15 @@ std::string what_width(const LedgerRow& row) {
       return row.width_bits == 0 ? "" : ", " + to_string(Bits{row.width_bits});
     case Action::barrier:
       return "";
+    case Action::multiply:
+      return fmt::format(", {} x {} bits", row.width_bits, row.value_bits);
     default:
       return fmt::format(", {} bit{}", row.width_bits, row.width_bits == 1 ? "" : "s");
   }
 }
 
 std::string explain_row(const StoredRun& run, const PriceTable& table, const LedgerRow& row) {
-  const ActionKey key{row.component, row.action, row.width_bits, row.layer};
+  const ActionKey key{row.component, row.action, row.width_bits, row.layer, row.value_bits};
   const double now = unit_price(find_entry(table, key), key, run.machine).value() *
                      scale_factor(find_entry(table, key), run.machine, table);
   std::string price = price_formula(table, key, run.machine);

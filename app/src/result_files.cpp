@@ -228,14 +228,15 @@ std::string attention_csv(const PreparedRun& prepared, const RunResult& result) 
 
 std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers) {
   std::string text =
-      "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,low,high,source,"
+      "component,action,width_bits,value_bits,layer,count,unit_price_pj,energy_pj,category,low,"
+      "high,source,"
       "note\n";
   for (const LedgerRow& row : ledger.rows) {
     const std::string layer = row.layer == chip_overhead ? "" : layers[row.layer.index];
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\n", row.component,
-                        to_string(row.action), row.width_bits, csv_field(layer), row.count,
-                        row.unit_price_pj, row.energy_pj, to_string(row.category), row.low,
-                        row.high, csv_field(row.source), csv_field(row.note));
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", row.component,
+                        to_string(row.action), row.width_bits, row.value_bits, csv_field(layer),
+                        row.count, row.unit_price_pj, row.energy_pj, to_string(row.category),
+                        row.low, row.high, csv_field(row.source), csv_field(row.note));
   }
   return text;
 }

@@ -19,8 +19,9 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t max_bytes = std::uint64_t{1} << 30;
 constexpr std::string_view ledger_header =
-    "component,action,width_bits,layer,count,unit_price_pj,energy_pj,category,low,high,source,note";
-constexpr std::size_t ledger_columns = 12;
+    "component,action,width_bits,value_bits,layer,count,unit_price_pj,energy_pj,category,low,high,"
+    "source,note";
+constexpr std::size_t ledger_columns = 13;
 
 /// One line of a CSV file at a time; quoted fields may hold commas, quotes and line breaks.
 class CsvReader {
@@ -123,26 +124,27 @@ void read_ledger(StoredRun& run, const fs::path& file) {
     row.component = field[0];
     row.action = action_of(reader, field[1]);
     row.width_bits = reader.number<std::uint32_t>(field[2], "width_bits");
+    row.value_bits = reader.number<std::uint32_t>(field[3], "value_bits");
     row.layer = chip_overhead;
-    if (!field[3].empty()) {
-      const auto id = ids.find(field[3]);
+    if (!field[4].empty()) {
+      const auto id = ids.find(field[4]);
       if (id == ids.end()) {
-        throw reader.error(fmt::format("activity.csv has no layer '{}'", field[3]));
+        throw reader.error(fmt::format("activity.csv has no layer '{}'", field[4]));
       }
       row.layer = id->second;
     }
-    row.count = reader.number<std::uint64_t>(field[4], "count");
-    row.unit_price_pj = reader.number<double>(field[5], "unit_price_pj");
-    row.energy_pj = reader.number<double>(field[6], "energy_pj");
+    row.count = reader.number<std::uint64_t>(field[5], "count");
+    row.unit_price_pj = reader.number<double>(field[6], "unit_price_pj");
+    row.energy_pj = reader.number<double>(field[7], "energy_pj");
     if (row.energy_pj != static_cast<double>(row.count) * row.unit_price_pj) {
       throw reader.error("energy_pj is not count x unit_price_pj");
     }
-    row.category = category_of(reader, field[7]);
-    row.low = reader.number<double>(field[8], "low");
-    row.high = reader.number<double>(field[9], "high");
-    row.source = field[10];
-    row.note = field[11];
-    const ActionKey key{row.component, row.action, row.width_bits, row.layer};
+    row.category = category_of(reader, field[8]);
+    row.low = reader.number<double>(field[9], "low");
+    row.high = reader.number<double>(field[10], "high");
+    row.source = field[11];
+    row.note = field[12];
+    const ActionKey key{row.component, row.action, row.width_bits, row.layer, row.value_bits};
     if (run.actions.entries().count(key) > 0) {
       throw reader.error(fmt::format("a second row of {} {} of that width and layer", row.component,
                                      to_string(row.action)));

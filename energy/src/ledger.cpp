@@ -73,7 +73,8 @@ Quote quote(const ActionKey& key, const MachineDescription& machine, const Price
 }
 
 bool same_price(const ActionKey& a, const ActionKey& b) {
-  return a.action == b.action && a.width_bits == b.width_bits && a.component == b.component;
+  return a.action == b.action && a.width_bits == b.width_bits && a.value_bits == b.value_bits &&
+         a.component == b.component;
 }
 
 }  // namespace
@@ -96,7 +97,8 @@ Ledger price(const ActionCounts& counts, const MachineDescription& machine, cons
   check_process(machine, table, mismatch);
   Ledger ledger{full_name(table), {}};
   ledger.rows.reserve(counts.entries().size());
-  // Keys are ordered by component, action, width, layer: all layers of one price are neighbours.
+  // Keys are ordered by component, action, width, value, layer: all layers of one price are
+  // neighbours.
   const ActionKey* quoted = nullptr;
   Quote current;
   for (const auto& [key, count] : counts.entries()) {
@@ -112,8 +114,8 @@ Ledger price(const ActionCounts& counts, const MachineDescription& machine, cons
                               to_string(key.action), key.component),
                   find_entry(table, key).location);
     }
-    ledger.rows.push_back({key.component, key.action, key.width_bits, key.layer, count,
-                           current.unit_price_pj, energy_pj, current.category, current.low,
+    ledger.rows.push_back({key.component, key.action, key.width_bits, key.value_bits, key.layer,
+                           count, current.unit_price_pj, energy_pj, current.category, current.low,
                            current.high, current.source, current.note});
   }
   return ledger;

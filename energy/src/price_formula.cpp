@@ -40,6 +40,17 @@ std::string formula(const WidthPrice& price, std::uint32_t width) {
                      number(segment->slope()), width, from.first, points);
 }
 
+std::string formula(const ProductPrice& price, const ActionKey& key) {
+  const auto segment = find_values(price, key.value_bits);
+  if (!segment) return "";
+  const auto& [from, to, share] = *segment;
+  const std::string first =
+      fmt::format("{}, for values of {} bits", formula(from->second, key.width_bits), from->first);
+  if (from == to) return first;
+  return fmt::format("{}; {}, for {} bits; {} of the way from the one to the other", first,
+                     formula(to->second, key.width_bits), to->first, number(share));
+}
+
 std::string formula(const SramPrice& price, const MemoryGeometry& memory) {
   const auto [capacity, word] = memory;
   const std::string what =
@@ -101,6 +112,8 @@ std::string price_formula(const PriceTable& table, const ActionKey& key,
         using Kind = std::decay_t<decltype(price)>;
         if constexpr (std::is_same_v<Kind, SramPrice> || std::is_same_v<Kind, RegisterFilePrice>) {
           return formula(price, machine.memories.at(key.component));
+        } else if constexpr (std::is_same_v<Kind, ProductPrice>) {
+          return formula(price, key);
         } else if constexpr (std::is_same_v<Kind, FlatPrice> || std::is_same_v<Kind, IncludedIn>) {
           return formula(price);
         } else {

@@ -101,6 +101,21 @@ WidthPrice read_width_price(const YamlNode& entry, const YamlNode& node) {
   return price;
 }
 
+ProductPrice read_product_price(const YamlNode& node) {
+  ProductPrice price;
+  for (const auto& [key, widths] : node.entries()) {
+    price.by_value.emplace_back(read_count(key, widths, "bits"),
+                                WidthPrice{read_points(widths, "bits"), WidthRule::linear, {}});
+    if (price.by_value.back().second.points.empty()) {
+      throw widths.error("expected at least one width");
+    }
+  }
+  if (price.by_value.empty()) throw node.error("expected at least one width of a value");
+  std::sort(price.by_value.begin(), price.by_value.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return price;
+}
+
 std::pair<Bits, Bits> read_range(const YamlNode& node) {
   const std::vector<YamlNode> ends = node.elements();
   if (ends.size() != 2) throw node.error("expected [smallest, largest]");
@@ -201,19 +216,21 @@ IncludedIn read_included_in(const YamlNode& node) {
 
 Price read_price(const YamlNode& entry) {
   std::vector<std::pair<std::string_view, YamlNode>> kinds;
-  for (const std::string_view kind : {"price", "by_width", "sram", "register_file", "per_bit",
-                                      "link", "leakage", "included_in"}) {
+  for (const std::string_view kind :
+       {"price", "by_width", "by_value_and_width", "sram", "register_file", "per_bit", "link",
+        "leakage", "included_in"}) {
     if (const auto node = entry.find(kind)) kinds.emplace_back(kind, *node);
   }
   if (kinds.size() != 1) {
     throw entry.error(fmt::format(
-        "expected exactly one of price, by_width, sram, register_file, per_bit, link, leakage, "
-        "included_in, got {}",
+        "expected exactly one of price, by_width, by_value_and_width, sram, register_file, "
+        "per_bit, link, leakage, included_in, got {}",
         kinds.empty() ? "none" : fmt::format("{} and {}", kinds[0].first, kinds[1].first)));
   }
   const auto& [kind, node] = kinds.front();
   if (kind == "price") return FlatPrice{node.quantity<Picojoules>()};
   if (kind == "by_width") return read_width_price(entry, node);
+  if (kind == "by_value_and_width") return read_product_price(node);
   if (kind == "sram") return read_sram_price(node);
   if (kind == "register_file") return read_register_file_price(node);
   if (kind == "per_bit") return BitPrice{node.quantity<Picojoules>()};
@@ -240,6 +257,9 @@ void check_fit(const YamlNode& entry, Action action, const Price& price) {
     throw entry.error(fmt::format("{} prices read_word and write_word, not {}",
                                   entry.find("sram") ? "sram" : "register_file",
                                   to_string(action)));
+  }
+  if (std::holds_alternative<ProductPrice>(price) && action != Action::multiply) {
+    throw entry.error(fmt::format("by_value_and_width prices multiply, not {}", to_string(action)));
   }
   const auto* included = std::get_if<IncludedIn>(&price);
   const bool is_time = action == Action::leak_cycle;

@@ -54,7 +54,9 @@ int specificity(const PriceEntry& entry, const std::string& component) {
 }
 
 std::string describe(const ActionKey& key) {
-  return fmt::format("{} {} at {} bits", key.component, to_string(key.action), key.width_bits);
+  const std::string by = key.value_bits == 0 ? "" : fmt::format(" x {}", key.value_bits);
+  return fmt::format("{} {} at {}{} bits", key.component, to_string(key.action), key.width_bits,
+                     by);
 }
 
 [[noreturn]] void refuse(const PriceEntry& entry, const ActionKey& key, const std::string& why) {
@@ -80,6 +82,18 @@ Picojoules at_width(const WidthPrice& price, const PriceEntry& entry, const Acti
   const double rise = segment->to.second.value() - energy.value();
   return Picojoules{energy.value() +
                     rise * (static_cast<double>(width) - from) / (segment->to.first - from)};
+}
+
+Picojoules of_product(const ProductPrice& price, const PriceEntry& entry, const ActionKey& key) {
+  const auto segment = find_values(price, key.value_bits);
+  if (!segment) {
+    refuse(entry, key,
+           fmt::format("the price is for values of {} to {} bits", price.by_value.front().first,
+                       price.by_value.back().first));
+  }
+  const double from = at_width(segment->from->second, entry, key).value();
+  const double to = at_width(segment->to->second, entry, key).value();
+  return Picojoules{from + (to - from) * segment->share};
 }
 
 /// The memory of the component, whose words must be as wide as the action's.
@@ -189,6 +203,7 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
       Overloaded{
           [](const FlatPrice& price) { return price.energy; },
           [&](const WidthPrice& price) { return at_width(price, entry, key); },
+          [&](const ProductPrice& price) { return of_product(price, entry, key); },
           [&](const SramPrice& price) { return of_memory(price, entry, key, machine); },
           [&](const RegisterFilePrice& price) { return of_registers(price, entry, key, machine); },
           [&](const BitPrice& price) {

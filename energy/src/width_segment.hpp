@@ -46,4 +46,22 @@ inline std::optional<WidthSegment> find_segment(const WidthPrice& price, std::ui
   return WidthSegment{points[upper - 1], points[upper], price.interpolate};
 }
 
+/// The two listed values of a product price between which `bits` lies, and how far, 0..1.
+struct ValueSegment {
+  const std::pair<std::uint32_t, WidthPrice>* from = nullptr;
+  const std::pair<std::uint32_t, WidthPrice>* to = nullptr;
+  double share = 0;
+};
+
+/// Nothing outside the listed values.
+inline std::optional<ValueSegment> find_values(const ProductPrice& price, std::uint32_t bits) {
+  const auto& rows = price.by_value;
+  if (bits < rows.front().first || bits > rows.back().first) return std::nullopt;
+  std::size_t upper = 0;
+  while (rows[upper].first < bits) ++upper;
+  if (rows[upper].first == bits) return ValueSegment{&rows[upper], &rows[upper], 0};
+  const double step = rows[upper].first - rows[upper - 1].first;
+  return ValueSegment{&rows[upper - 1], &rows[upper], (bits - rows[upper - 1].first) / step};
+}
+
 }  // namespace nj

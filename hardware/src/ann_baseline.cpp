@@ -129,7 +129,7 @@ class AnnCounts {
     const LayerWidths& width = widths_[key.layer.index];
     if (has_weights(op)) {
       if (width.weights.scheme == Scheme::power_of_two) return;
-      product(key, std::max(width.weight_integer_bits, format_.activation_bits), count);
+      product(key, width.weight_integer_bits, count);
     } else if (std::holds_alternative<SpikingSelfAttention>(op)) {
       product(key, format_.activation_bits, count);
     }
@@ -153,9 +153,15 @@ class AnnCounts {
     }
   }
 
+  /// Of an activation and a number of so many bits. The wider one is the width: prices by one
+  /// width are those of square multipliers.
   void product(const ActionKey& key, std::uint32_t bits, std::uint64_t count) {
-    emit(key, format_.floating ? Action::float_multiply : Action::multiply,
-         format_.floating ? float_bits : bits, count);
+    if (format_.floating) {
+      emit(key, Action::float_multiply, float_bits, count);
+      return;
+    }
+    const auto [narrow, wide] = std::minmax(bits, format_.activation_bits);
+    counts_.add({key.component, Action::multiply, wide, key.layer, narrow}, count);
   }
 
   void emit(const ActionKey& key, Action action, std::uint32_t bits, std::uint64_t count) {

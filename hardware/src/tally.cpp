@@ -15,8 +15,8 @@ class KindCounts {
   KindCounts(ActionCounts& counts, const CoreKindSpec& kind) : counts_(counts), kind_(kind) {}
 
   void unit(std::string_view unit, Action action, std::uint32_t width, LayerId layer,
-            std::uint64_t count) {
-    counts_.add({kind_.name + "." + std::string(unit), action, width, layer}, count);
+            std::uint64_t count, std::uint32_t value_bits = 0) {
+    counts_.add({kind_.name + "." + std::string(unit), action, width, layer, value_bits}, count);
   }
   void memory(MemoryUnit unit_of, Action action, LayerId layer, std::uint64_t count) {
     if (count == 0) return;
@@ -28,9 +28,11 @@ class KindCounts {
   const CoreKindSpec& kind_;
 };
 
-/// Operations of a unit with weights, or of an add; of `graded` ones the input may exceed 1.
+/// Operations of a unit with weights, or of an add; of `graded` ones the input, of `value_bits`,
+/// may exceed 1.
 void count_operations(const Plan& plan, const SlicePlan& slice, std::string_view unit,
-                      std::uint64_t operations, std::uint64_t graded, KindCounts& kind) {
+                      std::uint64_t operations, std::uint64_t graded, std::uint32_t value_bits,
+                      KindCounts& kind) {
   const LayerId lead = plan.populations[slice.place.population].lead;
   const LayerWidths& widths = plan.width(lead);
   const bool weighted = has_weights(*slice.op);
@@ -40,7 +42,7 @@ void count_operations(const Plan& plan, const SlicePlan& slice, std::string_view
   if (widths.weights.scheme == Scheme::power_of_two) {
     kind.unit(unit, Action::shift, widths.accumulator_bits, lead, operations);
   } else {
-    kind.unit(unit, Action::multiply, widths.weight_integer_bits, lead, graded);
+    kind.unit(unit, Action::multiply, widths.weight_integer_bits, lead, graded, value_bits);
   }
 }
 
@@ -64,7 +66,7 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
                 tally.positions * slice.accumulator_words);
   }
   count_operations(plan, slice, "synapse_unit", tally.positions * slice.fan,
-                   tally.graded_positions * slice.fan, kind);
+                   tally.graded_positions * slice.fan, plan.width(sender).output_bits, kind);
 }
 
 void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
@@ -85,7 +87,7 @@ void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& ta
   }
   const std::uint64_t operations = tally.frame_positions * slice.fan;
   count_operations(plan, slice, "encoder_unit", operations, frame.reach.graded ? operations : 0,
-                   kind);
+                   frame.bits, kind);
 }
 
 void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,

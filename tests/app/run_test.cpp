@@ -47,8 +47,8 @@ TEST_CASE("an array: energy by layer, times that add up, and its own files") {
   // A ledger is counts x prices: its rows are the counts, and their sum is the total.
   double sum = 0;
   for (const LedgerRow& row : result.chip->ledger.rows) {
-    CHECK(result.chip->actions.at({row.component, row.action, row.width_bits, row.layer}) ==
-          row.count);
+    CHECK(result.chip->actions.at(
+              {row.component, row.action, row.width_bits, row.layer, row.value_bits}) == row.count);
     sum += static_cast<double>(row.count) * row.unit_price_pj;
   }
   CHECK(result.chip->ledger.rows.size() == result.chip->actions.entries().size());

@@ -138,7 +138,7 @@ TEST_CASE("doubling a price doubles its rows and no others") {
     REQUIRE(after.rows.size() == before.rows.size());
     for (std::size_t i = 0; i < before.rows.size(); ++i) {
       const LedgerRow& row = before.rows[i];
-      const ActionKey of{row.component, row.action, row.width_bits, row.layer};
+      const ActionKey of{row.component, row.action, row.width_bits, row.layer, row.value_bits};
       const bool changed = &find_entry(table, of) == &table.entries[e];
       CHECK(after.rows[i].energy_pj == (changed ? 2 * row.energy_pj : row.energy_pj));
     }

@@ -48,12 +48,12 @@ TEST_CASE("bad price tables: prices and units") {
   CHECK(error_in("  - action: compare\n    category: compute\n    price: 1\n    source: s\n")
             .rfind("t.yaml:6:5: entries[0].price: ", 0) == 0);
   CHECK(error_in("  - {action: compare, category: compute, source: s}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, register_file, "
-        "per_bit, link, leakage, included_in, got none");
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, by_value_and_width, "
+        "sram, register_file, per_bit, link, leakage, included_in, got none");
   CHECK(error_in(
             "  - {action: compare, category: compute, source: s, price: 1 pJ, per_bit: 1 pJ}\n") ==
-        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, sram, register_file, "
-        "per_bit, link, leakage, included_in, got price and per_bit");
+        "t.yaml:4:5: entries[0]: expected exactly one of price, by_width, by_value_and_width, "
+        "sram, register_file, per_bit, link, leakage, included_in, got price and per_bit");
 }
 
 TEST_CASE("bad price tables: actions, components, categories, sources") {
@@ -116,6 +116,24 @@ TEST_CASE("bad price tables: a kind of price on the wrong action") {
                  "\n") ==
         "t.yaml:7:5: entries[0].sram: the formula is not positive and rising at the smallest "
         "capacity and word");
+}
+
+TEST_CASE("bad price tables: products") {
+  const auto products = [](const std::string& action, const std::string& price) {
+    return error_in("  - {action: " + action + ", category: compute, source: s,\n" +
+                    "     by_value_and_width: " + price + "}\n");
+  };
+  CHECK(products("accumulate", "{4: {8: 1 pJ}}") ==
+        "t.yaml:4:5: entries[0]: by_value_and_width prices multiply, not accumulate");
+  CHECK(products("multiply", "{}") ==
+        "t.yaml:5:6: entries[0].by_value_and_width: expected at least one width of a value");
+  CHECK(products("multiply", "{4: {}}") ==
+        "t.yaml:5:27: entries[0].by_value_and_width.4: expected at least one width");
+  CHECK(products("multiply", "{x: {8: 1 pJ}}") ==
+        "t.yaml:5:27: entries[0].by_value_and_width.x: expected a width of 1..1073741824 bits, got "
+        "'x'");
+  CHECK(products("multiply", "{4: {8: 2 pJ, 9: 1 pJ}}") ==
+        "t.yaml:5:27: entries[0].by_value_and_width.4: the price falls from 8 to 9 bits");
 }
 
 TEST_CASE("bad price tables: register files") {

@@ -43,9 +43,11 @@ inline MachineDescription machine45() {
            {"array.spike_buffer", memory}}};
 }
 
+/// Products are square.
 inline ActionKey key(std::string component, Action action, std::uint32_t width,
                      std::uint32_t layer = 0) {
-  return {std::move(component), action, width, LayerId{layer}};
+  const std::uint32_t value = action == Action::multiply ? width : 0;
+  return {std::move(component), action, width, LayerId{layer}, value};
 }
 
 /// Price in pJ of one action by a table.

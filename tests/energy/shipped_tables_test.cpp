@@ -157,7 +157,6 @@ TEST_CASE("nangate45: every width from 2 to 32 is listed, and a wider one costs 
   const PriceTable table = shipped("nangate45");
   for (const auto& [component, action] : {std::pair{"neuron.synapse_unit", Action::accumulate},
                                           {"array.pe", Action::accumulate},
-                                          {"neuron.synapse_unit", Action::multiply},
                                           {"neuron.synapse_unit", Action::shift},
                                           {"neuron.neuron_unit", Action::shift},
                                           {"neuron.neuron_unit", Action::compare}}) {
@@ -175,6 +174,23 @@ TEST_CASE("nangate45: every width from 2 to 32 is listed, and a wider one costs 
       last = point.second.value();
     }
   }
+}
+
+TEST_CASE("nangate45: products of values of 1 to 8 bits, and no falling price") {
+  const PriceTable table = shipped("nangate45");
+  const auto of = [&](std::uint32_t value, std::uint32_t width) {
+    return pj(table, {"neuron.synapse_unit", Action::multiply, width, LayerId{0}, value});
+  };
+  for (std::uint32_t value = 1; value <= 8; ++value) {
+    for (std::uint32_t width = 2; width <= 32; ++width) {
+      CAPTURE(value);
+      CAPTURE(width);
+      CHECK(of(value, width) > 0);
+      CHECK(of(value, width) >= of(value, width - 1));
+      if (value > 1) CHECK(of(value, width) >= of(value - 1, width));
+    }
+  }
+  CHECK(of(4, 8) < 0.7 * of(8, 8));
 }
 
 TEST_CASE("jouppi7: the points of its table, and a formula through them") {

@@ -62,6 +62,31 @@ TEST_CASE("by_width: a power law goes through the points and on below the smalle
   CHECK(pj(table, key("u", Action::multiply, 32)) == 3.2);
 }
 
+TEST_CASE("by_value_and_width: products by both operands") {
+  const PriceTable table = table_of(
+      "  - action: multiply\n    category: compute\n    source: s\n"
+      "    by_value_and_width: {1: {4: 0.01 pJ, 8: 0.02 pJ}, 5: {4: 0.1 pJ, 8: 0.3 pJ}}\n");
+  const auto of = [&](std::uint32_t value, std::uint32_t width) {
+    return pj(table, {"u", Action::multiply, width, LayerId{0}, value});
+  };
+  CHECK(of(1, 4) == 0.01);
+  CHECK(of(5, 8) == 0.3);
+  CHECK(of(5, 6) == doctest::Approx(0.2).epsilon(1e-12));   // between 0.1 and 0.3
+  CHECK(of(5, 2) == doctest::Approx(0.05).epsilon(1e-12));  // 0.1 x 2 / 4
+  // 2 is a quarter of the way from 1 to 5: 0.02 + (0.3 - 0.02) / 4 = 0.09
+  CHECK(of(2, 8) == doctest::Approx(0.09).epsilon(1e-12));
+  CHECK(price_formula(table, {"u", Action::multiply, 8, LayerId{0}, 2}, machine45()) ==
+        "listed for 8 bits, for values of 1 bits; listed for 8 bits, for 5 bits; 0.25 of the way "
+        "from the one to the other");
+  CHECK(price_formula(table, {"u", Action::multiply, 8, LayerId{0}, 5}, machine45()) ==
+        "listed for 8 bits, for values of 5 bits");
+  CHECK(message_of([&] { of(6, 8); }) ==
+        "t.yaml:4:5: entries[0]: cannot price u multiply at 8 x 6 bits: the price is for values of "
+        "1 to 5 bits");
+  CHECK(message_of([&] { of(0, 8); }).find("values of 1 to 5 bits") != std::string::npos);
+  CHECK(message_of([&] { of(5, 9); }).find("the widest price is for 8 bits") != std::string::npos);
+}
+
 TEST_CASE("per_bit: proportional to the width, which must not be zero") {
   const PriceTable table =
       table_of("  - {action: read_bit, category: off_chip, per_bit: 12.45 pJ, source: s}\n");
@@ -207,7 +232,8 @@ TEST_CASE("find_entry: no price is an error that names the action, never a silen
   const PriceTable table =
       table_of("  - {action: compare, category: compute, price: 1 pJ, source: s}\n");
   CHECK(message_of([&] { find_entry(table, key("neuron.synapse_unit", Action::multiply, 6)); }) ==
-        "t.yaml: entries: price table 't' has no price for neuron.synapse_unit multiply at 6 bits");
+        "t.yaml: entries: price table 't' has no price for neuron.synapse_unit multiply at 6 x 6 "
+        "bits");
 }
 
 TEST_CASE("how a price comes about, with its numbers") {

@@ -21,7 +21,7 @@ TEST_CASE("an artificial network of 3-bit values: every count by hand, and there
   ActionCounts expected;
   const auto add = [&](const char* component, Action action, std::uint32_t width, LayerId layer,
                        std::uint64_t count) {
-    expected.add({component, action, width, layer}, count);
+    expected.add({component, action, width, layer, action == Action::multiply ? 3U : 0U}, count);
   };
   // One frame of 2 bits: what the chip reads stays as it is.
   add("off_chip.memory", Action::read_bit, 1, input, 2);
@@ -37,7 +37,7 @@ TEST_CASE("an artificial network of 3-bit values: every count by hand, and there
   add("network.router", Action::hop_east_west, 67, a_lif, 8);
   add("network.router", Action::hop_north_south, 67, a_lif, 4);
   // Deliveries x 2 neurons; 2 x 5 bits are 2 words of 8; sums of 10 + 2 bits, 2 x 12 bits are 2
-  // words of 16. Products are as wide as the weights.
+  // words of 16. Products are 5 bits of weights x 3 of values.
   for (const auto& [layer, deliveries] : {std::pair{a, 4U}, std::pair{b, 8U}}) {
     add("neuron.spike_buffer", Action::write_word, 64, layer, deliveries);
     add("neuron.spike_buffer", Action::read_word, 64, layer, deliveries);

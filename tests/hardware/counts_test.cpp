@@ -323,11 +323,12 @@ TEST_CASE("counts: graded inputs multiply, power-of-two weights shift instead") 
   frame.step(0)[0] = 3;
   m.trace[0] = frame;
   m.trace[2] = SpikeTensor(1, {4, 3, 3});
+  m.widths[0].output_bits = 2;  // of the value
   const LayerId a{1};
   const SimulationResult uniform = run(m);
   CHECK(uniform.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 5, a}) == 16);
   CHECK(uniform.actions.at({"neuron.synapse_unit", Action::accumulate, 10, a}) == 16);
-  CHECK(uniform.actions.at({"neuron.synapse_unit", Action::multiply, 5, a}) == 16);
+  CHECK(uniform.actions.at({"neuron.synapse_unit", Action::multiply, 5, a, 2}) == 16);
   CHECK(uniform.actions.at({"neuron.synapse_memory", Action::read_word, 8, a}) == 12);
   CHECK(uniform.actions.at({"neuron.accumulator_memory", Action::read_word, 16, a}) == 12);
   CHECK(uniform.actions.at({"neuron.accumulator_memory", Action::write_word, 16, a}) == 12);

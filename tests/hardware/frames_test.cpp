@@ -84,7 +84,7 @@ TEST_CASE("frames: every count is the one worked out by hand") {
   const SimulationResult result = run(scenario(spec));
   const auto at = [](const SimulationResult& of, const char* component, Action action,
                      std::uint32_t width, LayerId layer = a) {
-    return of.actions.at({component, action, width, layer});
+    return of.actions.at({component, action, width, layer, action == Action::multiply ? 4U : 0U});
   };
   // Rows 0 and 1 of a see the rows 0, 1 and 2 of the frame, row 2 sees 1 and 2. A row has 2 pixels
   // of 4 bits, which are 2 words: per step 5 rows of 8 bits, and 10 words.
@@ -299,7 +299,7 @@ TEST_CASE("frames: a head reads whole frames, and sums them up to the last step"
   s.chip = Chip(spec);
   const SimulationResult result = run(s);
   // 6 pixels to 3 classes in each of 2 steps, 3 x 5 bits of weights: 2 words for the input channel.
-  CHECK(result.actions.at({"encoder.encoder_unit", Action::multiply, 5, a}) == 2 * 6 * 3);
+  CHECK(result.actions.at({"encoder.encoder_unit", Action::multiply, 5, a, 4}) == 2 * 6 * 3);
   CHECK(result.actions.at({"encoder.synapse_memory", Action::read_word, 8, a}) == 2 * 2);
   CHECK(result.actions.at({"encoder.frame_buffer", Action::read_word, 4, a}) == 2 * 6);
   CHECK(result.actions.at({"encoder.neuron_unit", Action::neuron_update_active, 10, a}) == 3);
@@ -483,7 +483,7 @@ TEST_CASE("frames: behind the encoder all is as with packets") {
     CHECK(behind(read).entries().size() > 100);
     CHECK(behind(read) == behind(sent));
     const auto operations = [&](const SimulationResult& result, const char* component) {
-      return result.actions.at({component, Action::multiply, 8, stem});
+      return result.actions.at({component, Action::multiply, 8, stem, 8});
     };
     const std::uint64_t expected = operations(sent, "encoder.synapse_unit");
     CHECK(expected > 5'000);

@@ -174,7 +174,7 @@ TEST_CASE("encoder cores: the same counts as neuron cores, under their own name"
       simulate(network, pops, s.widths, s.trace, chip, mapping, {.record_packets = true});
   // Three values to two slices of two neurons each: 3 x 2 x 2 products of 5 bits. b has none.
   const LayerId a{1}, b{3};
-  CHECK(result.actions.at({"encoder.synapse_unit", Action::multiply, 5, a}) == 12);
+  CHECK(result.actions.at({"encoder.synapse_unit", Action::multiply, 5, a, 4}) == 12);
   CHECK(result.actions.at({"encoder.synapse_unit", Action::synaptic_operation, 5, a}) == 12);
   CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 5, b}) == 16);
   CHECK(result.actions.total(Action::multiply) == 12);

@@ -256,7 +256,7 @@ TEST_CASE("timing: a skip connection waits in a slot until its consumer's time s
   CHECK(footprints(s.network, s.populations, s.widths, s.chip, s.mapping)[4].bits(
             MemoryUnit::accumulator_memory) == 2 * 10 * 3);
   // The head: a graded value, 2 classes of 5 bits: 2 operations, 2 multiplies; sums read once.
-  CHECK(result.actions.at({"neuron.synapse_unit", Action::multiply, 5, head}) == 2);
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::multiply, 5, head, 1}) == 2);
   CHECK(result.actions.at({"neuron.neuron_unit", Action::neuron_update_active, 10, head}) == 2);
 }
 

@@ -62,6 +62,16 @@ class Energies:
             result[width] = least
         return dict(sorted(result.items()))
 
+    def products(self):
+        """pJ by value and width; a unit of wider operands that needs less does the work as well."""
+        rows, least = {}, {}
+        for value_bits in sorted((bits for unit, bits in self.rows if unit == "multiply"),
+                                 reverse=True):
+            least = {width: min(energy, least.get(width, math.inf))
+                     for width, energy in self.by_width("multiply", value_bits).items()}
+            rows[value_bits] = least
+        return dict(sorted(rows.items()))
+
     def register(self):
         """pJ of writing one bit that changes half of the time."""
         row, = self.rows["register", None].values()
@@ -99,10 +109,10 @@ def with_register(energies, adds):
             for (of_add, of_register), choose in zip(ranges, (min, max))]
 
 
-def points(prices):
+def points(prices, start="    by_width: "):
     lines = [f"{width}: {price:.4g} pJ" for width, price in prices.items()]
     rows = [", ".join(lines[i:i + 5]) for i in range(0, len(lines), 5)]
-    return "    by_width: {" + (",\n               ".join(rows)) + "}"
+    return start + "{" + (",\n" + " " * (len(start) + 1)).join(rows) + "}"
 
 
 def entry(actions, price, source, uncertainty, component=None):
@@ -135,8 +145,10 @@ def table(energies):
     entry("accumulate", points({w: e + w * register for w, e in adds.items()}),
           f"signed addition and the register that keeps the sum, {gates}",
           with_register(energies, adds), '"*.pe"  # of an array')
-    entry("multiply", points(energies.by_width("multiply_square")),
-          f"signed weight times unsigned value of the same width, {gates}",
+    products = [points(prices, f"      {value_bits}: ")
+                for value_bits, prices in energies.products().items()]
+    entry("multiply", "\n".join(["    by_value_and_width:", *products]),
+          f"signed weight times unsigned value, {gates}",
           energies.uncertainty("multiply_square"))
     entry("shift", points(energies.by_width("decode", 1)),
           f"power-of-two weight decoded for a spike, {gates}",

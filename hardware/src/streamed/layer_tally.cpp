@@ -36,9 +36,10 @@ class LayerCounts {
 
  private:
   void unit(std::string_view name, Action action, std::uint32_t width, LayerId layer,
-            std::uint64_t count) {
+            std::uint64_t count, std::uint32_t value_bits = 0) {
     if (count == 0) return;
-    counts_.add({plan_.array.name + "." + std::string(name), action, width, layer}, count);
+    counts_.add({plan_.array.name + "." + std::string(name), action, width, layer, value_bits},
+                count);
   }
 
   void memories(const MemoryTally& tally, LayerId layer) {
@@ -69,7 +70,8 @@ class LayerCounts {
     if (needs.lead.weights.scheme == Scheme::power_of_two) {
       unit("pe", Action::shift, sum_bits, lead, tally.operations);
     } else {
-      unit("pe", Action::multiply, needs.lead.weight_integer_bits, lead, tally.graded);
+      unit("pe", Action::multiply, needs.lead.weight_integer_bits, lead, tally.graded,
+           needs.operands.front().bits);
     }
   }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "neurojoule/core/ids.hpp"
 
@@ -13,7 +14,7 @@ namespace nj {
 /// One thing that a unit of a chip does. The width that goes with each is in brackets.
 enum class Action : std::uint8_t {
   accumulate,              ///< addition into a partial sum [accumulator bits]
-  multiply,                ///< weight times graded value [weight integer bits]
+  multiply,                ///< weight times graded value [weight integer bits x value bits]
   shift,                   ///< power-of-two decode of one weight [accumulator bits]
   compare,                 ///< threshold comparison [membrane bits]
   and_bit,                 ///< spike-spike coincidence [1]
@@ -47,8 +48,14 @@ struct ActionKey {
   std::string component;  ///< `core kind.unit` of the chip file, e.g. `neuron.synapse_memory`
   Action action{};
   std::uint32_t width_bits = 0;
-  LayerId layer;  ///< the layer it was done for; chip_overhead when for none
-  friend auto operator<=>(const ActionKey&, const ActionKey&) = default;
+  LayerId layer;                 ///< the layer it was done for; chip_overhead when for none
+  std::uint32_t value_bits = 0;  ///< of a product: of the graded value; 0 for all other actions
+  friend bool operator==(const ActionKey&, const ActionKey&) = default;
+  /// By component, action, width, value and layer.
+  friend std::strong_ordering operator<=>(const ActionKey& a, const ActionKey& b) {
+    return std::tie(a.component, a.action, a.width_bits, a.value_bits, a.layer) <=>
+           std::tie(b.component, b.action, b.width_bits, b.value_bits, b.layer);
+  }
 };
 
 /// The layer of things done for no layer in particular (barriers, leakage).

@@ -17,6 +17,7 @@ struct LedgerRow {
   std::string component;
   Action action{};
   std::uint32_t width_bits = 0;
+  std::uint32_t value_bits = 0;  ///< of the value in a product; else 0
   LayerId layer;
   std::uint64_t count = 0;
   double unit_price_pj = 0;
@@ -29,7 +30,7 @@ struct LedgerRow {
   friend bool operator==(const LedgerRow&, const LedgerRow&) = default;
 };
 
-/// Every counted thing with its price, in key order (component, action, width, layer).
+/// Every counted thing with its price, in key order (component, action, width, value, layer).
 struct Ledger {
   std::string table;  ///< full_name() of the price table
   std::vector<LedgerRow> rows;

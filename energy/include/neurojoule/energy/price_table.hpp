@@ -59,6 +59,12 @@ struct WidthPrice {
   std::optional<WidthRule> extrapolate;
 };
 
+/// Energies of a product by the bits of the value and of the weight. Between two listed values: a
+/// straight line; beyond them: refused.
+struct ProductPrice {
+  std::vector<std::pair<std::uint32_t, WidthPrice>> by_value;  ///< ascending
+};
+
 /// Energy of one access to a memory of capacity C with words of w bits: the point of that capacity
 /// and word where there is one, else the formula, with c = C / reference:
 ///
@@ -110,8 +116,8 @@ struct IncludedIn {
   std::vector<Action> actions;
 };
 
-using Price = std::variant<FlatPrice, WidthPrice, SramPrice, RegisterFilePrice, BitPrice, LinkPrice,
-                           LeakagePrice, IncludedIn>;
+using Price = std::variant<FlatPrice, WidthPrice, ProductPrice, SramPrice, RegisterFilePrice,
+                           BitPrice, LinkPrice, LeakagePrice, IncludedIn>;
 
 /// What one action costs, and who says so.
 struct PriceEntry {

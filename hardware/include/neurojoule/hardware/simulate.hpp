@@ -63,8 +63,8 @@
 //   synapse_memory read_word P * ceil(n * weight bits / word); accumulator_memory read_word and
 //   write_word P * ceil(n * accumulator bits / word) each; at synapse_unit: accumulate P * n
 //   [accumulator bits]; synaptic_operation P * n [weight bits; 1 for adds and attention]; for
-//   graded inputs multiply P * n [weight integer bits]; power-of-two weights instead shift P * n
-//   [accumulator bits], for binary inputs too (decode).
+//   graded inputs multiply P * n [weight integer bits x bits of the value]; power-of-two weights
+//   instead shift P * n [accumulator bits], for binary inputs too (decode).
 // * frame phase of a slice with n channels at P positions, L = lead; r(y) is the number of its rows
 //   that input row y reaches, true to the border:
 //   off_chip.memory read_bit [1], L = input, rows with r(y) > 0 * row bits; frame_buffer

@@ -41,11 +41,11 @@
 //   per job the rows and columns that its windows see; or, when the layer has several tiles and all
 //   of its input in this turn fits half of the input buffer, all of it once per turn.
 // * blocks, L = lead: C.pe accumulate [accumulator bits] and synaptic_operation [weight bits; 1 for
-//   adds and attention] per nonzero input and channel; multiply [weight integer bits] for graded
-//   inputs, or shift [accumulator bits] for power-of-two weights; and_bit [1] per query spike and
-//   key token, or with values first per key spike and channel of its head; C.weight_buffer
-//   read_word per step of a block words(channels * weight bits); C.input_buffer read_word per
-//   block, position and kernel position on the map words(channels seen * input bits);
+//   adds and attention] per nonzero input and channel; multiply [weight integer bits x bits of the
+//   value] for graded inputs, or shift [accumulator bits] for power-of-two weights; and_bit [1] per
+//   query spike and key token, or with values first per key spike and channel of its head;
+//   C.weight_buffer read_word per step of a block words(channels * weight bits); C.input_buffer
+//   read_word per block, position and kernel position on the map words(channels seen * input bits);
 //   C.accumulator_buffer write_word per block and position words(channels * accumulator bits);
 //   scores and K^T V are written, and read per row or step, alike; a head reads its sums before it
 //   writes them, but in its first job.
