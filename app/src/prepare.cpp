@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -87,31 +88,43 @@ Mapping first_mapping(const Scenario& scenario, const Network& network,
   return std::move(result.mapping);
 }
 
-MappedChip map_chip(const Scenario& scenario, const QuantizedNetwork& network,
-                    std::span<const Population> groups) {
+/// What the scenario's names of a chip and of prices stand for.
+struct ChipFiles {
+  Chip chip;
+  std::string text;  ///< the chip file with all that it builds on
+  PriceTable prices;
+};
+
+ChipFiles load_chip_files(const Scenario& scenario) {
   const ChipRun& run = *scenario.chip;
   const std::filesystem::path file =
       located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory);
-  MappedChip mapped{
-      .chip = load_chip(file, find_chip),
-      .chip_file = chip_text(load_chip_document(file, find_chip)),
-      .prices = load_price_table(located_data_file(DataKind::price_table, run.prices,
-                                                   run.prices_location, scenario.directory),
-                                 find_price_table),
-      .widths = widths_of(network),
-      .mapping = {}};
-  if (mapped.chip.spec().only_events() && run.timing != TimingLevel::event) {
+  ChipFiles files{load_chip(file, find_chip), chip_text(load_chip_document(file, find_chip)),
+                  load_price_table(located_data_file(DataKind::price_table, run.prices,
+                                                     run.prices_location, scenario.directory),
+                                   find_price_table)};
+  if (files.chip.spec().only_events() && run.timing != TimingLevel::event) {
     throw Error(ErrorKind::config,
                 fmt::format("a chip {} is not simulated at the level '{}'",
-                            mapped.chip.spec().array ? "with an array, which has no network,"
-                                                     : "without barriers",
+                            files.chip.spec().array ? "with an array, which has no network,"
+                                                    : "without barriers",
                             to_string(run.timing)),
                 run.timing_location);
   }
-  if (mapped.chip.spec().handshake && scenario.outputs.series) {
+  if (files.chip.spec().handshake && scenario.outputs.series) {
     throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
                 {.key = "outputs.series"});
   }
+  return files;
+}
+
+MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNetwork& network,
+                    std::span<const Population> groups) {
+  MappedChip mapped{.chip = std::move(files.chip),
+                    .chip_file = std::move(files.text),
+                    .prices = std::move(files.prices),
+                    .widths = widths_of(network),
+                    .mapping = {}};
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   return mapped;
 }
@@ -151,7 +164,7 @@ PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> 
   std::vector<Population> groups = populations(network.network());
   std::optional<MappedChip> chip;
   if (scenario.chip) {
-    chip = map_chip(scenario, network, groups);
+    chip = map_chip(scenario, load_chip_files(scenario), network, groups);
     // A table that cannot price this chip's process is refused before any work.
     (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
   }
@@ -173,18 +186,68 @@ PreparedRun prepare(const Scenario& scenario) {
   return prepare_on(scenario, std::move(dataset), calibration.get());
 }
 
-Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& network,
-                              std::span<const SpikeTrace> traces) {
-  const std::vector<Population> groups = populations(network.network());
-  const MappedChip mapped = map_chip(scenario, network, groups);
-  const Simulator simulator(network.network(), groups, mapped.widths, mapped.chip, mapped.mapping);
-  ActionCounts actions;
+/// A network of other widths on the chip.
+struct ChipCosts::Mapped {
+  Mapped(const Scenario& scenario, const ChipFiles& files, const QuantizedNetwork& quantized)
+      : network(quantized.network()),
+        groups(populations(network)),
+        mapped(map_chip(scenario, files, quantized, groups)) {}
+  const Network& network;
+  std::vector<Population> groups;
+  MappedChip mapped;
+
+  [[nodiscard]] Simulator simulator() const {
+    return {network, groups, mapped.widths, mapped.chip, mapped.mapping};
+  }
+};
+
+struct ChipCosts::Files {
+  Scenario scenario;
+  ChipFiles files;
+};
+
+ChipCosts::ChipCosts(const Scenario& scenario)
+    : files_(std::make_unique<const Files>(Files{scenario, load_chip_files(scenario)})) {}
+ChipCosts::~ChipCosts() = default;
+
+Picojoules ChipCosts::energy(const QuantizedNetwork& network,
+                             std::span<const SpikeTrace> traces) const {
+  const Mapped on(files_->scenario, files_->files, network);
+  const Simulator simulator = on.simulator();
   const TimingLevel level =
-      mapped.chip.spec().only_events() ? TimingLevel::event : TimingLevel::analytic;
+      on.mapped.chip.spec().only_events() ? TimingLevel::event : TimingLevel::analytic;
+  ActionCounts actions;
   for (const SpikeTrace& trace : traces) actions += simulator.run(trace, {.timing = level}).actions;
-  const Ledger ledger = price(actions, machine_description(mapped.chip), mapped.prices,
-                              mismatch_rule(*scenario.chip));
+  const Ledger ledger = price(actions, machine_description(on.mapped.chip), on.mapped.prices,
+                              mismatch_rule(*files_->scenario.chip));
   return Picojoules(ledger.total().value() / static_cast<double>(traces.size()));
+}
+
+Picoseconds ChipCosts::latency(const QuantizedNetwork& network,
+                               std::span<const SpikeTrace> traces) const {
+  const Mapped on(files_->scenario, files_->files, network);
+  const Simulator simulator = on.simulator();
+  Picoseconds sum;
+  for (const SpikeTrace& trace : traces) {
+    const SimulationOptions options{.timing = files_->scenario.chip->timing};
+    sum += simulator.run(trace, options).timeline.latency();
+  }
+  return Picoseconds(sum.value() / static_cast<std::int64_t>(traces.size()));
+}
+
+Bits ChipCosts::memory(const QuantizedNetwork& network) const {
+  if (files_->files.chip.spec().array) {
+    throw Error(ErrorKind::config,
+                "a chip with an array has no cores whose memories could be added",
+                files_->scenario.chip->chip_location);
+  }
+  const Mapped on(files_->scenario, files_->files, network);
+  std::uint64_t bits = 0;
+  for (const Footprint& use :
+       footprints(on.network, on.groups, on.mapped.widths, on.mapped.chip, on.mapped.mapping)) {
+    bits += std::accumulate(use.memory_bits.begin(), use.memory_bits.end(), std::uint64_t{0});
+  }
+  return Bits(bits);
 }
 
 Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {

@@ -137,10 +137,14 @@ class PreparedSearch::Session {
     QuantizationSpec floating = scenario_.quantization;
     floating.layers.clear();
     floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
-    BaseActivity base{.scenario = scenario_,
-                      .model = model_,
-                      .network = quantize(model_, floating),
-                      .samples = std::min(cost_samples, validation_->size())};
+    if (scenario_.chip) chip_ = std::make_unique<const ChipCosts>(scenario_);
+    base_ = std::make_unique<BaseActivity>(
+        BaseActivity{.scenario = scenario_,
+                     .model = model_,
+                     .chip = chip_.get(),
+                     .network = quantize(model_, floating),
+                     .samples = std::min(cost_samples, validation_->size())});
+    BaseActivity& base = *base_;
     const std::uint64_t traced =
         scenario_.chip ? std::min({scenario_.chip->samples, most_chip_samples, base.samples}) : 0;
     BatchExecution execution = execute_many(quantize(model_, floating), base.samples,
@@ -148,43 +152,39 @@ class PreparedSearch::Session {
                                             {.threads = threads_, .trace_samples = traced});
     base.activity = std::move(execution.activity);
     base.traces = std::move(execution.traces);
-    if (scenario_.chip) energy_ = energy_table(formats_, base, threads_);
-    bits_ = effective_bits_table(formats_, model_);
-    storage_ = storage_table(formats_, model_);
-    linear_ = linear_bits_table(formats_, base);
+    std::optional<CostTable> energy;  // it leaves out formats that do not run on the chip
+    if (scenario_.chip) energy = energy_table(formats_, base, threads_);
+    costs_[SearchCost::effective_bits] = cost_of(effective_bits_table(formats_, model_));
+    costs_[SearchCost::storage] = cost_of(storage_table(formats_, model_));
+    costs_[SearchCost::linear_bits] = cost_of(linear_bits_table(formats_, base));
+    if (energy) costs_[SearchCost::energy] = cost_of(std::move(*energy));
+    const bool latency = spec_.cost == SearchCost::latency || spec_.constraints.latency;
+    const bool memory = spec_.cost == SearchCost::memory || spec_.constraints.memory;
+    if (latency) costs_[SearchCost::latency] = latency_cost(formats_, base);
+    if (memory) costs_[SearchCost::memory] = memory_cost(formats_, base);
   }
 
   void check_limits() {
-    const auto add = [&](const CostTable& table, double limit, const char* key, const char* unit) {
-      if (table.least() > limit) {
+    const auto add = [&](SearchCost key, double limit, const char* unit) {
+      const CandidateCost& cost = costs_.at(key);
+      if (cost.least() > limit) {
         refuse(fmt::format("at least {:.6g}{} with the cheapest formats, the limit is {:.6g}{}",
-                           table.least(), unit, limit, unit),
-               fmt::format("search.constraints.{}", key));
+                           cost.least(), unit, limit, unit),
+               fmt::format("search.constraints.{}", to_string(key)));
       }
-      limited_.push_back(table);
+      limited_.push_back(cost);
       limits_.push_back(limit);
     };
     const SearchConstraints& limits = spec_.constraints;
-    if (limits.effective_bits) add(bits_, *limits.effective_bits, "effective_bits", " bits");
-    if (limits.storage) {
-      add(storage_, static_cast<double>(limits.storage->value()), "storage", " bits");
-    }
-    if (limits.energy) add(energy_, limits.energy->value(), "energy", " pJ");
+    const auto number = [](auto quantity) { return static_cast<double>(quantity.value()); };
+    if (limits.effective_bits) add(SearchCost::effective_bits, *limits.effective_bits, " bits");
+    if (limits.storage) add(SearchCost::storage, number(*limits.storage), " bits");
+    if (limits.energy) add(SearchCost::energy, number(*limits.energy), " pJ");
+    if (limits.latency) add(SearchCost::latency, number(*limits.latency), " ps");
+    if (limits.memory) add(SearchCost::memory, number(*limits.memory), " bits");
   }
 
-  [[nodiscard]] const CostTable& cost() const {
-    switch (spec_.cost) {
-      case SearchCost::energy:
-        return energy_;
-      case SearchCost::linear_bits:
-        return linear_;
-      case SearchCost::storage:
-        return storage_;
-      case SearchCost::effective_bits:
-        break;
-    }
-    return bits_;
-  }
+  [[nodiscard]] const CandidateCost& cost() const { return costs_.at(spec_.cost); }
 
   void make_problem() {
     tell("calibrating", 0, 1);
@@ -260,7 +260,7 @@ class PreparedSearch::Session {
 
   /// Of hypervolumes: what the cheapest candidate loses, and a little more than the base costs.
   [[nodiscard]] std::vector<double> reference_point(const Measurer& measurer) const {
-    const Candidate cheapest = cost().cheapest();
+    const Candidate& cheapest = cost().cheapest;
     Evaluator once(measurer.all, {.store = &measurer.all_store});
     const Candidate base = widest_candidate(formats_, model_);
     const auto seen =
@@ -386,11 +386,10 @@ class PreparedSearch::Session {
   FormatSpace formats_;
   std::unique_ptr<const Dataset> calibration_;
   std::unique_ptr<const Dataset> validation_;
-  CostTable bits_;
-  CostTable storage_;
-  CostTable linear_;
-  CostTable energy_;
-  std::vector<CostTable> limited_;
+  std::unique_ptr<const ChipCosts> chip_;
+  std::unique_ptr<BaseActivity> base_;
+  std::map<SearchCost, CandidateCost> costs_;
+  std::vector<CandidateCost> limited_;
   std::vector<double> limits_;
   std::unique_ptr<FormatProblem> problem_;
   ParetoFront front_;

@@ -72,9 +72,9 @@ SensitivityTable run_search_algorithm(SearchAlgorithm algorithm, Evaluator& eval
   return table;
 }
 
-std::vector<Candidate> alike(const SearchSpace& space, const CostTable& cost) {
+std::vector<Candidate> alike(const SearchSpace& space, const CandidateCost& cost) {
   constexpr std::size_t steps = 10;
-  const Candidate cheapest = cost.cheapest();
+  const Candidate& cheapest = cost.cheapest;
   std::vector<Candidate> points;
   for (std::size_t step = 0; step <= steps; ++step) {
     Candidate candidate;

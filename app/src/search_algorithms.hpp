@@ -26,6 +26,6 @@ SensitivityTable run_search_algorithm(SearchAlgorithm algorithm, Evaluator& eval
                                       const AlgorithmSetup& setup);
 
 /// Candidates with all variables at the same place between their cheapest and dearest option.
-std::vector<Candidate> alike(const SearchSpace& space, const CostTable& cost);
+std::vector<Candidate> alike(const SearchSpace& space, const CandidateCost& cost);
 
 }  // namespace nj

@@ -1,6 +1,10 @@
 #include "search_costs.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <utility>
@@ -61,9 +65,7 @@ struct Priced {
 
 Priced priced(const FormatSpace& formats, const BaseActivity& base, const Candidate& candidate) {
   try {
-    return {
-        energy_with_spikes(base.scenario, network_of_widths(formats, base, candidate), base.traces),
-        ""};
+    return {base.chip->energy(network_of_widths(formats, base, candidate), base.traces), ""};
   } catch (const MisfitError& error) {
     return {std::nullopt, error.reasons().front().message};
   }
@@ -155,6 +157,59 @@ void add_options(const FormatSpace& formats, const BaseActivity& base,
       added.push_back(chooses ? 0.0 : option.energy->value() - sum.base);
     }
   }
+}
+
+/// Costs that have been measured.
+class Remembered {
+ public:
+  explicit Remembered(std::function<double(const Candidate&)> measure)
+      : measure_(std::move(measure)) {}
+
+  double operator()(const Candidate& candidate) {
+    const std::scoped_lock lock(mutex_);
+    const auto known = costs_.find(candidate);
+    if (known != costs_.end()) return known->second;
+    return costs_.emplace(candidate, measure_(candidate)).first->second;
+  }
+
+ private:
+  std::function<double(const Candidate&)> measure_;
+  std::mutex mutex_;
+  std::map<Candidate, double> costs_;
+};
+
+/// A cost that is measured for each candidate. The cheapest is looked for from the narrowest one
+/// on, variable by variable, until nothing helps.
+template <class Measure>
+CandidateCost measured_cost(const FormatSpace& formats, const BaseActivity& base,
+                            const Measure& measure) {
+  const auto remembered = std::make_shared<Remembered>([=, &base](const Candidate& candidate) {
+    try {
+      return measure(network_of_widths(formats, base, candidate));
+    } catch (const MisfitError&) {
+      return forever;
+    }
+  });
+  CandidateCost cost{[=](const Candidate& candidate) { return (*remembered)(candidate); }, {}};
+  Candidate best = widest_candidate(formats, base.model);
+  const CostTable storage = storage_table(formats, base.model);
+  const Candidate narrowest = storage.cheapest();
+  std::copy(narrowest.begin() + static_cast<std::ptrdiff_t>(formats.words.size()), narrowest.end(),
+            best.begin() + static_cast<std::ptrdiff_t>(formats.words.size()));
+  for (bool better = true; better;) {
+    better = false;
+    for (std::size_t v = 0; v < best.size(); ++v) {
+      for (std::uint16_t option = 0; option < formats.space.options[v]; ++option) {
+        Candidate other = best;
+        other[v] = option;
+        if (cost.of(other) >= cost.of(best)) continue;
+        best = std::move(other);
+        better = true;
+      }
+    }
+  }
+  cost.cheapest = std::move(best);
+  return cost;
 }
 
 }  // namespace
@@ -249,11 +304,28 @@ CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned 
       continue;
     }
     CostSum& sum = table.sums.emplace_back();
-    sum.base = energy_with_spikes(base.scenario, network_of_widths(formats, base, of), base.traces)
-                   .value();
+    sum.base = base.chip->energy(network_of_widths(formats, base, of), base.traces).value();
     add_options(formats, base, found, table, sum);
   }
   return table;
+}
+
+CandidateCost cost_of(CostTable table) {
+  Candidate cheapest = table.cheapest();
+  return {[table = std::move(table)](const Candidate& candidate) { return table.of(candidate); },
+          std::move(cheapest)};
+}
+
+CandidateCost latency_cost(const FormatSpace& formats, const BaseActivity& base) {
+  return measured_cost(formats, base, [&base](const QuantizedNetwork& network) {
+    return static_cast<double>(base.chip->latency(network, base.traces).value());
+  });
+}
+
+CandidateCost memory_cost(const FormatSpace& formats, const BaseActivity& base) {
+  return measured_cost(formats, base, [&base](const QuantizedNetwork& network) {
+    return static_cast<double>(base.chip->memory(network).value());
+  });
 }
 
 Picojoules linear_bits_energy(const PreparedRun& prepared, const RunResult& result) {

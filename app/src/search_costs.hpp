@@ -20,7 +20,8 @@ CostTable effective_bits_table(const FormatSpace& formats, const Model& model);
 struct BaseActivity {
   const Scenario& scenario;
   const Model& model;
-  QuantizedNetwork network;  ///< float32
+  const ChipCosts* chip = nullptr;  ///< null where the scenario has none
+  QuantizedNetwork network;         ///< float32
   std::uint64_t samples = 0;
   Activity activity{};               ///< of all samples
   std::vector<SpikeTrace> traces{};  ///< of the first samples
@@ -36,6 +37,17 @@ CostTable linear_bits_table(const FormatSpace& formats, const BaseActivity& base
 /// Throws: MisfitError when the widest formats do not fit; Error(config) when a variable is left
 /// without formats, or the chip does not take a word.
 CostTable energy_table(FormatSpace& formats, const BaseActivity& base, unsigned threads);
+
+/// A cost that is a sum.
+CandidateCost cost_of(CostTable table);
+
+/// Latency of one inference on the scenario's chip in ps, with the spikes of the float32 network:
+/// no sum over layers, so it is simulated for each candidate, and remembered. A candidate that does
+/// not fit takes `forever`. `base` must stay.
+CandidateCost latency_cost(const FormatSpace& formats, const BaseActivity& base);
+/// Bits of the memories of cores that a candidate takes, likewise.
+CandidateCost memory_cost(const FormatSpace& formats, const BaseActivity& base);
+inline constexpr double forever = 1e18;
 
 /// Energy by linear-bits of an execution whose weights have the bits of their format.
 Picojoules linear_bits_energy(const PreparedRun& prepared, const RunResult& result);

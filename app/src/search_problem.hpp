@@ -54,7 +54,14 @@ struct CostTable {
   void choose(Candidate& candidate, std::size_t combination) const;
   [[nodiscard]] double of(const Candidate& candidate) const;
   [[nodiscard]] Candidate cheapest() const;
-  [[nodiscard]] double least() const { return of(cheapest()); }
+};
+
+/// What a candidate costs, as algorithms see it.
+struct CandidateCost {
+  std::function<double(const Candidate&)> of;
+  /// No candidate is cheaper; of what is no sum over variables: none was found that is.
+  Candidate cheapest;
+  [[nodiscard]] double least() const { return of(cheapest); }
 };
 
 /// The search's problem: a loss measured on validation samples, and costs from tables. One thread
@@ -63,10 +70,10 @@ class FormatProblem {
  public:
   struct Parts {
     FormatSpace formats;
-    CostTable cost;                  ///< the objective
-    std::vector<CostTable> limited;  ///< sums that have a limit
-    std::vector<double> limits;      ///< of these
-    WeightRule rule;                 ///< scale of all layers
+    CandidateCost cost;                  ///< the objective
+    std::vector<CandidateCost> limited;  ///< costs that have a limit
+    std::vector<double> limits;          ///< of these
+    WeightRule rule;                     ///< scale of all layers
     SearchLoss loss{};
     std::optional<double> drop_limit{};  ///< of the accuracy drop
     double confidence = 0.95;

@@ -201,7 +201,7 @@ std::string proxies_text(const SearchResult& result) {
 
 std::string search_table(const SearchResult& result, const SearchScenario& search) {
   TextTable table({"point", "bits", "validation drop", "test", "95 %", "test drop", "energy",
-                   "linear-bits", "compression"},
+                   "latency", "linear-bits", "compression"},
                   1);
   const auto add = [&](const SearchPoint& point) {
     const ShareInterval interval = wilson_interval(point.test_correct, point.test_samples);
@@ -210,6 +210,7 @@ std::string search_table(const SearchResult& result, const SearchScenario& searc
                fmt::format("{:.2f} %", 100 * point.test_accuracy()),
                fmt::format("{:.1f} .. {:.1f}", 100 * interval.low, 100 * interval.high),
                fmt::format("{:.2f} %", 100 * drop_of(result, point)), energy_text(point),
+               point.latency ? to_string(*point.latency) : "-",
                fmt::format("{:.1f}x", point.linear_bits_ratio),
                fmt::format("{:.1f}x", point.compression())});
   };

@@ -20,7 +20,9 @@ const std::vector<std::pair<std::string_view, SearchCost>> costs{
     {"effective_bits", SearchCost::effective_bits},
     {"energy", SearchCost::energy},
     {"linear_bits", SearchCost::linear_bits},
-    {"storage", SearchCost::storage}};
+    {"storage", SearchCost::storage},
+    {"latency", SearchCost::latency},
+    {"memory", SearchCost::memory}};
 const std::vector<std::pair<std::string_view, SearchAlgorithm>> algorithms{
     {"greedy", SearchAlgorithm::greedy},        {"beam", SearchAlgorithm::beam},
     {"knapsack", SearchAlgorithm::knapsack},    {"nsga2", SearchAlgorithm::nsga2},
@@ -76,6 +78,12 @@ double read_share(const YamlNode& node) {
   return value / 100.0;
 }
 
+std::string needs_chip(std::string_view cost) { return fmt::format("{} needs a chip", cost); }
+
+bool is_of_chip(SearchCost cost) {
+  return cost == SearchCost::energy || cost == SearchCost::latency || cost == SearchCost::memory;
+}
+
 SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
   SearchConstraints limits;
   if (const auto value = node.find("accuracy_drop")) limits.accuracy_drop = read_share(*value);
@@ -83,10 +91,14 @@ SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
     limits.effective_bits = value->real(0.0, 32.0);
   }
   if (const auto value = node.find("storage")) limits.storage = value->quantity<Bits>();
-  if (const auto value = node.find("energy")) {
-    if (!has_chip) throw value->error("an energy needs a chip");
-    limits.energy = value->quantity<Picojoules>();
-  }
+  const auto of_chip = [&](const char* key) {
+    auto value = node.find(key);
+    if (value && !has_chip) throw value->error(needs_chip(key));
+    return value;
+  };
+  if (const auto value = of_chip("energy")) limits.energy = value->quantity<Picojoules>();
+  if (const auto value = of_chip("latency")) limits.latency = value->quantity<Picoseconds>();
+  if (const auto value = of_chip("memory")) limits.memory = value->quantity<Bits>();
   return limits;
 }
 
@@ -182,11 +194,13 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto cost = node.find("cost")) {
     spec.cost = cost->one_of(costs);
     spec.cost_location = cost->location();
-    if (spec.cost == SearchCost::energy && !has_chip) throw cost->error("an energy needs a chip");
+    if (is_of_chip(spec.cost) && !has_chip) throw cost->error(needs_chip(to_string(spec.cost)));
   }
-  if (words && spec.cost != SearchCost::energy) {
+  if (words && !is_of_chip(spec.cost)) {
     throw words->error(
-        fmt::format("words add nothing to {}; the cost must be energy", to_string(spec.cost)));
+        fmt::format("words add nothing to {}; the cost must be energy, latency or "
+                    "memory",
+                    to_string(spec.cost)));
   }
   if (const auto limits = node.find("constraints")) {
     spec.constraints = read_constraints(*limits, has_chip);
@@ -248,6 +262,8 @@ std::string constraints_text(const SearchConstraints& limits) {
   }
   if (limits.storage) words.push_back(fmt::format("storage: {} bit", limits.storage->value()));
   if (limits.energy) words.push_back(fmt::format("energy: {} pJ", limits.energy->value()));
+  if (limits.latency) words.push_back(fmt::format("latency: {} ps", limits.latency->value()));
+  if (limits.memory) words.push_back(fmt::format("memory: {} bit", limits.memory->value()));
   return fmt::format("{{{}}}", fmt::join(words, ", "));
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "neurojoule/core/atomic_file.hpp"
 
@@ -177,11 +178,67 @@ TEST_CASE("words are searched with the formats, and go into the points' scenario
 
   CHECK(
       tiny.refusal({"search.cost=effective_bits"})
-          .ends_with("search.words: words add nothing to effective_bits; the cost must be energy"));
+          .ends_with("search.words: words add nothing to effective_bits; the cost must be energy, "
+                     "latency or memory"));
   CHECK(tiny.refusal({"search.words.membrane=[24, 9]"}).find("search.words.membrane[1]: ") !=
         std::string::npos);
   CHECK(tiny.refusal({"search.words.accumulator=[8, {bits: 8}]"}).ends_with("is there twice"));
   CHECK(tiny.refusal({"search.words={threshold: [3]}"}).find("threshold") != std::string::npos);
+}
+
+TEST_CASE("latency and memory of a chip are costs and limits like others") {
+  const TinySearch tiny(few + "  budget: 60\n  cost: latency\n  words: {accumulator: [32, 8]}\n");
+  const fs::path folder = tiny.folder("out");
+  // Words so narrow that a format's width is that of the words that a spike reads.
+  const fs::path chip = tiny.folder("chips") / "narrow.yaml";
+  write_file_atomically(chip,
+                        "base: mesh45\ncore_kinds: {neuron: {synapse_memory: {capacity: 128 KiB, "
+                        "word: 8 bit}}}\n");
+  const SearchResult fast = search(tiny.read({"chip=" + chip.string()}), folder, 1, {});
+  REQUIRE(fast.front.size() >= 2);
+  CHECK(fast.front.front().cost < fast.front.back().cost);
+  CHECK(fast.front.front().latency < fast.front.back().latency);
+  // As the float32 spikes have it: near what a point takes with its own.
+  for (const SearchPoint& point : fast.front) {
+    CHECK(point.cost > 0.5 * static_cast<double>(point.latency->value()));
+    CHECK(point.cost < 2.0 * static_cast<double>(point.latency->value()));
+  }
+
+  const auto memory_of = [](const fs::path& of, const SearchPoint& point) {
+    const fs::path file = of / "points" / point.name / "scenario.yaml";
+    const PreparedRun run = prepare(read_batch(file, {}).points[0].scenario);
+    std::uint64_t bits = 0;
+    for (const Footprint& use : footprints(run.network.network(), run.populations, run.chip->widths,
+                                           run.chip->chip, run.chip->mapping)) {
+      for (const std::uint64_t memory : use.memory_bits) bits += memory;
+    }
+    return static_cast<double>(bits);
+  };
+  const fs::path other = tiny.folder("small");
+  const SearchResult small = search(tiny.read({"search.cost=memory"}), other, 1, {});
+  REQUIRE(small.front.size() >= 2);
+  for (const SearchPoint& point : small.front) CHECK(point.cost == memory_of(other, point));
+
+  const TinySearch bits(few + "  budget: 30\n  cost: effective_bits\n");
+  const fs::path any = bits.folder("any");
+  const SearchResult free = search(bits.read(), any, 1, {});
+  REQUIRE(free.front.size() >= 3);
+  const double limit = memory_of(any, free.front[1]);
+  REQUIRE(memory_of(any, free.front.back()) > limit);
+  const fs::path below = bits.folder("below");
+  const SearchResult limited =
+      search(bits.read({fmt::format("search.constraints.memory={} bit", limit),
+                        "search.constraints.latency=1 s"}),
+             below, 1, {});
+  for (const SearchPoint& point : limited.front) CHECK(memory_of(below, point) <= limit);
+  CHECK(tiny.refusal({"search.constraints.memory=1 KiB"})
+            .find(": search.constraints.memory: at least ") == 0);
+  CHECK(tiny.refusal({"search.constraints.latency=1 ns"})
+            .find(": search.constraints.latency: at least ") == 0);
+  CHECK(tiny.refusal({"search.cost=memory", "chip=pe_array45"})
+            .find("a chip with an array has no cores whose memories could be added") !=
+        std::string::npos);
+  CHECK(tiny.refusal({"search.constraints.latency=1"}).find("unit") != std::string::npos);
 }
 
 TEST_CASE("greedy reaches most of what an exhaustive search finds, and no more") {

@@ -96,11 +96,30 @@ Model load_fitting_model(const Scenario& scenario, const Dataset& dataset);
 /// The same of what the scenario says of its dataset, whose files are not read.
 Model load_fitting_model(const Scenario& scenario);
 
-/// Energy of one inference on the scenario's chip when the network's widths meet spikes of another
-/// network with the same layers: slices in order, times as lower bounds. `traces`: at least one.
-/// Throws: as prepare.
-Picojoules energy_with_spikes(const Scenario& scenario, const QuantizedNetwork& network,
-                              std::span<const SpikeTrace> traces);
+/// What networks with the same layers and other widths cost on a scenario's chip, with slices in
+/// order, when they meet the spikes of one of them. `traces`: at least one. All throw MisfitError
+/// for a network that does not fit.
+class ChipCosts {
+ public:
+  /// Throws: as prepare, of the chip and its prices.
+  explicit ChipCosts(const Scenario& scenario);
+  ~ChipCosts();
+
+  /// Of one inference, with times as lower bounds.
+  [[nodiscard]] Picojoules energy(const QuantizedNetwork& network,
+                                  std::span<const SpikeTrace> traces) const;
+  /// Mean of one inference, at the scenario's timing level.
+  [[nodiscard]] Picoseconds latency(const QuantizedNetwork& network,
+                                    std::span<const SpikeTrace> traces) const;
+  /// What all slices take in the memories of their cores (Footprint). Throws: Error(config) for an
+  /// array.
+  [[nodiscard]] Bits memory(const QuantizedNetwork& network) const;
+
+ private:
+  struct Files;
+  struct Mapped;
+  std::unique_ptr<const Files> files_;
+};
 
 /// What actions of the chip cost at the scenario's prices. Requires prepared.chip. Throws: as
 /// price.

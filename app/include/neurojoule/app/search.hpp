@@ -27,12 +27,14 @@ enum class SearchLoss : std::uint8_t {
 };
 std::string_view to_string(SearchLoss loss);
 
-/// What a candidate costs; each is a sum over layers.
+/// What a candidate costs; all but the last two are sums over layers.
 enum class SearchCost : std::uint8_t {
   effective_bits,  ///< storage per weight, scales included
   energy,          ///< pJ of one inference on the chip, with the float32 spikes
   linear_bits,     ///< operations x weight bits / 32, likewise: SpikeHQ's rule
-  storage          ///< bits of all weights, scales included
+  storage,         ///< bits of all weights, scales included
+  latency,         ///< ps of one inference on the chip, with the float32 spikes
+  memory           ///< bits that it takes in the memories of the chip's cores
 };
 std::string_view to_string(SearchCost cost);
 
@@ -74,6 +76,8 @@ struct SearchConstraints {
   std::optional<double> effective_bits;  ///< storage per weight
   std::optional<Bits> storage;           ///< of all weights, scales included
   std::optional<Picojoules> energy;      ///< of one inference, as SearchCost::energy
+  std::optional<Picoseconds> latency;    ///< likewise
+  std::optional<Bits> memory;            ///< of cores
 };
 
 /// A scenario's `search:` block.
