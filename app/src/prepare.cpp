@@ -111,10 +111,6 @@ ChipFiles load_chip_files(const Scenario& scenario) {
                             to_string(run.timing)),
                 run.timing_location);
   }
-  if (files.chip.spec().handshake && scenario.outputs.series) {
-    throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
-                {.key = "outputs.series"});
-  }
   return files;
 }
 
@@ -126,6 +122,10 @@ MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNe
                     .widths = widths_of(network),
                     .mapping = {}};
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
+  if (mapped.chip.spec().handshake && scenario.outputs.series) {
+    throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
+                {.key = "outputs.series"});
+  }
   return mapped;
 }
 

@@ -6,9 +6,9 @@
 
 #include "neurojoule/core/event_queue.hpp"
 
-#include "../run_sorter.hpp"
 #include "link_bookings.hpp"
 #include "links.hpp"
+#include "run_sorter.hpp"
 
 namespace nj {
 
