@@ -138,17 +138,22 @@ Bits read_size(const std::string& key, const YamlNode& value) {
 }
 
 /// `points: {1 KiB: {8: 0.55 pJ, 16: ...}, 2 KiB: ...}`: energies by capacity and word.
-void read_sram_points(const YamlNode& node, SramPrice& price) {
+/// What is listed by capacity and word; `what` names it, and `read` reads it.
+template <class Value, class Read>
+std::map<std::pair<Bits, Bits>, Value> read_by_memory(const YamlNode& node, std::string_view what,
+                                                      const Read& read) {
+  std::map<std::pair<Bits, Bits>, Value> listed;
   for (const auto& [capacity, words] : node.entries()) {
     const Bits size = read_size(capacity, words);
-    for (const auto& [word, energy] : words.entries()) {
-      const std::pair of{size, Bits{read_count(word, energy, "bits")}};
-      if (!price.points.emplace(of, energy.quantity<Picojoules>()).second) {
-        throw energy.error(fmt::format("a second energy for {} in words of {} bits",
-                                       to_string(of.first), of.second.value()));
+    for (const auto& [word, value] : words.entries()) {
+      const std::pair of{size, Bits{read_count(word, value, "bits")}};
+      if (!listed.emplace(of, read(value)).second) {
+        throw value.error(fmt::format("a second {} for {} in words of {} bits", what,
+                                      to_string(of.first), of.second.value()));
       }
     }
   }
+  return listed;
 }
 
 /// Rising with the rows is optional.
@@ -158,6 +163,11 @@ void read_sram_rows(const YamlNode& node, SramPrice& price) {
   price.row_pj = row->real(0, max_coefficient_pj);
   price.max_rows = static_cast<std::uint64_t>(node.at("max_rows").integer(1, max_width));
   price.narrow_word = node.at("narrow_word").quantity<Bits>();
+  if (const auto rows = node.find("rows")) {
+    price.rows = read_by_memory<std::uint64_t>(*rows, "number of rows", [](const YamlNode& value) {
+      return static_cast<std::uint64_t>(value.integer(1, max_width));
+    });
+  }
 }
 
 SramPrice read_sram_price(const YamlNode& node) {
@@ -182,7 +192,10 @@ SramPrice read_sram_price(const YamlNode& node) {
     throw node.error("the formula is not positive and rising at the smallest capacity and word");
   }
   read_sram_rows(node, price);
-  if (const auto points = node.find("points")) read_sram_points(*points, price);
+  if (const auto points = node.find("points")) {
+    price.points = read_by_memory<Picojoules>(
+        *points, "energy", [](const YamlNode& value) { return value.quantity<Picojoules>(); });
+  }
   return price;
 }
 

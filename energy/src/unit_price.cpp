@@ -153,6 +153,8 @@ Picojoules of_leakage(const LeakagePrice& price, const PriceEntry& entry, const 
 }  // namespace
 
 double array_rows(const SramPrice& price, Bits capacity, Bits word) {
+  const auto listed = price.rows.find({capacity, word});
+  if (listed != price.rows.end()) return static_cast<double>(listed->second);
   const std::uint64_t cells = word <= price.narrow_word ? capacity.value() / 2 : capacity.value();
   const int log2 = static_cast<int>(std::bit_width(cells)) - 1;
   const double square = log2 < 0 ? 0 : std::ldexp(4.0, log2 / 2);

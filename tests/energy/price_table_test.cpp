@@ -172,6 +172,12 @@ TEST_CASE("bad price tables: points of a memory") {
   CHECK(sram("points: {1 KiB: {8: 1 pJ}, 1024 B: {8: 1 pJ}}") ==
         "t.yaml:9:44: entries[0].sram.points.1024 B.8: a second energy for 1 KiB in words of 8 "
         "bits");
+  const std::string rule = "row_pj: 0.1, max_rows: 4096, narrow_word: 8 bit, rows: ";
+  CHECK(sram(rule + "{1 KiB: {8: 512}}") == "nothing thrown");
+  CHECK(sram(rule + "{1 KiB: {8: 0}}").find("sram.rows.1 KiB.8: expected 1..") !=
+        std::string::npos);
+  CHECK(sram(rule + "{1 KiB: {8: 512}, 1024 B: {8: 256}}")
+            .find("a second number of rows for 1 KiB in words of 8 bits") != std::string::npos);
   CHECK(sram("row_pj: 0.1").find("entries[0].sram: lacks the key 'max_rows'") != std::string::npos);
 }
 

@@ -80,6 +80,7 @@ struct SramPrice {
   double row_pj = 0;           ///< 0 where rows do not matter
   std::uint64_t max_rows = 0;  ///< rows of the largest array
   Bits narrow_word;            ///< words up to this come from arrays with fewer rows
+  std::map<std::pair<Bits, Bits>, std::uint64_t> rows;  ///< of arrays built otherwise
   Bits min_capacity, max_capacity;
   Bits min_word, max_word;
   bool extrapolate = false;
@@ -177,7 +178,8 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
 Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word);
 
 /// Rows of the array that such a memory has: about twice the side of a square, a power of two,
-/// 4 x 2^floor(log2(C) / 2), or of C / 2 for words up to narrow_word; at most C / w and max_rows.
+/// 4 x 2^floor(log2(C) / 2), or of C / 2 for words up to narrow_word; at most C / w and max_rows;
+/// what is listed for it instead.
 double array_rows(const SramPrice& price, Bits capacity, Bits word);
 
 }  // namespace nj
