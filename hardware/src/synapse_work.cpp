@@ -27,7 +27,9 @@ SynapseWork::SynapseWork(const Plan& plan, Touched& touched, Tally& tally)
     : plan_(plan), touched_(touched), tally_(tally), seen_(plan.receivers.size()) {
   for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
     const Receiver& receiver = plan.receivers[r];
-    if (receiver.merges) seen_[r].assign(plan.fans[receiver.producer].shape.neurons(), 0);
+    if (!receiver.merges) continue;
+    seen_[r].assign(
+        plan.fans[receiver.producer].shape.neurons() * plan.slices[receiver.slice].slots, 0);
   }
 }
 
@@ -37,7 +39,9 @@ Picoseconds SynapseWork::serve(std::uint32_t to, const Packet& packet, std::uint
   ++tally.delivered;
   if (receiver.merges) {
     const FeatureShape& shape = plan_.fans[receiver.producer].shape;
-    std::uint32_t& seen = seen_[to][shape.address(packet.channel, packet.y, packet.x)];
+    const std::uint64_t slot = t % plan_.slices[receiver.slice].slots;
+    std::uint32_t& seen =
+        seen_[to][slot * shape.neurons() + shape.address(packet.channel, packet.y, packet.x)];
     if (seen == t + 1) {
       ++tally.merged;
       return Picoseconds{0};

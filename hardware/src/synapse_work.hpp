@@ -42,7 +42,9 @@ class SynapseWork {
   const Plan& plan_;
   Touched& touched_;
   Tally& tally_;
-  std::vector<std::vector<std::uint32_t>> seen_;  ///< per merging receiver: t + 1, by address
+  /// Per merging receiver: t + 1, by accumulator slot and address; without barriers packets of
+  /// several time steps come mixed.
+  std::vector<std::vector<std::uint32_t>> seen_;
 };
 
 }  // namespace nj

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -156,6 +157,15 @@ TEST_CASE("dataflow: the chain of what waited for what goes back to the start") 
   CHECK(result.path == expected);
 }
 
+/// All counts but barriers and leakage.
+ActionCounts other_counts(const SimulationResult& result) {
+  ActionCounts counts;
+  for (const auto& [key, count] : result.actions.entries()) {
+    if (key.action != Action::barrier && key.action != Action::leak_cycle) counts.add(key, count);
+  }
+  return counts;
+}
+
 TEST_CASE("dataflow: counts are those with barriers, but for these and leakage") {
   const MappedNetwork s = testing::micro_scenario();
   const SimulationResult with =
@@ -164,14 +174,7 @@ TEST_CASE("dataflow: counts are those with barriers, but for these and leakage")
   CHECK(without.actions.total(Action::barrier) == 0);
   // 117 ns on 4 cores with 4 memories each.
   CHECK(without.actions.total(Action::leak_cycle) == 117'000 * 4 * 4);
-  const auto others = [](const SimulationResult& result) {
-    ActionCounts counts;
-    for (const auto& [key, count] : result.actions.entries()) {
-      if (key.action != Action::barrier && key.action != Action::leak_cycle) counts.add(key, count);
-    }
-    return counts;
-  };
-  CHECK(others(without) == others(with));
+  CHECK(other_counts(without) == other_counts(with));
   CHECK(without.packets == with.packets);
   CHECK(without.hops == with.hops);
 }
@@ -242,6 +245,41 @@ void check_starts(const Network& network, std::span<const Population> population
     }
   }
   CHECK(checked == mapping.slices.size() * timesteps);
+}
+
+TEST_CASE(
+    "dataflow: pooled positions that two slices send count once, however far apart they are") {
+  // The first layer, 2 x 18 x 18, is cut after row 8. Both slices have spikes in the pooling
+  // windows of rows 7 to 9; the first fires everywhere and comes to them last, the second nowhere
+  // else, so that it is there with the next time step.
+  const Network network =
+      testing::small_spikformer({.channels = 16, .pixels = 18, .blocks = 1, .heads = 2});
+  const auto pops = populations(network);
+  const auto widths = testing::small_widths(network);
+  ChipSpec spec = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml").spec();
+  for (CoreKindSpec& kind : spec.core_kinds) {
+    kind.max_neurons = 324;
+    kind.times.axon_out = ns(50);
+  }
+  const Chip chip(spec);
+  const Chip free = without_barriers(chip, ns(7));
+  const MappingResult mapped = map_network(network, pops, widths, free);
+  REQUIRE(mapped.feasible());
+  REQUIRE(mapped.mapping.slices[0].row_end == 9);
+  SpikeTrace trace = testing::random_trace(network, 6, 5, 3);
+  std::vector<std::pair<std::uint32_t, std::uint64_t>> fired;
+  const FeatureShape shape{2, 18, 18};
+  for (std::uint32_t t = 0; t < 6; ++t) {
+    for (std::uint32_t y = 0; y < 10; ++y) {
+      for (std::uint32_t x = 0; x < 18; ++x) fired.push_back({t, shape.address(0, y, x)});
+    }
+  }
+  trace[network.find("stem0.lif")->index] = testing::spikes_at(6, shape, fired);
+  const SimulationResult with = simulate(network, pops, widths, trace, chip, mapped.mapping);
+  const SimulationResult without = simulate(network, pops, widths, trace, free, mapped.mapping);
+  CHECK(with.merged >= 6 * 9);
+  CHECK(without.merged == with.merged);
+  CHECK(other_counts(without) == other_counts(with));
 }
 
 TEST_CASE(
