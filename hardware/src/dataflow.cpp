@@ -1,6 +1,7 @@
 #include "dataflow.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "neurojoule/core/event_queue.hpp"
@@ -38,7 +39,8 @@ class Dataflow {
         stages_(plan),
         steps_(phases_.timesteps() * options.in_a_row),
         known_(stages_.all.size(), std::vector<Phase>(steps_)),
-        synapse_units_(plan.chip.cores().size()) {
+        synapse_units_(plan.chip.cores().size()),
+        lines_(plan.chip.topology().links().size()) {
     result_.busy.resize(plan.chip.cores().size());
     result_.stalled.resize(plan.chip.cores().size());
     for (const Stage& stage : stages_.all) {
@@ -54,7 +56,11 @@ class Dataflow {
       for (Phase& phase : known_[s]) phase.producers_left = producers;
     }
     for (std::uint32_t s = 0; s < stages_.all.size(); ++s) start_if_ready(s);
-    while (!queue_.empty()) handle(queue_.pop());
+    while (!queue_.empty()) {
+      const auto [key, pending] = queue_.pop();
+      if (pending.after != no_link) advance(pending.after);
+      handle(key, pending.copy);
+    }
     finish();
     return std::move(result_);
   }
@@ -62,13 +68,29 @@ class Dataflow {
  private:
   /// Of one time, phases start first; then new packets take links before through traffic.
   enum Kind : std::uint32_t { starts, injects, goes_on, arrives };
+  struct Key {
+    Picoseconds time;
+    std::uint64_t order = 0;     ///< kind, source
+    std::uint64_t sequence = 0;  ///< time step, first
+    friend bool operator<(const Key& a, const Key& b) {
+      if (a.time != b.time) return a.time < b.time;
+      return (a.order < b.order) | ((a.order == b.order) & (a.sequence < b.sequence));
+    }
+  };
   struct Copy {
     Turn turn;                ///< whose packet it is
     std::uint32_t first = 0;  ///< injects: position of the packet; else of its first target
     std::uint32_t last = 0;   ///< its targets end
     std::uint32_t link = 0;   ///< that it wants
   };
-  using Queue = EventQueue<Copy>;
+  static constexpr std::uint32_t no_link = 0xFFFFFFFFU;
+  struct Pending {
+    Copy copy;
+    std::uint32_t after = no_link;  ///< the link that it waits behind, first in line
+  };
+  using Queue = EventQueue<Pending, Key>;
+  /// What comes off one link, in order.
+  using Line = std::deque<std::pair<Key, Copy>>;
   struct SynapseUnit {
     Picoseconds free;
     Picoseconds busy;
@@ -83,23 +105,42 @@ class Dataflow {
     Outbox& box = outbox(turn);
     return {box.packets, {}, box.targets, stops_, tally_.senders, {}, nullptr};
   }
-  void push(Picoseconds time, Kind kind, const Copy& copy) {
+  /// An event. Those behind one link come in order, as it is kept for longer than their times after
+  /// it differ, but for branches of one packet; so only the first in line is in the queue.
+  void push(Picoseconds time, Kind kind, const Copy& copy, std::uint32_t link = no_link) {
     const std::uint32_t source =
         kind == starts ? copy.turn.stage : stages_.all[copy.turn.stage].source;
-    queue_.push({time, kind, source, std::uint64_t{copy.turn.t} << 32 | copy.first}, copy);
+    const Key key{time, std::uint64_t{kind} << 32 | source,
+                  std::uint64_t{copy.turn.t} << 32 | copy.first};
+    if (link == no_link) return queue_.push(key, {copy, no_link});
+    Line& line = lines_[link];
+    if (line.empty()) {
+      line.emplace_back(key, copy);
+      queue_.push(key, {copy, link});
+    } else if (key < line.back().first) {
+      queue_.push(key, {copy, no_link});
+    } else {
+      line.emplace_back(key, copy);
+    }
   }
 
-  void handle(const Queue::Event& event) {
-    const Copy& copy = event.payload;
-    switch (static_cast<Kind>(event.key.phase)) {
+  /// The first in line behind a link is out of the queue; the next one goes in.
+  void advance(std::uint32_t link) {
+    Line& line = lines_[link];
+    line.pop_front();
+    if (!line.empty()) queue_.push(line.front().first, {line.front().second, link});
+  }
+
+  void handle(const Key& key, const Copy& copy) {
+    switch (static_cast<Kind>(key.order >> 32)) {
       case starts:
-        return start(copy.turn, event.key.time);
+        return start(copy.turn, key.time);
       case injects:
-        return inject(copy, event.key.time);
+        return inject(copy, key.time);
       case goes_on:
-        return pass(copy, event.key.time);
+        return pass(copy, key.time);
       case arrives:
-        return arrive(copy, event.key.time);
+        return arrive(copy, key.time);
     }
   }
 
@@ -202,18 +243,19 @@ class Dataflow {
     for (std::uint32_t first = copy.first; first != copy.last;) {
       const Branch branch = split(plan_.chip.topology(), link.to, packets, first, copy.last);
       if (branch.link == Branch::here) {
-        deliver(copy.turn, first, branch.last, head + link.tail);
+        deliver(copy.turn, first, branch.last, head + link.tail, copy.link);
       } else {
         push(head + gap(link, links_[branch.link]), goes_on,
-             {copy.turn, first, branch.last, branch.link});
+             {copy.turn, first, branch.last, branch.link}, copy.link);
       }
       first = branch.last;
     }
   }
 
-  void deliver(Turn turn, std::uint32_t first, std::uint32_t last, Picoseconds time) {
+  void deliver(Turn turn, std::uint32_t first, std::uint32_t last, Picoseconds time,
+               std::uint32_t link = no_link) {
     for (std::uint32_t target = first; target != last; ++target) {
-      push(time, arrives, {turn, target, target + 1, 0});
+      push(time, arrives, {turn, target, target + 1, 0}, link);
     }
   }
 
@@ -288,6 +330,7 @@ class Dataflow {
   std::vector<SynapseUnit> synapse_units_;     ///< by core
   Picoseconds port_;                           ///< the I/O port is free
   Queue queue_;
+  std::vector<Line> lines_;  ///< by link
 };
 
 }  // namespace
