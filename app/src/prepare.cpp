@@ -119,8 +119,11 @@ MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNe
   MappedChip mapped{.chip = std::move(files.chip),
                     .chip_file = std::move(files.text),
                     .prices = std::move(files.prices),
-                    .widths = widths_of(network),
+                    .widths = {},
                     .mapping = {}};
+  DatapathWidths on = widths_on(mapped.chip.spec(), network.network(), widths_of(network));
+  if (!on.violations.empty()) throw MisfitError(on.violations, scenario.chip->chip_location);
+  mapped.widths = std::move(on.widths);
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   if (mapped.chip.spec().handshake && scenario.outputs.series) {
     throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",

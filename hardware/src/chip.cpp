@@ -106,6 +106,19 @@ void check_topology(const TopologySpec& topology) {
   check_time("topology.within_tile.latency", topology.within_tile);
 }
 
+void check_datapath(const DatapathSpec& datapath) {
+  const auto check = [](const char* key, const std::optional<std::uint32_t>& bits,
+                        std::uint32_t most) {
+    if (bits && (*bits == 0 || *bits > most)) {
+      refuse(std::string("datapath.") + key,
+             fmt::format("expected 1..{} bits, got {}", most, *bits));
+    }
+  };
+  check("weight", datapath.weight_bits, 32);
+  check("accumulator", datapath.accumulator_bits, 64);
+  check("membrane", datapath.membrane_bits, 64);
+}
+
 void check_off_chip(const OffChipSpec& off_chip) {
   check_memory("off_chip", {off_chip.capacity, off_chip.word_bits});
   check_time("off_chip.word_time", off_chip.word_time);
@@ -114,6 +127,7 @@ void check_off_chip(const OffChipSpec& off_chip) {
 
 /// A chip with an array has one tile without cores.
 ChipSpec validated_array(ChipSpec spec) {
+  check_datapath(spec.datapath);
   validate(*spec.array);
   if (!spec.core_kinds.empty() || !spec.topology.tile.empty() || !spec.topology.tiles.empty()) {
     refuse("core_kinds", "a chip with an array has no other cores");
@@ -150,6 +164,7 @@ ChipSpec validated(ChipSpec spec) {
   check_time("synchronisation.tick", spec.tick);
   if (spec.handshake) check_handshake(spec);
   check_off_chip(spec.off_chip);
+  check_datapath(spec.datapath);
   return spec;
 }
 

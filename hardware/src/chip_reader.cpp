@@ -164,6 +164,18 @@ OffChipSpec read_off_chip(const YamlNode& node, bool sends_packets) {
   return off_chip;
 }
 
+DatapathSpec read_datapath(const YamlNode& node) {
+  DatapathSpec datapath;
+  const auto read = [&](std::string_view key, std::uint64_t most) -> std::optional<std::uint32_t> {
+    const auto width = node.find(key);
+    return width ? std::optional(read_width(*width, most)) : std::nullopt;
+  };
+  datapath.weight_bits = read("weight", 32);
+  datapath.accumulator_bits = read("accumulator", 64);
+  datapath.membrane_bits = read("membrane", 64);
+  return datapath;
+}
+
 void read_synchronisation(const YamlNode& node, ChipSpec& spec) {
   if (const auto handshake = node.find("handshake")) {
     spec.handshake = read_time(*handshake, Picoseconds{1});
@@ -249,6 +261,7 @@ Chip read_chip(const YamlNode& node) {
     read_resident(node, spec);
   }
   spec.off_chip = read_off_chip(node.at("off_chip"), !streamed);
+  if (const auto datapath = node.find("datapath")) spec.datapath = read_datapath(*datapath);
   try {
     return Chip(std::move(spec));
   } catch (const Error& error) {

@@ -176,6 +176,35 @@ TEST_CASE("a chip is what its file says with its bases, however it is written do
   CHECK(prepared("result/chip.resolved.yaml").hash == other.hash);
 }
 
+TEST_CASE("on a datapath of stated widths narrow weights save storage and no adder") {
+  const TinyScenario tiny;
+  write_file_atomically(tiny.folder() / "wide.yaml",
+                        "base: mesh45\ndatapath: {weight: 8 bit, accumulator: 24 bit}\n");
+  const auto counts = [&](const std::string& chip, int bits) {
+    const PreparedRun prepared =
+        prepare(read_batch(tiny.file(),
+                           {"chip=" + chip, "quantization.default.bits=" + std::to_string(bits)})
+                    .points.front()
+                    .scenario);
+    const LayerId layer = *prepared.network.network().find("patch_embed.proj_conv1");
+    const ActionCounts actions = run(prepared, {.threads = 1, .progress = {}}).chip->actions;
+    std::pair<std::set<std::uint32_t>, std::uint64_t> found;  // widths of additions, words read
+    for (const auto& [key, count] : actions.entries()) {
+      if (key.layer != layer) continue;
+      if (key.action == Action::accumulate) found.first.insert(key.width_bits);
+      if (key.component == "neuron.synapse_memory") found.second = count;
+    }
+    return found;
+  };
+  using Widths = std::set<std::uint32_t>;
+  CHECK(counts("wide.yaml", 8).first == Widths{24});
+  CHECK(counts("wide.yaml", 3).first == Widths{24});
+  CHECK(counts("mesh45", 8).first != counts("mesh45", 3).first);
+  CHECK(testing::message_of([&] {
+          (void)counts("wide.yaml", 12);
+        }).find("needs 12 bit of weight, the chip's datapath has 8 bit") != std::string::npos);
+}
+
 TEST_CASE("a chip without barriers: latency and what it consists of, and what it has not") {
   const TinyScenario tiny;
   write_file_atomically(tiny.folder() / "free.yaml",

@@ -137,6 +137,13 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .starts_with("chip.yaml:14:36: synchronisation.tick: expected"));
   CHECK(refusal("barrier: 500 ns", "barrier: -500 ns")
             .starts_with("chip.yaml:14:19: synchronisation.barrier: "));
+  const std::string path = "synchronisation: {barrier: 500 ns}\ndatapath: ";
+  CHECK(refusal("synchronisation: {barrier: 500 ns}", path + "{weight: 8 bit, membrane: 24 bit}") ==
+        "nothing thrown");
+  CHECK(refusal("synchronisation: {barrier: 500 ns}", path + "{weight: 33 bit}") ==
+        "chip.yaml:15:12: datapath.weight: expected 1 bit to 32 bit, got 33 bit");
+  CHECK(refusal("synchronisation: {barrier: 500 ns}", path + "{adder: 8 bit}")
+            .starts_with("chip.yaml:15:12: datapath.adder: unknown key"));
   CHECK(refusal("barrier: 500 ns", "handshake: 5 ns") == "nothing thrown");
   CHECK(refusal("barrier: 500 ns", "handshake: 0 ns")
             .starts_with("chip.yaml:14:19: synchronisation.handshake: expected 1 ps to"));

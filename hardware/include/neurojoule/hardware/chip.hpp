@@ -120,6 +120,13 @@ struct OffChipSpec {
   Picoseconds axon_out;   ///< per packet sent from the I/O port
 };
 
+/// Widths that the arithmetic of a chip has whatever its numbers need; absent: as wide as these.
+struct DatapathSpec {
+  std::optional<std::uint32_t> weight_bits{};       ///< the weight in a product
+  std::optional<std::uint32_t> accumulator_bits{};  ///< adders, and partial sums as stored
+  std::optional<std::uint32_t> membrane_bits{};     ///< neuron units, and membranes as stored
+};
+
 /// A chip as a file states it.
 struct ChipSpec {
   std::string name;
@@ -133,6 +140,7 @@ struct ChipSpec {
   /// neuron phase.
   std::optional<Picoseconds> handshake{};
   OffChipSpec off_chip;
+  DatapathSpec datapath{};
   std::vector<CoreKindSpec> core_kinds;
   /// The core of a chip with `schedule: streamed`, which has neither core kinds nor a network;
   /// without it weights are resident.

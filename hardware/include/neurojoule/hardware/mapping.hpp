@@ -57,6 +57,16 @@ struct Violation {
 };
 
 /// A mapping, or what it lacks.
+/// Widths of all layers on a chip, and where its datapath is too narrow for one.
+struct DatapathWidths {
+  std::vector<LayerWidths> widths;
+  std::vector<Violation> violations;  ///< in the order of layers
+};
+/// Narrower numbers are extended to the chip's datapath; codes of weights are stored as they are.
+/// `widths`: one per layer.
+DatapathWidths widths_on(const ChipSpec& chip, const Network& network,
+                         std::span<const LayerWidths> widths);
+
 struct MappingResult {
   Mapping mapping;                    ///< empty when there are violations
   std::vector<Violation> violations;  ///< all of them, in population order
