@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -381,6 +383,40 @@ TEST_CASE("mapping: operands with a delay are refused by name") {
   CHECK(testing::message_of([&] {
           map_network(recurrent, populations(recurrent), widths, s.chip);
         }) == "rec: reads \"lif\" with a delay; no core keeps spikes for a time step");
+}
+
+TEST_CASE("mapping: a datapath of stated widths costs its adders whatever the weights need") {
+  MappedNetwork s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.datapath = {8, 16, 12};
+  const DatapathWidths on = widths_on(spec, s.network, s.widths);
+  CHECK(on.violations.empty());
+  const SimulationResult result =
+      simulate(s.network, s.populations, on.widths, s.trace, s.chip, s.mapping);
+  const LayerId a{1}, a_lif{2};
+  // 6 deliveries to a, of 2 neurons each: as many additions as before, of 16 bits instead of 10,
+  // and 2 accumulator words of 16 bits (20 bits took 2 as well). Weights are stored as before: 2
+  // words.
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::accumulate, 16, a}) == 12);
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::accumulate, 10, a}) == 0);
+  CHECK(result.actions.at({"neuron.accumulator_memory", Action::write_word, 16, a}) == 12);
+  CHECK(result.actions.at({"neuron.synapse_memory", Action::read_word, 8, a}) == 12);
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 5, a}) == 12);
+  CHECK(result.actions.at({"neuron.neuron_unit", Action::compare, 12, a_lif}) == 12);
+  // Of a layer's numbers none may be wider: weights have 5 bits, sums 10, membranes 12.
+  spec.datapath = {4, 9, 11};
+  std::vector<std::string> told;
+  for (const Violation& violation : widths_on(spec, s.network, s.widths).violations) {
+    told.push_back(violation.message);
+  }
+  const std::string has = ", the chip's datapath has ";
+  CHECK(told ==
+        std::vector<std::string>{"layer \"a\" needs 5 bit of weight" + has + "4 bit",
+                                 "layer \"a\" needs 10 bit of accumulator" + has + "9 bit",
+                                 "layer \"a.lif\" needs 12 bit of membrane" + has + "11 bit",
+                                 "layer \"b\" needs 5 bit of weight" + has + "4 bit",
+                                 "layer \"b\" needs 10 bit of accumulator" + has + "9 bit",
+                                 "layer \"b.lif\" needs 12 bit of membrane" + has + "11 bit"});
 }
 
 }  // namespace

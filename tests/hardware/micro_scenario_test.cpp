@@ -187,59 +187,6 @@ TEST_CASE("micro scenario: busy and stalled times are the sums worked out by han
   CHECK(result.io_port == ns(3 * 2 + 6));
 }
 
-TEST_CASE(
-    "micro scenario: a datapath of stated widths costs its adders whatever the weights need") {
-  MappedNetwork s = micro_scenario();
-  ChipSpec spec = s.chip.spec();
-  spec.datapath = {8, 16, 12};
-  const DatapathWidths on = widths_on(spec, s.network, s.widths);
-  CHECK(on.violations.empty());
-  const SimulationResult result =
-      simulate(s.network, s.populations, on.widths, s.trace, s.chip, s.mapping);
-  const LayerId a{1}, a_lif{2};
-  // 6 deliveries to a, of 2 neurons each: as many additions as before, of 16 bits instead of 10,
-  // and 2 accumulator words of 16 bits (20 bits took 2 as well). Weights are stored as before: 2
-  // words.
-  CHECK(result.actions.at({"neuron.synapse_unit", Action::accumulate, 16, a}) == 12);
-  CHECK(result.actions.at({"neuron.synapse_unit", Action::accumulate, 10, a}) == 0);
-  CHECK(result.actions.at({"neuron.accumulator_memory", Action::write_word, 16, a}) == 12);
-  CHECK(result.actions.at({"neuron.synapse_memory", Action::read_word, 8, a}) == 12);
-  CHECK(result.actions.at({"neuron.synapse_unit", Action::synaptic_operation, 5, a}) == 12);
-  CHECK(result.actions.at({"neuron.neuron_unit", Action::compare, 12, a_lif}) == 12);
-  // Of a layer's numbers none may be wider: weights have 5 bits, sums 10, membranes 12.
-  spec.datapath = {4, 9, 11};
-  std::vector<std::string> told;
-  for (const Violation& violation : widths_on(spec, s.network, s.widths).violations) {
-    told.push_back(violation.message);
-  }
-  const std::string has = ", the chip's datapath has ";
-  CHECK(told ==
-        std::vector<std::string>{"layer \"a\" needs 5 bit of weight" + has + "4 bit",
-                                 "layer \"a\" needs 10 bit of accumulator" + has + "9 bit",
-                                 "layer \"a.lif\" needs 12 bit of membrane" + has + "11 bit",
-                                 "layer \"b\" needs 5 bit of weight" + has + "4 bit",
-                                 "layer \"b\" needs 10 bit of accumulator" + has + "9 bit",
-                                 "layer \"b.lif\" needs 12 bit of membrane" + has + "11 bit"});
-}
-
-TEST_CASE("micro scenario: samples in a row share global steps") {
-  // Three levels, three time steps: inputs of the second sample come in steps 3 to 5. Step 3: I/O
-  // as in step 0, 31, but b and a end later with what they hold: 10. Step 4: I/O as in step 1, and
-  // a's t = 0 of the second sample, as in step 1: 54. Step 5: a's t = 1, as in step 2: 61, beside
-  // frame 2. Then steps 6 and 7 are as 3 and 4 were, as there is no third sample: 10 and 9.
-  const MappedNetwork s = micro_scenario();
-  const SimulationResult twice =
-      simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping, {.in_a_row = 2});
-  std::vector<Picoseconds> lasted;
-  for (const StepInterval& step : twice.timeline.steps) lasted.push_back(step.end - step.start);
-  CHECK(lasted ==
-        std::vector{ns(131), ns(154), ns(161), ns(131), ns(154), ns(161), ns(110), ns(109)});
-  CHECK(twice.packets == 28);
-  // A sample ends with step 4, and then every three steps: 131 + 154 + 161.
-  const Simulator simulator(s.network, s.populations, s.widths, s.chip, s.mapping);
-  CHECK(simulator.interval(s.trace, TimingLevel::event) == ns(446));
-}
-
 /// What the link between two tiles carried in a step.
 LinkLoad load_between(const Chip& chip, const StepRecord& step, std::uint32_t from,
                       std::uint32_t to) {

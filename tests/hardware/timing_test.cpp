@@ -1,5 +1,6 @@
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -363,6 +364,24 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
     }
   }
   CHECK(waits);
+}
+
+TEST_CASE("timing: samples in a row share global steps") {
+  // Three levels, three time steps: inputs of the second sample come in steps 3 to 5. Step 3: I/O
+  // as in step 0, 31, but b and a end later with what they hold: 10. Step 4: I/O as in step 1, and
+  // a's t = 0 of the second sample, as in step 1: 54. Step 5: a's t = 1, as in step 2: 61, beside
+  // frame 2. Then steps 6 and 7 are as 3 and 4 were, as there is no third sample: 10 and 9.
+  const MappedNetwork s = micro_scenario();
+  const SimulationResult twice =
+      simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping, {.in_a_row = 2});
+  std::vector<Picoseconds> lasted;
+  for (const StepInterval& step : twice.timeline.steps) lasted.push_back(step.end - step.start);
+  CHECK(lasted ==
+        std::vector{ns(131), ns(154), ns(161), ns(131), ns(154), ns(161), ns(110), ns(109)});
+  CHECK(twice.packets == 28);
+  // A sample ends with step 4, and then every three steps: 131 + 154 + 161.
+  const Simulator simulator(s.network, s.populations, s.widths, s.chip, s.mapping);
+  CHECK(simulator.interval(s.trace, TimingLevel::event) == ns(446));
 }
 
 }  // namespace
