@@ -1,6 +1,7 @@
 #include "neurojoule/energy/price_table.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 #include <map>
@@ -10,6 +11,8 @@
 #include <fmt/ranges.h>
 
 #include "neurojoule/core/yaml.hpp"
+
+#include "price_fit.hpp"
 
 namespace nj {
 namespace {
@@ -161,12 +164,13 @@ void read_sram_rows(const YamlNode& node, SramPrice& price) {
   const auto row = node.find("row_pj");
   if (!row) return;
   price.row_pj = row->real(0, max_coefficient_pj);
-  price.max_rows = static_cast<std::uint64_t>(node.at("max_rows").integer(1, max_width));
+  const auto count = [](const YamlNode& value) {
+    return static_cast<std::uint64_t>(value.integer(1, max_width));
+  };
+  price.max_rows = count(node.at("max_rows"));
   price.narrow_word = node.at("narrow_word").quantity<Bits>();
   if (const auto rows = node.find("rows")) {
-    price.rows = read_by_memory<std::uint64_t>(*rows, "number of rows", [](const YamlNode& value) {
-      return static_cast<std::uint64_t>(value.integer(1, max_width));
-    });
+    price.rows = read_by_memory<std::uint64_t>(*rows, "number of rows", count);
   }
 }
 
@@ -228,16 +232,16 @@ IncludedIn read_included_in(const YamlNode& node) {
 }
 
 Price read_price(const YamlNode& entry) {
+  constexpr std::array<std::string_view, 9> names{"price", "by_width",      "by_value_and_width",
+                                                  "sram",  "register_file", "per_bit",
+                                                  "link",  "leakage",       "included_in"};
   std::vector<std::pair<std::string_view, YamlNode>> kinds;
-  for (const std::string_view kind :
-       {"price", "by_width", "by_value_and_width", "sram", "register_file", "per_bit", "link",
-        "leakage", "included_in"}) {
+  for (const std::string_view kind : names) {
     if (const auto node = entry.find(kind)) kinds.emplace_back(kind, *node);
   }
   if (kinds.size() != 1) {
     throw entry.error(fmt::format(
-        "expected exactly one of price, by_width, by_value_and_width, sram, register_file, "
-        "per_bit, link, leakage, included_in, got {}",
+        "expected exactly one of {}, got {}", fmt::join(names, ", "),
         kinds.empty() ? "none" : fmt::format("{} and {}", kinds[0].first, kinds[1].first)));
   }
   const auto& [kind, node] = kinds.front();
@@ -250,41 +254,6 @@ Price read_price(const YamlNode& entry) {
   if (kind == "link") return read_link_price(node);
   if (kind == "leakage") return read_leakage_price(node);
   return read_included_in(node);
-}
-
-/// Whether a packet passes a link in this action.
-bool uses_link(Action action) {
-  return action == Action::spike_within_tile || action == Action::hop_east_west ||
-         action == Action::hop_north_south || action == Action::hop || action == Action::hop_chip;
-}
-
-/// Memory formulas price words, links hops, leakage time, and nothing else.
-void check_fit(const YamlNode& entry, Action action, const Price& price) {
-  if (std::holds_alternative<LinkPrice>(price) && !uses_link(action)) {
-    throw entry.error(fmt::format("link prices hops, not {}", to_string(action)));
-  }
-  const bool is_word = action == Action::read_word || action == Action::write_word;
-  const bool of_memory =
-      std::holds_alternative<SramPrice>(price) || std::holds_alternative<RegisterFilePrice>(price);
-  if (of_memory && !is_word) {
-    throw entry.error(fmt::format("{} prices read_word and write_word, not {}",
-                                  entry.find("sram") ? "sram" : "register_file",
-                                  to_string(action)));
-  }
-  if (std::holds_alternative<ProductPrice>(price) && action != Action::multiply) {
-    throw entry.error(fmt::format("by_value_and_width prices multiply, not {}", to_string(action)));
-  }
-  const auto* included = std::get_if<IncludedIn>(&price);
-  const bool is_time = action == Action::leak_cycle;
-  if (!included && std::holds_alternative<LeakagePrice>(price) != is_time) {
-    throw entry.error(is_time
-                          ? "leak_cycle is priced by leakage, a power"
-                          : fmt::format("leakage prices leak_cycle, not {}", to_string(action)));
-  }
-  if (included && std::find(included->actions.begin(), included->actions.end(), action) !=
-                      included->actions.end()) {
-    throw entry.error(fmt::format("{} cannot be included in itself", to_string(action)));
-  }
 }
 
 /// One YAML entry; several actions or components make one entry each.
