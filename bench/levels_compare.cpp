@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,8 +31,8 @@ constexpr std::uint32_t hot_tile = 13;     ///< (3, 1)
 
 /// What one level made of one load.
 struct Outcome {
-  std::vector<Picoseconds> times;  ///< of each step; of synthetic traffic until the last arrival
-  double latency_ns = 0;           ///< mean of all packets
+  std::vector<Picoseconds> times;    ///< of each step; of synthetic traffic until the last arrival
+  std::optional<double> latency_ns;  ///< mean of all packets, where they are carried alone
   std::uint64_t packets = 0;
   double seconds = 0;
 };
@@ -87,8 +88,10 @@ void compare(const char* traffic, const Variant& variant, double load, const Run
     const Outcome& outcome = outcomes[i];
     Picoseconds time;
     for (const Picoseconds step : outcome.times) time += step;
-    fmt::print("{},\"{}\",{},{},{},{:.3f},{:.4f},{:.5f},{:.5f}\n", traffic, variant.name, load,
-               to_string(timing_levels[i]), outcome.packets, outcome.latency_ns,
+    const std::string latency =
+        outcome.latency_ns ? fmt::format("{:.3f}", *outcome.latency_ns) : "";
+    fmt::print("{},\"{}\",{},{},{},{},{:.4f},{:.5f},{:.5f}\n", traffic, variant.name, load,
+               to_string(timing_levels[i]), outcome.packets, latency,
                static_cast<double>(time.value()) * 1e-6, error_of(outcome, flit), outcome.seconds);
   }
   std::fflush(stdout);
@@ -156,23 +159,19 @@ void run_network(const PreparedRun& prepared, const std::vector<double>& clocks_
         link->latency = scaled(link->latency);
       }
       const Chip scaled_chip(std::move(spec));
-      const auto simulated = [&](TimingLevel level, bool packets) {
+      const auto simulated = [&](TimingLevel level) {
         return simulate(prepared.network.network(), prepared.populations, prepared.chip->widths,
                         once.chip->traces.front(), scaled_chip, once.chip->mapping,
-                        {.timing = level, .record_packets = packets});
+                        {.timing = level});
       };
       compare("transformer", variant, clock, [&](TimingLevel level) {
         Outcome outcome;
-        outcome.seconds = seconds_of([&] { (void)simulated(level, false); });
-        const SimulationResult result = simulated(level, true);
+        outcome.seconds = seconds_of([&] { (void)simulated(level); });
+        const SimulationResult result = simulated(level);
         for (const StepInterval& step : result.timeline.steps) {
           outcome.times.push_back(step.end - step.start);
         }
         outcome.packets = result.packets;
-        Picoseconds sum;
-        for (const PacketRecord& record : result.records) sum += record.arrived - record.injected;
-        outcome.latency_ns =
-            static_cast<double>(sum.value()) * 1e-3 / static_cast<double>(result.records.size());
         return outcome;
       });
     }

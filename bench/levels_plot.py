@@ -33,7 +33,7 @@ def read(file):
     with open(file, newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             for key in ("load", "packets", "latency_ns", "time_us", "error", "seconds"):
-                row[key] = float(row[key])
+                row[key] = float(row[key]) if row[key] else None
             lines = series.setdefault((row["traffic"], row["network"]), {})
             lines.setdefault(row["level"], []).append(row)
     return series

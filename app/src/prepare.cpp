@@ -217,8 +217,7 @@ Picojoules ChipCosts::energy(const QuantizedNetwork& network,
                              std::span<const SpikeTrace> traces) const {
   const Mapped on(files_->scenario, files_->files, network);
   const Simulator simulator = on.simulator();
-  const TimingLevel level =
-      on.mapped.chip.spec().only_events() ? TimingLevel::event : TimingLevel::analytic;
+  const TimingLevel level = files_->scenario.chip->timing;
   ActionCounts actions;
   for (const SpikeTrace& trace : traces) actions += simulator.run(trace, {.timing = level}).actions;
   const Ledger ledger = price(actions, machine_description(on.mapped.chip), on.mapped.prices,

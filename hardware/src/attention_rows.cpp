@@ -82,9 +82,26 @@ AttentionWork AttentionRows::token(std::uint64_t n) {
   return work;
 }
 
+std::uint32_t AttentionRows::reached(std::uint32_t first, std::uint32_t last) const {
+  std::uint32_t count = 0;
+  while (first < last) {
+    const std::uint32_t bit = first % head_channels_;
+    const std::uint32_t bits =
+        std::min({last - first, head_channels_ - bit, std::uint32_t{64} - bit % 64});
+    std::uint64_t word = reached_[first / head_channels_ * row_words_ + bit / 64] >> (bit % 64);
+    if (bits < 64) word &= (std::uint64_t{1} << bits) - 1;
+    count += static_cast<std::uint32_t>(std::popcount(word));
+    first += bits;
+  }
+  return count;
+}
+
 AttentionWork AttentionRows::prepare() {
   AttentionWork work;
-  if (order_ == ProductOrder::scores_first) return work;
+  if (order_ == ProductOrder::scores_first) {
+    count_keys_and_values();
+    return work;
+  }
   product_.assign(std::size_t{heads_} * head_channels_ * row_words_, 0);
   for (std::uint32_t h = 0; h < heads_; ++h) {
     for (std::uint64_t m = 0; m < tokens_; ++m) {
@@ -107,6 +124,19 @@ AttentionWork AttentionRows::prepare() {
   return work;
 }
 
+void AttentionRows::count_keys_and_values() {
+  key_tokens_.assign(std::size_t{heads_} * head_channels_, 0);
+  value_spikes_.clear();
+  for (std::uint32_t h = 0; h < heads_; ++h) {
+    for (std::uint64_t m = 0; m < tokens_; ++m) {
+      for_each_bit(std::span(key_).subspan(row(h, m), row_words_),
+                   [&](std::uint32_t channel) { ++key_tokens_[h * head_channels_ + channel]; });
+      value_spikes_.push_back(
+          static_cast<std::uint32_t>(count_bits(std::span(value_).subspan(row(h, m), row_words_))));
+    }
+  }
+}
+
 void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
   ++work.coincidence_rows;
   for_each_bit(std::span(query_).subspan(row(head, n), row_words_), [&](std::uint32_t channel) {
@@ -119,25 +149,28 @@ void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionW
   });
 }
 
+/// All scores of a token add up to the keys that each spike of q meets; which of them are zero is
+/// seen row by row.
 void AttentionRows::scores_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
-  const std::uint64_t* q = &query_[row(head, n)];
+  const auto q = std::span(query_).subspan(row(head, n), row_words_);
   ++work.coincidence_rows;
-  if (std::all_of(q, q + row_words_, [](std::uint64_t word) { return word == 0; })) return;
+  bool spikes = false;
+  for_each_bit(q, [&](std::uint32_t channel) {
+    spikes = true;
+    work.coincidences += key_tokens_[head * head_channels_ + channel];
+  });
+  if (!spikes) return;
+  work.coincidence_rows += tokens_;
+  work.and_bits += tokens_ * head_channels_;
   for (std::uint64_t m = 0; m < tokens_; ++m) {
-    const std::uint64_t* k = &key_[row(head, m)];
-    std::uint64_t score = 0;
+    const std::size_t key = row(head, m);
+    std::uint64_t common = 0;
+    for (std::size_t w = 0; w < row_words_; ++w) common |= q[w] & key_[key + w];
+    const std::uint64_t meets = common != 0 ? ~std::uint64_t{0} : 0;
+    work.score_rows += meets & 1U;
+    work.score_additions += meets & value_spikes_[head * tokens_ + m];
     for (std::size_t w = 0; w < row_words_; ++w) {
-      score += static_cast<std::uint64_t>(std::popcount(q[w] & k[w]));
-    }
-    ++work.coincidence_rows;
-    work.and_bits += head_channels_;
-    work.coincidences += score;
-    if (score == 0) continue;
-    ++work.score_rows;
-    const std::uint64_t* v = &value_[row(head, m)];
-    for (std::size_t w = 0; w < row_words_; ++w) {
-      work.score_additions += static_cast<std::uint64_t>(std::popcount(v[w]));
-      reached_[head * row_words_ + w] |= v[w];
+      reached_[head * row_words_ + w] |= meets & value_[key + w];
     }
   }
 }

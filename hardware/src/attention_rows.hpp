@@ -26,20 +26,19 @@ class AttentionRows {
   AttentionRows(const SlicePlan& slice, const SpikeTensor& query, const SpikeTensor& key,
                 const SpikeTensor& value, std::uint32_t t);
 
-  /// Adds up K^T V where the core does that first; else nothing.
+  /// Before the first token: adds up K^T V where the core does that first.
   AttentionWork prepare();
   /// The products of one token of the whole map.
   AttentionWork token(std::uint64_t n);
-  /// Whether the last token's sums at a channel (from the slice's first) got a score.
-  [[nodiscard]] bool reached(std::uint32_t channel) const {
-    const std::uint32_t bit = channel % head_channels_;
-    return ((reached_[channel / head_channels_ * row_words_ + bit / 64] >> (bit % 64)) & 1U) != 0;
-  }
+  /// How many of the last token's sums at channels [first, last), from the slice's first, got a
+  /// score.
+  [[nodiscard]] std::uint32_t reached(std::uint32_t first, std::uint32_t last) const;
 
  private:
   [[nodiscard]] std::size_t row(std::uint32_t head, std::uint64_t token) const {
     return (head * tokens_ + token) * row_words_;
   }
+  void count_keys_and_values();
   void scores_first(std::uint32_t head, std::uint64_t n, AttentionWork& work);
   void values_first(std::uint32_t head, std::uint64_t n, AttentionWork& work);
   [[nodiscard]] std::size_t product_row(std::uint32_t head, std::uint32_t channel) const {
@@ -53,7 +52,9 @@ class AttentionRows {
   std::size_t row_words_ = 0;                       ///< 64-bit words per row here, not on the chip
   std::vector<std::uint64_t> query_, key_, value_;  ///< [heads, tokens, row_words]
   std::vector<std::uint64_t> reached_;              ///< [heads, row_words]
-  std::vector<std::uint64_t> product_;  ///< K^T V is not 0: [heads, head channels, row_words]
+  std::vector<std::uint32_t> key_tokens_;    ///< tokens whose k has a spike: [heads, head channels]
+  std::vector<std::uint32_t> value_spikes_;  ///< spikes of v: [heads, tokens]
+  std::vector<std::uint64_t> product_;       ///< K^T V is not 0: [heads, head channels, row_words]
 };
 
 }  // namespace nj

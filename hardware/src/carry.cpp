@@ -72,7 +72,7 @@ class Load {
         packet.first_target = static_cast<std::uint32_t>(outbox.targets.size());
         outbox.packets.push_back(packet);
       }
-      outbox.targets.push_back({first_stop + i, packets() - 1});
+      outbox.targets.push_back({first_stop + i, packets() - 1, 0});
     }
   }
 };

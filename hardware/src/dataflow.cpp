@@ -29,11 +29,10 @@ class Dataflow {
   Dataflow(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
       : plan_(plan),
         tally_(plan),
-        touched_(plan),
         work_(result_.work, result_.work_until, options.work_records),
         keeps_records_(options.record_packets),
-        phases_(plan, trace, touched_, tally_, result_.busy, result_.stalled, work_),
-        synapses_(plan, touched_, tally_),
+        phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
+        synapses_(plan, Packing::single),
         links_(plan.chip.topology(), plan.chip.spec().topology),
         stops_(stops_of(plan)),
         stages_(plan),
@@ -197,7 +196,6 @@ class Dataflow {
     }
     if (port != port_begins) port_ = port;
     result_.io_port += port - port_begins;
-    result_.packets += box.packets.size();
     for (const Target& target : box.targets) {
       ++known_[stages_.of_slice(plan_.receivers[target.receiver].slice)][turn.t].packets_left;
     }
@@ -272,10 +270,10 @@ class Dataflow {
     }
     const Picoseconds begins = std::max(now, unit.free);
     unit.free = begins + plan_.chip.kind_of(core).times.axon_in +
-                synapses_.serve(target.receiver, packet, copy.turn.t);
+                synapses_.serve(target, packet, copy.turn.t);
     unit.busy += unit.free - begins;
     unit.period.end = unit.free;
-    work_.add(service_record(plan_, receiver, copy.turn.t, begins, unit.free));
+    work_.add(service_record(plan_, receiver, packet, copy.turn.t, begins, unit.free));
     if (keeps_records_) {
       result_.records.push_back(packet_record(plan_, receiver, packet, copy.turn.t,
                                               stages_.all[copy.turn.stage].core.index, now,
@@ -308,6 +306,7 @@ class Dataflow {
       result_.stalled[core].synapse_unit = unit.free - unit.busy;
     }
     result_.actions = action_counts(plan_, tally_, 0, result_.timeline.latency());
+    result_.packets = tally_.packets();
     result_.merged = tally_.merged();
     result_.hops = tally_.hops();
     result_.links = links_.loads();
@@ -316,7 +315,6 @@ class Dataflow {
   const Plan& plan_;
   SimulationResult result_;
   Tally tally_;
-  Touched touched_;
   WorkRecorder work_;
   bool keeps_records_;
   Phases phases_;

@@ -48,11 +48,11 @@ class RowWords {
 }  // namespace
 
 FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds start,
-                           Picoseconds& port) {
+                           std::span<std::uint8_t> reached, Picoseconds& port) {
   const SlicePlan& plan = plan_.slices[slice];
   const FramePlan& frame = *plan.frame;
   const CoreKindSpec& kind = *plan.kind;
-  const Work work = look(plan, step, touched_.slot(slice, step));
+  const Work work = look(plan, step, reached);
   SliceTally& tally = tally_.slices[slice];
   ++tally.frames;
   tally.frame_words += work.words;
@@ -72,9 +72,9 @@ FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds 
   return {port - start, encode};
 }
 
-/// Touches what values that are not zero reach, and counts the values that cost something.
+/// Marks what values that are not zero reach, and counts the values that cost something.
 FramePhase::Work FramePhase::look(const SlicePlan& slice, std::uint32_t step,
-                                  std::span<std::uint8_t> touched) const {
+                                  std::span<std::uint8_t> reached) const {
   const FramePlan& frame = *slice.frame;
   RowWords words(slice);
   std::uint64_t positions = 0;
@@ -86,7 +86,7 @@ FramePhase::Work FramePhase::look(const SlicePlan& slice, std::uint32_t step,
              const Range columns = frame.reach.columns[place / frame.reach.channels.end];
              positions += std::uint64_t{rows.size()} * columns.size();
              words.add(row, place);
-             touch(touched, slice, rows, columns);
+             reach(reached, slice, rows, columns);
            });
   words.finish_row();
   if (slice.kind->encoder_unit->skips_zero) return {words.words, words.rounds, positions};

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "neurojoule/core/activity.hpp"
 
 #include "packet.hpp"
 #include "plan.hpp"
-#include "synapse_work.hpp"
+#include "sent_maps.hpp"
 #include "tally.hpp"
 
 namespace nj {
@@ -16,13 +17,14 @@ namespace nj {
 class FramePhase {
  public:
   /// The trains of inputs are there and fit, with `timesteps` each (check_trains).
-  FramePhase(const Plan& plan, const SpikeTrace& trace, std::uint32_t timesteps, Touched& touched,
-             Tally& tally)
-      : plan_(plan), trace_(trace), timesteps_(timesteps), touched_(touched), tally_(tally) {}
+  FramePhase(const Plan& plan, const SpikeTrace& trace, std::uint32_t timesteps, Tally& tally)
+      : plan_(plan), trace_(trace), timesteps_(timesteps), tally_(tally) {}
 
   /// Runs a time step of a slice that reads frames itself. `port` is when the memory of frames is
-  /// free, from the start of the step on; it is moved to when it is free again.
-  FrameTimes run(std::uint32_t slice, std::uint32_t step, Picoseconds start, Picoseconds& port);
+  /// free, from the start of the step on; it is moved to when it is free again. What the frame
+  /// reaches is added to `reached` (ReachedPositions).
+  FrameTimes run(std::uint32_t slice, std::uint32_t step, Picoseconds start,
+                 std::span<std::uint8_t> reached, Picoseconds& port);
 
  private:
   /// What depends on the values of a frame.
@@ -31,12 +33,11 @@ class FramePhase {
     std::uint64_t rounds = 0;     ///< the same, in accesses one after the other
     std::uint64_t positions = 0;  ///< (value, position) pairs
   };
-  Work look(const SlicePlan& slice, std::uint32_t step, std::span<std::uint8_t> touched) const;
+  Work look(const SlicePlan& slice, std::uint32_t step, std::span<std::uint8_t> reached) const;
 
   const Plan& plan_;
   const SpikeTrace& trace_;
   std::uint32_t timesteps_;
-  Touched& touched_;
   Tally& tally_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include <fmt/core.h>
@@ -39,29 +40,35 @@ Picoseconds count(const AttentionWork& work, const SlicePlan& slice, SliceTally&
          times(core.synaptic_operation, work.coincidences + work.score_additions);
 }
 
-/// Time of the memory words that a slice's neurons have needed so far, in address order: a word is
-/// read and written back when its first neuron comes.
-class PhaseWords {
+/// The clock of a neuron unit that works through the neurons of a slice in address order. A word of
+/// accumulator or membrane memory is read and written back when its first neuron comes.
+class UnitClock {
  public:
-  PhaseWords(const SlicePlan& slice, std::uint32_t accumulator_bits, std::uint32_t membrane_bits) {
+  UnitClock(Picoseconds start, const SlicePlan& slice, std::uint32_t accumulator_bits,
+            std::uint32_t membrane_bits)
+      : now_(start) {
     add(slice, MemoryUnit::accumulator_memory, slice.kind->times.accumulator_word,
         accumulator_bits);
     add(slice, MemoryUnit::membrane_memory, slice.kind->times.membrane_word, membrane_bits);
   }
-  /// The time that the next neurons add.
-  Picoseconds next(std::uint64_t neurons = 1) {
-    if (count_ == 0) return Picoseconds{0};
+  /// The next neurons, and the time that each takes beside the words.
+  void pass(std::uint64_t neurons, Picoseconds each) {
+    now_ += times(each, neurons);
     neurons_ += neurons;
-    Picoseconds added{0};
+  }
+  /// Something else takes its time.
+  void wait(Picoseconds time) { now_ += time; }
+  void set(Picoseconds now) { now_ = now; }
+  [[nodiscard]] Picoseconds now() {
     for (std::size_t i = 0; i < count_; ++i) {
       Memory& memory = memories_[i];
       const std::uint64_t words =
           (neurons_ * memory.neuron_bits + memory.spec->word_bits - 1) / memory.spec->word_bits;
       const std::uint64_t rounds = memory.spec->rounds(2 * words);
-      added += times(memory.time, rounds - memory.rounds);
+      now_ += times(memory.time, rounds - memory.rounds);
       memory.rounds = rounds;
     }
-    return added;
+    return now_;
   }
 
  private:
@@ -76,6 +83,7 @@ class PhaseWords {
     memories_[count_++] = {&*slice.kind->memory(unit), time, bits, 0};
   }
 
+  Picoseconds now_;
   std::array<Memory, 2> memories_;
   std::size_t count_ = 0;
   std::uint64_t neurons_ = 0;
@@ -83,16 +91,29 @@ class PhaseWords {
 
 }  // namespace
 
-NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally)
+NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
+                         Packing packing)
     : plan_(plan),
       trace_(trace),
-      touched_(touched),
       tally_(tally),
-      multicast_(plan.chip.spec().topology.multicast),
-      pooled_(plan.populations.size()) {
+      sender_(plan, sent, tally, packing),
+      pooling_(plan.populations.size()) {
   timesteps_ = check_trains(plan.network, plan.populations, trace);
-  for (std::size_t p = 0; p < pooled_.size(); ++p) {
-    if (plan.populations[p].pool) pooled_[p].assign(plan.fans[p].shape.neurons(), 0);
+  for (std::size_t p = 0; p < pooling_.size(); ++p) {
+    const Population& population = plan.populations[p];
+    if (!population.pool) continue;
+    const auto& window = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
+    const FeatureShape& from = neuron_shape(plan.network, population);
+    const FeatureShape& to = plan.fans[p].shape;
+    for (std::uint32_t y = 0; y < from.height; ++y) {
+      pooling_[p].rows.push_back(
+          reached(y, window.kernel.y, window.stride.y, window.padding.y, {0, to.height}));
+    }
+    for (std::uint32_t x = 0; x < from.width; ++x) {
+      pooling_[p].columns.push_back(
+          reached(x, window.kernel.x, window.stride.x, window.padding.x, {0, to.width}));
+    }
+    pooling_[p].sent.assign(to.neurons(), 0);
   }
 }
 
@@ -101,133 +122,127 @@ const Train& NeuronPhase::train(LayerId layer) const {
   return std::get<Train>(*trace_[layer.index]);
 }
 
-Picoseconds NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start,
-                                   Outbox& outbox) {
+NeuronPhase::Done NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start,
+                                         std::span<const std::uint8_t> reached, Outbox& outbox) {
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[plan.place.population];
-  Unit unit{plan.place.population, start, plan.kind->times.axon_out, 0, outbox};
+  sender_.begin(plan.place.population, step, plan.kind->times.axon_out, outbox);
   ++visit_;
-  Picoseconds end = start;
+  const std::uint32_t t = step % timesteps_;
+  Done done;
   if (population.lif) {
-    end = run_neurons(slice, step, unit);
+    done.idle = run_neurons(slice, t, start, reached);
   } else if (std::holds_alternative<ResidualAdd>(*plan.op)) {
-    end = run_adds(slice, step % timesteps_, unit);
+    done.idle = run_adds(slice, t, start);
   } else {
-    end = run_head(slice, step % timesteps_, unit);
+    done.idle = run_head(slice, t, start);
   }
-  tally_.slices[slice].injected += unit.sent;
-  return end;
+  done.packets = sender_.finish();
+  tally_.slices[slice].injected += done.packets;
+  return done;
 }
 
-Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t step, Unit& unit) {
-  const std::uint32_t t = step % timesteps_;
+Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+                                     std::span<const std::uint8_t> reached) {
   const SlicePlan& plan = plan_.slices[slice];
-  const Population& population = plan_.populations[unit.population];
+  const Population& population = plan_.populations[plan.place.population];
   const CoreTimes& core = plan.kind->times;
   const auto& spikes = train<SpikeTensor>(*population.lif);
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
-  const auto touched = touched_.slot(slice, step);
+  UnitClock clock(start, plan, plan_.width(population.lead).accumulator_bits,
+                  plan_.width(*population.lif).membrane_bits);
   std::optional<AttentionRows> attention;
-  if (std::holds_alternative<SpikingSelfAttention>(*plan.op)) {
+  if (plan.attention()) {
     const auto operands = plan_.network.operands(population.lead);  // query, key, value
     attention.emplace(plan, train<SpikeTensor>(operands[0].source),
                       train<SpikeTensor>(operands[1].source),
                       train<SpikeTensor>(operands[2].source), t);
-    unit.clock += count(attention->prepare(), plan, tally);
+    clock.wait(count(attention->prepare(), plan, tally));
   }
-  PhaseWords words(plan, plan_.width(population.lead).accumulator_bits,
-                   plan_.width(*population.lif).membrane_bits);
-  const auto pass = [&](std::uint64_t neurons, bool active) {
-    (active ? tally.active : tally.inactive) += neurons;
-    unit.clock += words.next(neurons);
-    unit.clock += times(active ? core.neuron_update_active : core.neuron_update_inactive, neurons);
+  const auto pass = [&](std::uint64_t active, std::uint64_t inactive) {
+    tally.active += active;
+    tally.inactive += inactive;
+    clock.pass(active, core.neuron_update_active);
+    clock.pass(inactive, core.neuron_update_inactive);
   };
-  const auto fire = [&](const Place& place) {
-    pass(1, true);
-    if (population.pool) {
-      pool(unit, slice, place);
-    } else {
-      send(unit, place, 1);
-    }
-  };
-  std::size_t position = 0;
+  std::uint32_t position = plan.place.row_begin * plan.shape.width;
+  std::size_t place = 0;  // of the slice
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
-    for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position) {
-      const std::uint64_t origin = plan.shape.address(0, y, x);
+    for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position, ++place) {
+      const std::uint64_t origin = std::uint64_t{position} * plan.shape.channels;
       std::uint32_t next = plan.place.channel_begin;  // channel
-      if (attention) {
-        const auto work = attention->token(std::uint64_t{y} * plan.shape.width + x);
-        unit.clock += count(work, plan, tally);
-      }
+      if (attention) clock.wait(count(attention->token(position), plan, tally));
       const auto rest_until = [&](std::uint32_t channel) {
-        if (!attention) {
-          pass(channel - next, touched[position] != 0);
-        } else {
-          for (std::uint32_t c = next; c < channel; ++c) {
-            pass(1, attention->reached(c - plan.place.channel_begin));
-          }
-        }
+        const std::uint32_t rest = channel - next;
+        const std::uint32_t active = attention
+                                         ? attention->reached(next - plan.place.channel_begin,
+                                                              channel - plan.place.channel_begin)
+                                         : (reached[place] != 0 ? rest : 0);
+        pass(active, rest - active);
         next = channel + 1;
       };
       spikes.for_each_in(t, origin + next, origin + plan.place.channel_end,
                          [&](std::uint64_t address, std::int16_t) {
                            const auto channel = static_cast<std::uint32_t>(address - origin);
                            rest_until(channel);
-                           fire({y, x, channel});
+                           pass(1, 0);
+                           clock.set(population.pool
+                                         ? pool(slice, y, x, channel, clock.now())
+                                         : sender_.send(position, channel, 1, clock.now()));
                          });
       rest_until(plan.place.channel_end);
     }
   }
-  std::fill(touched.begin(), touched.end(), std::uint8_t{0});
-  return unit.clock;
+  return clock.now();
 }
 
-Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit) {
+Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Picoseconds start) {
   const SlicePlan& plan = plan_.slices[slice];
+  const LayerId lead = plan_.populations[plan.place.population].lead;
   const CoreTimes& core = plan.kind->times;
   SliceTally& tally = tally_.slices[slice];
   ++tally.phases;
-  PhaseWords words(plan, plan_.width(plan_.populations[unit.population].lead).accumulator_bits, 0);
+  UnitClock clock(start, plan, plan_.width(lead).accumulator_bits, 0);
   const auto rest = [&](std::uint64_t neurons) {
     tally.inactive += neurons;
-    unit.clock += words.next(neurons) + times(core.neuron_update_inactive, neurons);
+    clock.pass(neurons, core.neuron_update_inactive);
   };
   const auto send_sums = [&](const auto& sums) {
-    for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
-      for (std::uint32_t x = 0; x < plan.shape.width; ++x) {
-        const std::uint64_t origin = plan.shape.address(0, y, x);
-        std::uint64_t next = origin + plan.place.channel_begin;
-        const std::uint64_t end = origin + plan.place.channel_end;
-        sums.for_each_in(t, next, end, [&](std::uint64_t address, std::int16_t value) {
-          rest(address - next);
-          ++tally.active;
-          unit.clock += words.next() + core.neuron_update_active;
-          send(unit, {y, x, static_cast<std::uint32_t>(address - origin)}, value);
-          next = address + 1;
-        });
-        rest(end - next);
-      }
+    const std::uint32_t width = plan.shape.width;
+    for (std::uint32_t position = plan.place.row_begin * width;
+         position < plan.place.row_end * width; ++position) {
+      const std::uint64_t origin = std::uint64_t{position} * plan.shape.channels;
+      std::uint64_t next = origin + plan.place.channel_begin;
+      const std::uint64_t end = origin + plan.place.channel_end;
+      sums.for_each_in(t, next, end, [&](std::uint64_t address, std::int16_t value) {
+        rest(address - next);
+        ++tally.active;
+        clock.pass(1, core.neuron_update_active);
+        clock.set(sender_.send(position, static_cast<std::uint32_t>(address - origin), value,
+                               clock.now()));
+        next = address + 1;
+      });
+      rest(end - next);
     }
   };
-  std::visit(send_sums, *trace_[plan_.populations[unit.population].lead.index]);
-  return unit.clock;
+  std::visit(send_sums, *trace_[lead.index]);
+  return clock.now();
 }
 
-Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Unit& unit) {
-  if (t + 1 != timesteps_) return unit.clock;
+Picoseconds NeuronPhase::run_head(std::uint32_t slice, std::uint32_t t, Picoseconds start) {
+  if (t + 1 != timesteps_) return start;
   const SlicePlan& plan = plan_.slices[slice];
+  const LayerId lead = plan_.populations[plan.place.population].lead;
   ++tally_.slices[slice].phases;
   tally_.slices[slice].active += plan.neurons();
-  PhaseWords words(plan, plan_.width(plan_.populations[unit.population].lead).accumulator_bits, 0);
-  for (std::uint64_t n = 0; n < plan.neurons(); ++n) {
-    unit.clock += words.next() + plan.kind->times.neuron_update_active;
-  }
-  return unit.clock;
+  UnitClock clock(start, plan, plan_.width(lead).accumulator_bits, 0);
+  clock.pass(plan.neurons(), plan.kind->times.neuron_update_active);
+  return clock.now();
 }
 
-Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t step, Picoseconds start,
-                                   Outbox& outbox) {
+NeuronPhase::Done NeuronPhase::run_input(std::uint32_t population, std::uint32_t step,
+                                         Picoseconds start, Outbox& outbox) {
   const OffChipSpec& off_chip = plan_.chip.spec().off_chip;
   const LayerId lead = plan_.populations[population].lead;
   const FeatureShape& shape = plan_.network.output_shape(lead);
@@ -236,61 +251,37 @@ Picoseconds NeuronPhase::run_input(std::uint32_t population, std::uint32_t step,
     const std::uint64_t words_read = (values * bits + off_chip.word_bits - 1) / off_chip.word_bits;
     return start + times(off_chip.word_time, words_read);
   };
-  Unit unit{population, start, off_chip.axon_out, 0, outbox};
+  sender_.begin(population, step, off_chip.axon_out, outbox);
+  Picoseconds clock = start;
   for_each(*trace_[lead.index], step % timesteps_, [&](std::uint64_t address, std::int16_t value) {
-    const std::uint64_t position = address / shape.channels;
-    unit.clock = std::max(unit.clock, read_until(address + 1));
-    send(unit,
-         {static_cast<std::uint32_t>(position / shape.width),
-          static_cast<std::uint32_t>(position % shape.width),
-          static_cast<std::uint32_t>(address % shape.channels)},
-         value);
+    clock = sender_.send(static_cast<std::uint32_t>(address / shape.channels),
+                         static_cast<std::uint32_t>(address % shape.channels), value,
+                         std::max(clock, read_until(address + 1)));
   });
+  const std::uint64_t packets = sender_.finish();
   ++tally_.senders[population].frames;
-  tally_.senders[population].input_packets += unit.sent;
-  return std::max(unit.clock, read_until(shape.neurons()));
-}
-
-/// One packet to every slice that the spike reaches, or one to all of them.
-void NeuronPhase::send(Unit& unit, Place place, std::int16_t value) const {
-  const Fan& fan = plan_.fans[unit.population];
-  auto& [packets, targets] = unit.outbox;
-  bool sent = false;
-  for (const std::uint32_t r : fan.at(std::uint64_t{place.y} * fan.shape.width + place.x)) {
-    const auto& ports = plan_.receivers[r].ports;
-    const bool accepted = std::any_of(ports.begin(), ports.end(), [&](const PortReach& port) {
-      return port.accepts(place.y, place.x, place.channel);
-    });
-    if (!accepted) continue;
-    if (!sent || !multicast_) {
-      unit.clock += unit.axon_out;
-      packets.push_back({unit.clock, static_cast<std::uint32_t>(targets.size()), place.channel,
-                         place.y, place.x, value});
-      ++unit.sent;
-      sent = true;
-    }
-    targets.push_back({r, static_cast<std::uint32_t>(packets.size() - 1)});
-  }
+  tally_.senders[population].input_packets += packets;
+  return {std::max(clock, read_until(shape.neurons())), packets};
 }
 
 /// Ors a spike into its windows; the first of a window in this slice and step is sent.
-void NeuronPhase::pool(Unit& unit, std::uint32_t slice, Place place) {
-  const LayerId layer = *plan_.populations[unit.population].pool;
-  const auto& window = std::get<MaxPool2d>(plan_.network.layer(layer).op);
-  const FeatureShape& shape = plan_.fans[unit.population].shape;
-  const Range rows =
-      reached(place.y, window.kernel.y, window.stride.y, window.padding.y, {0, shape.height});
-  const Range columns =
-      reached(place.x, window.kernel.x, window.stride.x, window.padding.x, {0, shape.width});
-  for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
-    for (std::uint32_t x = columns.begin; x < columns.end; ++x) {
-      ++tally_.slices[slice].pooled;
-      std::uint64_t& seen = pooled_[unit.population][shape.address(place.channel, y, x)];
-      if (seen == visit_) continue;
-      seen = visit_;
-      send(unit, {y, x, place.channel}, 1);
+Picoseconds NeuronPhase::pool(std::uint32_t slice, std::uint32_t y, std::uint32_t x,
+                              std::uint32_t channel, Picoseconds clock) {
+  const std::uint32_t population = plan_.slices[slice].place.population;
+  Pooling& pooling = pooling_[population];
+  const FeatureShape& shape = plan_.fans[population].shape;
+  const Range rows = pooling.rows[y];
+  const Range columns = pooling.columns[x];
+  tally_.slices[slice].pooled += std::uint64_t{rows.size()} * columns.size();
+  for (std::uint32_t to_y = rows.begin; to_y < rows.end; ++to_y) {
+    for (std::uint32_t to_x = columns.begin; to_x < columns.end; ++to_x) {
+      const std::uint32_t position = to_y * shape.width + to_x;
+      std::uint64_t& sent = pooling.sent[std::uint64_t{position} * shape.channels + channel];
+      if (std::exchange(sent, visit_) == visit_) continue;
+      clock = sender_.send(position, channel, 1, clock);
     }
   }
+  return clock;
 }
 
 }  // namespace nj

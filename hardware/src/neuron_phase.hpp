@@ -1,13 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "neurojoule/core/activity.hpp"
 
 #include "packet.hpp"
 #include "plan.hpp"
-#include "synapse_work.hpp"
+#include "sender.hpp"
+#include "sent_maps.hpp"
 #include "tally.hpp"
 
 namespace nj {
@@ -17,47 +19,45 @@ namespace nj {
 class NeuronPhase {
  public:
   /// Throws: Error(shape) when a train that a population needs is missing or does not fit.
-  NeuronPhase(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally);
+  NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
+              Packing packing);
 
   /// Of the sample.
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
-  /// Appends the packets of a slice's time step; returns when its neuron unit is idle again.
-  Picoseconds run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start, Outbox& outbox);
+
+  struct Done {
+    Picoseconds idle;  ///< the unit is
+    std::uint64_t packets = 0;
+  };
+  /// Appends the packets of a slice's time step. `reached` as ReachedPositions has it.
+  Done run_slice(std::uint32_t slice, std::uint32_t step, Picoseconds start,
+                 std::span<const std::uint8_t> reached, Outbox& outbox);
   /// The same for one frame of an input population at the I/O port.
-  Picoseconds run_input(std::uint32_t population, std::uint32_t step, Picoseconds start,
-                        Outbox& outbox);
+  Done run_input(std::uint32_t population, std::uint32_t step, Picoseconds start, Outbox& outbox);
 
  private:
-  struct Place {
-    std::uint32_t y = 0;
-    std::uint32_t x = 0;
-    std::uint32_t channel = 0;
+  /// What a pooling population has sent, and which windows a neuron's row and column fall into.
+  struct Pooling {
+    std::vector<Range> rows;
+    std::vector<Range> columns;
+    std::vector<std::uint64_t> sent;  ///< visit, by address
   };
-  /// The unit at work: its clock runs on with every neuron and packet.
-  struct Unit {
-    std::uint32_t population = 0;
-    Picoseconds clock;
-    Picoseconds axon_out;
-    std::uint64_t sent = 0;
-    Outbox& outbox;
-  };
-
   template <class Train>
   const Train& train(LayerId layer) const;
-  Picoseconds run_neurons(std::uint32_t slice, std::uint32_t step, Unit& unit);
-  Picoseconds run_adds(std::uint32_t slice, std::uint32_t t, Unit& unit);
-  Picoseconds run_head(std::uint32_t slice, std::uint32_t t, Unit& unit);
-  void send(Unit& unit, Place place, std::int16_t value) const;
-  void pool(Unit& unit, std::uint32_t slice, Place place);
+  Picoseconds run_neurons(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+                          std::span<const std::uint8_t> reached);
+  Picoseconds run_adds(std::uint32_t slice, std::uint32_t t, Picoseconds start);
+  Picoseconds run_head(std::uint32_t slice, std::uint32_t t, Picoseconds start);
+  Picoseconds pool(std::uint32_t slice, std::uint32_t y, std::uint32_t x, std::uint32_t channel,
+                   Picoseconds clock);
 
   const Plan& plan_;
   const SpikeTrace& trace_;
-  Touched& touched_;
   Tally& tally_;
-  bool multicast_;
+  Sender sender_;
   std::uint32_t timesteps_ = 0;
-  std::vector<std::vector<std::uint64_t>> pooled_;  ///< per pooling population: visit, by address
-  std::uint64_t visit_ = 0;                         ///< grows with every (slice, step)
+  std::vector<Pooling> pooling_;  ///< by population
+  std::uint64_t visit_ = 0;       ///< grows with every (slice, step)
 };
 
 }  // namespace nj

@@ -6,26 +6,34 @@
 
 #include "neurojoule/core/ids.hpp"
 #include "neurojoule/core/quantity.hpp"
+#include "neurojoule/hardware/timing_level.hpp"
 
 #include "plan.hpp"
 #include "tally.hpp"
 
 namespace nj {
 
-/// One spike on its way to one receiver, or with multicast to several.
+/// One spike on its way to one receiver, or with multicast to several. Where nothing waits (the
+/// level `analytic`), all spikes of a source with the same receivers in one step are one of these.
 struct Packet {
-  Picoseconds injected;
+  Picoseconds injected;            ///< the first of them
   std::uint32_t first_target = 0;  ///< its targets end where the next packet's begin
-  std::uint32_t channel = 0;
-  std::uint32_t y = 0;
-  std::uint32_t x = 0;
-  std::int16_t value = 1;
+  std::uint32_t address = 0;       ///< of the spike, in what its population sends
+  std::uint32_t count = 1;         ///< of spikes
+  std::int16_t value = 1;          ///< of one spike
 };
+
+/// Whether each spike becomes packets of its own, or all that go the same ways become one.
+enum class Packing { single, bundled };
+inline Packing packing(TimingLevel level) {
+  return level == TimingLevel::analytic ? Packing::bundled : Packing::single;
+}
 
 /// One receiver of one packet.
 struct Target {
   std::uint32_t receiver = 0;
   std::uint32_t packet = 0;
+  std::uint64_t positions = 0;  ///< reached in the receiver, by all its spikes
 };
 
 /// What a network asks about a receiver.

@@ -8,7 +8,7 @@
 
 namespace nj {
 
-PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Tally& tally,
+PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Tally& tally,
                        std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
                        std::vector<PacketRecord>* records, WorkRecorder& work_recorder)
     : plan_(plan),
@@ -23,7 +23,7 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Touched& touched, Ta
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
-      synapses_(plan, touched, tally) {}
+      synapses_(plan, packing(level)) {}
 
 std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
                                         std::span<const PacketSource> sources) {
@@ -98,8 +98,7 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
     const Packet& packet = outbox_->packets[target.packet];
     if (arrival.time >= free) period = {arrival.time, arrival.time, arrival};
     const Picoseconds begins = std::max(arrival.time, free);
-    const std::uint32_t depth = plan_.graph.depth[plan_.receivers[target.receiver].producer];
-    free = begins + axon_in + synapses_.serve(target.receiver, packet, step_ - depth);
+    free = begins + axon_in * packet.count + synapses_.serve(target, packet, step_);
     busy += free - begins;
     if (recording_) record(arrival, target.receiver, packet, begins, free);
   }
@@ -113,7 +112,7 @@ void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& 
                         Picoseconds begins, Picoseconds served) {
   const Receiver& receiver = plan_.receivers[to];
   const std::uint32_t t = step_ - plan_.graph.depth[receiver.producer];
-  work_recorder_.add(service_record(plan_, receiver, t, begins, served));
+  work_recorder_.add(service_record(plan_, receiver, packet, t, begins, served));
   if (records_ == nullptr) return;
   step_records_.emplace_back(
       arrival, packet_record(plan_, receiver, packet, step_, arrival.source, arrival.time, served));

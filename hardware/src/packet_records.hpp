@@ -8,13 +8,13 @@
 namespace nj {
 
 /// What a synapse unit did for a packet of the producer's time step t.
-inline WorkRecord service_record(const Plan& plan, const Receiver& receiver, std::uint32_t t,
-                                 Picoseconds begins, Picoseconds served) {
+inline WorkRecord service_record(const Plan& plan, const Receiver& receiver, const Packet& packet,
+                                 std::uint32_t t, Picoseconds begins, Picoseconds served) {
   return {.unit = WorkUnit::synapse_unit,
           .core = receiver.core,
           .layer = plan.populations[receiver.producer].lead,
           .step = t,
-          .count = 1,
+          .count = packet.count,
           .start = begins,
           .end = served};
 }
@@ -36,10 +36,9 @@ inline WorkRecord link_record(const Plan& plan, std::uint32_t producer, std::uin
 inline PacketRecord packet_record(const Plan& plan, const Receiver& receiver, const Packet& packet,
                                   std::uint32_t step, std::uint32_t source, Picoseconds arrived,
                                   Picoseconds served) {
-  const FeatureShape& shape = plan.fans[receiver.producer].shape;
   return {step,
           plan.populations[receiver.producer].output(),
-          shape.address(packet.channel, packet.y, packet.x),
+          packet.address,
           packet.value,
           CoreId{source},
           receiver.core,

@@ -5,13 +5,13 @@ namespace nj {
 void Phases::run_input(std::uint32_t population, std::uint32_t t, Picoseconds& port,
                        Outbox& outbox) {
   const Picoseconds begins = port;
-  const std::size_t before = outbox.packets.size();
-  port = neurons_.run_input(population, t, port, outbox);
+  const NeuronPhase::Done done = neurons_.run_input(population, t, port, outbox);
+  port = done.idle;
   work_.add({.unit = WorkUnit::io_port,
              .core = {},
              .layer = plan_.populations[population].lead,
              .step = t,
-             .count = outbox.packets.size() - before,
+             .count = done.packets,
              .start = begins,
              .end = port});
 }
@@ -19,28 +19,28 @@ void Phases::run_input(std::uint32_t population, std::uint32_t t, Picoseconds& p
 Phases::Done Phases::run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start,
                                Picoseconds& port, Outbox& outbox) {
   const LayerSlice& place = plan_.slices[slice].place;
-  const std::size_t first = outbox.packets.size();
-  const FrameTimes before = encode(slice, t, start, port);
+  const auto reached = reached_.of(slice, t, sent_);
+  const FrameTimes before = encode(slice, t, start, reached, port);
   const Picoseconds begins = start + before.fetch + before.encode;
-  const Picoseconds idle = neurons_.run_slice(slice, t, begins, outbox);
+  const auto [idle, packets] = neurons_.run_slice(slice, t, begins, reached, outbox);
   busy_[place.core.index].neuron_unit += idle - begins;
   work_.add({.unit = WorkUnit::neuron_unit,
              .core = place.core,
              .layer = plan_.populations[place.population].lead,
              .step = t,
-             .count = outbox.packets.size() - first,
+             .count = packets,
              .start = begins,
              .end = idle});
   return {before, idle};
 }
 
 FrameTimes Phases::encode(std::uint32_t slice, std::uint32_t t, Picoseconds start,
-                          Picoseconds& port) {
+                          std::span<std::uint8_t> reached, Picoseconds& port) {
   const SlicePlan& plan = plan_.slices[slice];
   if (!plan.frame) return {};
   const CoreId core = plan.place.core;
   const Picoseconds begins = port;
-  const FrameTimes times = frames_.run(slice, t, start, port);
+  const FrameTimes times = frames_.run(slice, t, start, reached, port);
   busy_[core.index].encoder_unit += times.encode;
   stalled_[core.index].encoder_unit += times.fetch;
   stalled_[core.index].neuron_unit += times.fetch + times.encode;

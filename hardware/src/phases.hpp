@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "neurojoule/hardware/simulate.hpp"
@@ -8,6 +9,7 @@
 #include "frame_phase.hpp"
 #include "neuron_phase.hpp"
 #include "plan.hpp"
+#include "sent_maps.hpp"
 #include "work_recorder.hpp"
 
 namespace nj {
@@ -17,11 +19,13 @@ namespace nj {
 class Phases {
  public:
   /// Throws: as NeuronPhase. `busy` and `stalled` are by core.
-  Phases(const Plan& plan, const SpikeTrace& trace, Touched& touched, Tally& tally,
+  Phases(const Plan& plan, const SpikeTrace& trace, Packing packing, Tally& tally,
          std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled, WorkRecorder& work)
       : plan_(plan),
-        neurons_(plan, trace, touched, tally),
-        frames_(plan, trace, neurons_.timesteps(), touched, tally),
+        sent_(plan),
+        reached_(plan),
+        neurons_(plan, trace, sent_, tally, packing),
+        frames_(plan, trace, neurons_.timesteps(), tally),
         busy_(busy),
         stalled_(stalled),
         work_(work) {}
@@ -43,9 +47,12 @@ class Phases {
                  Outbox& outbox);
 
  private:
-  FrameTimes encode(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port);
+  FrameTimes encode(std::uint32_t slice, std::uint32_t t, Picoseconds start,
+                    std::span<std::uint8_t> reached, Picoseconds& port);
 
   const Plan& plan_;
+  SentMaps sent_;
+  ReachedPositions reached_;
   NeuronPhase neurons_;
   FramePhase frames_;
   std::vector<UnitTimes>& busy_;

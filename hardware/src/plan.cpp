@@ -1,6 +1,8 @@
 #include "plan.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 #include <variant>
 
 #include "neurojoule/core/error.hpp"
@@ -130,36 +132,71 @@ void add_receivers(Plan& plan, std::uint32_t producer, const FeatureShape& sent)
       });
   for (std::uint32_t s = 0; s < plan.slices.size(); ++s) {
     const SlicePlan& slice = plan.slices[s];
-    Receiver receiver{producer,          s, slice.place.core, plan.chip.core(slice.place.core).tile,
-                      pooled_slices > 1, {}};
+    Receiver receiver{
+        producer, s, slice.place.core, plan.chip.core(slice.place.core).tile, pooled_slices > 1,
+        false,    {}};
     for (const PopulationEdge& edge : plan.graph.edges) {
       if (edge.producer != producer || edge.consumer != slice.place.population) continue;
       receiver.ports.push_back(reach_of(slice, sent, edge));
+      receiver.graded = edge.graded;
     }
     if (!receiver.ports.empty()) plan.receivers.push_back(std::move(receiver));
   }
 }
 
-Fan fan_of(const Plan& plan, std::uint32_t producer, std::size_t first_receiver,
-           const FeatureShape& sent) {
-  Fan fan;
-  fan.shape = sent;
-  fan.first.push_back(0);
-  for (std::uint32_t y = 0; y < sent.height; ++y) {
-    for (std::uint32_t x = 0; x < sent.width; ++x) {
-      for (std::size_t r = first_receiver; r < plan.receivers.size(); ++r) {
-        const Receiver& receiver = plan.receivers[r];
-        const bool reaches =
-            std::any_of(receiver.ports.begin(), receiver.ports.end(), [&](const PortReach& port) {
-              return !port.rows[y].empty() && !port.columns[x].empty();
-            });
-        if (receiver.producer == producer && reaches) {
-          fan.receivers.push_back(static_cast<std::uint32_t>(r));
-        }
-      }
-      fan.first.push_back(static_cast<std::uint32_t>(fan.receivers.size()));
+/// Cuts the channels where a port of some receiver begins or ends.
+void cut_channels(Fan& fan, std::span<const Receiver> receivers) {
+  std::vector<bool> begins(fan.shape.channels + std::size_t{1}, false);
+  for (const Receiver& receiver : receivers) {
+    for (const PortReach& port : receiver.ports) {
+      begins[port.channels.begin] = true;
+      begins[port.channels.end] = true;
     }
   }
+  std::uint32_t range = 0;
+  for (std::uint32_t c = 0; c < fan.shape.channels; ++c) {
+    if (c > 0 && begins[c]) ++range;
+    fan.range.push_back(range);
+  }
+  fan.ranges = range + 1;
+}
+
+/// Numbers the sets of receivers that cells have.
+void group_cells(Fan& fan) {
+  std::map<std::vector<std::uint32_t>, std::uint32_t> sets;
+  for (std::uint32_t cell = 0; cell + 1 < fan.first.size(); ++cell) {
+    std::vector<std::uint32_t> receivers;
+    for (const Way& way : fan.at(cell)) receivers.push_back(way.receiver);
+    const auto number = static_cast<std::uint32_t>(sets.size());
+    fan.groups.push_back(sets.emplace(std::move(receivers), number).first->second);
+  }
+}
+
+Fan fan_of(const Plan& plan, std::uint32_t first_receiver, const FeatureShape& sent) {
+  const auto receivers = std::span(plan.receivers).subspan(first_receiver);
+  Fan fan;
+  fan.shape = sent;
+  cut_channels(fan, receivers);
+  std::vector<std::uint32_t> channel_of(fan.ranges);  // one of each range
+  for (std::uint32_t c = 0; c < sent.channels; ++c) channel_of[fan.range[c]] = c;
+  fan.first.push_back(0);
+  for (std::uint64_t cell = 0; cell < sent.positions() * fan.ranges; ++cell) {
+    const auto y = static_cast<std::uint32_t>(cell / fan.ranges / sent.width);
+    const auto x = static_cast<std::uint32_t>(cell / fan.ranges % sent.width);
+    for (std::uint32_t r = 0; r < receivers.size(); ++r) {
+      Way way{first_receiver + r, 0, 0};
+      for (const PortReach& port : receivers[r].ports) {
+        if (!port.accepts(y, x, channel_of[cell % fan.ranges])) continue;
+        ++way.operands;
+        way.positions += port.positions(y, x);
+      }
+      if (way.operands == 0) continue;
+      if (plan.slices[receivers[r].slice].attention()) way.positions = 0;
+      fan.ways.push_back(way);
+    }
+    fan.first.push_back(static_cast<std::uint32_t>(fan.ways.size()));
+  }
+  if (plan.chip.spec().topology.multicast) group_cells(fan);
   return fan;
 }
 
@@ -208,10 +245,10 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
     }
   }
   for (std::uint32_t p = 0; p < populations.size(); ++p) {
-    const std::size_t first_receiver = plan.receivers.size();
+    const auto first_receiver = static_cast<std::uint32_t>(plan.receivers.size());
     const FeatureShape& sent = network.output_shape(populations[p].output());
     add_receivers(plan, p, sent);
-    plan.fans.push_back(fan_of(plan, p, first_receiver, sent));
+    plan.fans.push_back(fan_of(plan, first_receiver, sent));
   }
   return plan;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "neurojoule/core/network.hpp"
@@ -37,6 +38,10 @@ struct PortReach {
   [[nodiscard]] bool accepts(std::uint32_t y, std::uint32_t x, std::uint32_t c) const {
     return channels.contains(c) && !rows[y].empty() && !columns[x].empty();
   }
+  /// Of a spike at (y, x).
+  [[nodiscard]] std::uint32_t positions(std::uint32_t y, std::uint32_t x) const {
+    return rows[y].size() * columns[x].size();
+  }
 };
 
 /// One consumer slice as seen by one producing population.
@@ -46,16 +51,32 @@ struct Receiver {
   CoreId core;
   std::uint32_t tile = 0;
   bool merges = false;  ///< the producer pools over several slices: a position may come twice
+  bool graded = false;  ///< the producer's values may exceed 1
   std::vector<PortReach> ports;
 };
 
-/// Who receives the spikes of one population, by position.
+/// What a spike of one cell does to one receiver.
+struct Way {
+  std::uint32_t receiver = 0;
+  std::uint32_t operands = 0;   ///< ports that take it
+  std::uint32_t positions = 0;  ///< that it reaches, over all ports; 0 on attention cores
+};
+
+/// Who receives the spikes of one population. All spikes of a cell, a range of channels at one
+/// position, go the same ways.
 struct Fan {
-  FeatureShape shape;                    ///< of what the population sends
-  std::vector<std::uint32_t> first;      ///< [positions + 1]
-  std::vector<std::uint32_t> receivers;  ///< positions' receivers, one after another
-  [[nodiscard]] std::span<const std::uint32_t> at(std::uint64_t position) const {
-    return std::span(receivers).subspan(first[position], first[position + 1] - first[position]);
+  FeatureShape shape;                ///< of what the population sends
+  std::uint32_t ranges = 1;          ///< of channels
+  std::vector<std::uint32_t> range;  ///< by channel
+  std::vector<std::uint32_t> first;  ///< [positions * ranges + 1]
+  std::vector<Way> ways;             ///< cells' ways, one after another
+  std::vector<std::uint32_t>
+      groups;  ///< by cell, with multicast: cells of one have equal receivers
+  [[nodiscard]] std::uint32_t cell(std::uint32_t position, std::uint32_t channel) const {
+    return position * ranges + range[channel];
+  }
+  [[nodiscard]] std::span<const Way> at(std::uint32_t cell) const {
+    return std::span(ways).subspan(first[cell], first[cell + 1] - first[cell]);
   }
 };
 
@@ -95,6 +116,7 @@ struct SlicePlan {
   [[nodiscard]] std::uint32_t rows() const { return place.row_end - place.row_begin; }
   [[nodiscard]] std::uint64_t positions() const { return std::uint64_t{rows()} * shape.width; }
   [[nodiscard]] std::uint64_t neurons() const { return positions() * channels(); }
+  [[nodiscard]] bool attention() const { return std::holds_alternative<SpikingSelfAttention>(*op); }
 };
 
 /// Words of `unit` that hold `bits`.

@@ -27,12 +27,11 @@ class Simulation {
   Simulation(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
       : plan_(plan),
         tally_(plan),
-        touched_(plan),
         work_(result_.work, result_.work_until, options.work_records),
         busy_(plan.chip.cores().size()),
         stalled_(busy_.size()),
-        phases_(plan, trace, touched_, tally_, busy_, stalled_, work_),
-        flow_(plan, options.timing, touched_, tally_, busy_, stalled_,
+        phases_(plan, trace, packing(options.timing), tally_, busy_, stalled_, work_),
+        flow_(plan, options.timing, tally_, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records),
         timesteps_(phases_.timesteps() * options.in_a_row) {
@@ -61,7 +60,6 @@ class Simulation {
     sources_.clear();
     path_.reset();
     io_port_ += run_cores(step, start, send_inputs(step, start)) - start;
-    packets_ += outbox_.packets.size();
     if (const auto served = flow_.run(step, start, outbox_, sources_)) note(*served);
     StepPath path = path_.value_or(StepPath{});
     const Picoseconds end = start + work_time(path);
@@ -149,7 +147,7 @@ class Simulation {
   /// Moves what was counted since the last call to the result; returns it.
   StepRecord collect(std::uint64_t steps, Picoseconds time) {
     StepRecord done{.actions = action_counts(plan_, tally_, steps, time),
-                    .packets = std::exchange(packets_, 0),
+                    .packets = tally_.packets(),
                     .hops = tally_.hops(),
                     .busy = std::exchange(busy_, std::vector<UnitTimes>(busy_.size())),
                     .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
@@ -172,7 +170,6 @@ class Simulation {
   const Plan& plan_;
   SimulationResult result_;
   Tally tally_;  ///< since the last `collect`
-  Touched touched_;
   WorkRecorder work_;
   std::vector<UnitTimes> busy_;     ///< by core, since the last `collect`
   std::vector<UnitTimes> stalled_;  ///< likewise
@@ -180,8 +177,7 @@ class Simulation {
   PacketFlow flow_;
   bool step_records_;
   std::uint32_t timesteps_;            ///< of all samples
-  std::uint64_t packets_ = 0;          ///< since the last `collect`
-  Picoseconds io_port_;                ///< likewise: it worked
+  Picoseconds io_port_;                ///< since the last `collect`: it worked
   std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
   Outbox outbox_;                      ///< of the step in work
   std::vector<PacketSource> sources_;  ///< of the step in work
@@ -207,6 +203,9 @@ SimulationResult Simulator::run(const SpikeTrace& trace, const SimulationOptions
   if (chip_.spec().only_events() && options.timing != TimingLevel::event) {
     throw Error(ErrorKind::unsupported, fmt::format("this chip is not simulated at the level '{}'",
                                                     to_string(options.timing)));
+  }
+  if (options.timing == TimingLevel::analytic && options.record_packets) {
+    throw Error(ErrorKind::unsupported, "the level 'analytic' has no single packets to record");
   }
   if (chip_.spec().handshake) return simulate_dataflow(*plan_, trace, options);
   if (plan_) return Simulation(*plan_, trace, options).run();

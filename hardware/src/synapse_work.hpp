@@ -1,50 +1,36 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "packet.hpp"
 #include "plan.hpp"
-#include "tally.hpp"
 
 namespace nj {
 
-/// Which positions of each convolution slice got input, by accumulator slot.
-class Touched {
+/// How long synapse units work for packets.
+class SynapseWork {
  public:
-  explicit Touched(const Plan& plan);
-  /// [positions] of one slice for time step t; empty for other kinds of slices.
-  [[nodiscard]] std::span<std::uint8_t> slot(std::uint32_t slice, std::uint32_t t) {
-    const std::size_t size = positions_[slice];
-    return std::span(flags_[slice]).subspan((t % slots_[slice]) * size, size);
+  SynapseWork(const Plan& plan, Packing packing);
+
+  /// For a packet of one of a sender's steps, counted from anywhere. Of single packets that bring a
+  /// receiver the same pooled position in one step the first takes time.
+  [[nodiscard]] Picoseconds serve(const Target& target, const Packet& packet, std::uint32_t step) {
+    Receiving& receiver = receivers_[target.receiver];
+    if (receiver.merges && seen_before(receiver, packet.address, step)) return Picoseconds{0};
+    return receiver.position_time * static_cast<std::int64_t>(target.positions);
   }
 
  private:
-  std::vector<std::size_t> positions_;
-  std::vector<std::uint32_t> slots_;
-  std::vector<std::vector<std::uint8_t>> flags_;
-};
+  struct Receiving {
+    Picoseconds position_time;  ///< per position reached
+    std::uint32_t slots = 1;
+    bool merges = false;
+    std::vector<std::uint32_t> seen{};  ///< [slots, neurons sent]: step + 1
+  };
+  static bool seen_before(Receiving& receiver, std::uint32_t address, std::uint32_t step);
 
-/// Notes that input reached these positions of a slice; nothing for an empty slot.
-void touch(std::span<std::uint8_t> slot, const SlicePlan& slice, Range rows, Range columns);
-
-/// What packets do to the slices that receive them.
-class SynapseWork {
- public:
-  SynapseWork(const Plan& plan, Touched& touched, Tally& tally);
-
-  /// Does the synaptic work of a packet of the producer's time step t on its slice; returns the
-  /// time that it takes.
-  [[nodiscard]] Picoseconds serve(std::uint32_t receiver, const Packet& packet, std::uint32_t t);
-
- private:
-  const Plan& plan_;
-  Touched& touched_;
-  Tally& tally_;
-  /// Per merging receiver: t + 1, by accumulator slot and address; without barriers packets of
-  /// several time steps come mixed.
-  std::vector<std::vector<std::uint32_t>> seen_;
+  std::vector<Receiving> receivers_;
 };
 
 }  // namespace nj

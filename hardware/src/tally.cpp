@@ -51,7 +51,7 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
   const SlicePlan& slice = plan.slices[receiver.slice];
   const LayerId lead = plan.populations[slice.place.population].lead;
   const LayerId sender = plan.populations[receiver.producer].output();
-  const bool attention = std::holds_alternative<SpikingSelfAttention>(*slice.op);
+  const bool attention = slice.attention();
   KindCounts kind(counts, *slice.kind);
   kind.unit("axon_in", Action::packet_deliver, plan.chip.spec().topology.packet_bits, sender,
             tally.delivered);
@@ -66,7 +66,8 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
                 tally.positions * slice.accumulator_words);
   }
   count_operations(plan, slice, "synapse_unit", tally.positions * slice.fan,
-                   tally.graded_positions * slice.fan, plan.width(sender).output_bits, kind);
+                   receiver.graded ? tally.positions * slice.fan : 0,
+                   plan.width(sender).output_bits, kind);
 }
 
 void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
@@ -181,6 +182,13 @@ void count_chip(const Chip& chip, std::uint64_t steps, Picoseconds latency, Acti
 std::uint64_t Tally::merged() const {
   std::uint64_t sum = 0;
   for (const ReceiverTally& receiver : receivers) sum += receiver.merged;
+  return sum;
+}
+
+std::uint64_t Tally::packets() const {
+  std::uint64_t sum = 0;
+  for (const SliceTally& slice : slices) sum += slice.injected;
+  for (const SenderTally& sender : senders) sum += sender.input_packets;
   return sum;
 }
 

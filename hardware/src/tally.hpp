@@ -14,9 +14,8 @@ namespace nj {
 struct ReceiverTally {
   std::uint64_t delivered = 0;
   std::uint64_t merged = 0;
-  std::uint64_t operands = 0;          ///< (packet, port) pairs that were used
-  std::uint64_t positions = 0;         ///< reached, over all ports
-  std::uint64_t graded_positions = 0;  ///< of those, through graded ports
+  std::uint64_t operands = 0;   ///< (packet, port) pairs that were used
+  std::uint64_t positions = 0;  ///< reached, over all ports
 };
 
 /// What the encoder and neuron units of one slice did.
@@ -51,6 +50,8 @@ struct Tally {
       : receivers(plan.receivers.size()),
         slices(plan.slices.size()),
         senders(plan.populations.size()) {}
+  /// Packets sent.
+  [[nodiscard]] std::uint64_t packets() const;
   /// Packets that were dropped as another slice had sent them.
   [[nodiscard]] std::uint64_t merged() const;
   /// Links passed.

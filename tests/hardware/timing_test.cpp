@@ -283,10 +283,11 @@ SimulationResult run_at(const MappedNetwork& s, TimingLevel level) {
 }
 
 TEST_CASE("timing levels: the micro scenario without queues, worked out by hand") {
-  // As micro_scenario_test, but links let all pass. Step 1: core 1 serves 24 -> 31 and, arrived at
-  // 6 + 20, -> 38; a's spike 1 reaches core 3 at 12 + 10 + 20 = 42, served 49. Step 2: core 3 gets
-  // 12 + 10 = 22, 7 + 30 = 37, 14 + 30 = 44: served 29, 44, 51; core 2 at 16, 23, 41: 48. Of the
-  // links 0-2 has most: four packets from 6 on, 6 + 3 * 6 + 10 = 34.
+  // As micro_scenario_test, but links let all pass, and what a core sends to another in a step
+  // comes at once. Step 1: core 1 serves two packets from 24 on, -> 38; a's spike 1 reaches core 3
+  // at 12 + 10 + 20 = 42, served 49. Step 2: core 3 gets one at 12 + 10 = 22, -> 29, and two at
+  // 7 + 30 = 37, -> 51; core 2 two at 16, -> 30, and one at 41, -> 48. Of the links 0-2 has most:
+  // four packets from 6 on, 6 + 3 * 6 + 10 = 34.
   const SimulationResult result = run_at(micro_scenario(), TimingLevel::analytic);
   const std::vector<StepInterval> expected{{ns(0), ns(131)},
                                            {ns(131), ns(280)},
@@ -300,6 +301,13 @@ TEST_CASE("timing levels: the micro scenario without queues, worked out by hand"
   CHECK(step.end - step.start == ns(6 + 90 + 10 + 100));
 }
 
+TEST_CASE("timing levels: bounds have no packets to record") {
+  const MappedNetwork s = micro_scenario();
+  CHECK_THROWS_WITH_AS(simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
+                                {.timing = TimingLevel::analytic, .record_packets = true}),
+                       "the level 'analytic' has no single packets to record", Error);
+}
+
 TEST_CASE("timing levels: the micro scenario's first step, clocked") {
   // Clock 6 ns; links 12 and 24 ns. Input 0 for core 0 enters at 6 (sent at 3), is there at 7 and
   // served at 14; for core 1 (sent at 4) a cycle later, at 12: 36, 43.
@@ -311,7 +319,7 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
   MappedNetwork s{.network = testing::small_spikformer({.channels = 32, .pixels = 18, .blocks = 1}),
                   .populations = {},
                   .widths = {},
-                  .chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml"),
+                  .chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/loihi1.yaml"),
                   .mapping = {},
                   .trace = {}};
   s.populations = populations(s.network);
@@ -339,6 +347,7 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
         s.chip = Chip(spec);
         const SimulationResult bound = run_at(s, TimingLevel::analytic);
         CHECK(paths_are_steps(bound));
+        CHECK(bound.merged > 0);
         for (const TimingLevel level : {TimingLevel::event, TimingLevel::flit}) {
           const SimulationResult result = run_at(s, level);
           CHECK(without_leakage(result.actions) == without_leakage(bound.actions));

@@ -1,6 +1,7 @@
 #include "free_network.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace nj {
 
@@ -16,15 +17,16 @@ void FreeNetwork::run(const StepTraffic& traffic) {
   std::fill(passing_.begin(), passing_.end(), Passing{});
   for (const PacketSource& source : traffic.sources) {
     for (std::uint32_t packet = source.first; packet != source.last; ++packet) {
-      const Picoseconds now = traffic.packets[packet].injected;
+      const auto [now, spikes] =
+          std::pair(traffic.packets[packet].injected, traffic.packets[packet].count);
       const std::uint32_t last = traffic.last_target(packet);
       for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
         const Branch branch = split(topology_, source.tile, traffic, first, last);
         if (branch.link == Branch::here) {
-          count_within_tile(traffic, first, branch.last);
+          count_within_tile(traffic, first, branch.last, spikes);
           deliver(traffic, source.core.index, now + within_tile_, first, branch.last);
         } else {
-          pass(traffic, source.core.index, now, first, branch);
+          pass(traffic, {source.core.index, spikes}, now, first, branch);
         }
         first = branch.last;
       }
@@ -36,24 +38,25 @@ void FreeNetwork::run(const StepTraffic& traffic) {
 }
 
 /// Returns the latencies of the links from here on, to the farthest target.
-Picoseconds FreeNetwork::pass(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
+Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                               std::uint32_t first, const Branch& branch) {
   const LinkTiming& link = links_[branch.link];
-  count_hop(traffic, first, link.direction);
+  count_hop(traffic, first, link.direction, copy.spikes);
   Picoseconds rest;
   while (first != branch.last) {
     const Branch next = split(topology_, link.to, traffic, first, branch.last);
     if (next.link == Branch::here) {
-      deliver(traffic, core, now + link.latency + link.tail, first, next.last);
+      deliver(traffic, copy.core, now + link.latency + link.tail, first, next.last);
     } else {
       const Picoseconds ready = now + link.latency + gap(link, links_[next.link]);
-      rest = std::max(rest, pass(traffic, core, ready, first, next));
+      rest = std::max(rest, pass(traffic, copy, ready, first, next));
     }
     first = next.last;
   }
   rest += link.latency;
   Passing& passing = passing_[branch.link];
-  const bool alone = passing.packets++ == 0;
+  const bool alone = passing.packets == 0;
+  passing.packets += copy.spikes;
   if (alone || now < passing.first) passing.first = now;
   if (alone || rest < passing.rest) passing.rest = rest;
   return rest;

@@ -8,7 +8,8 @@
 namespace nj {
 
 /// Packets that never wait: each passes its links as if it were alone in the network, so it is
-/// ready for every link of its way, and delivered, no later than in any other network.
+/// ready for every link of its way, and delivered, no later than in any other network; of a packet
+/// of several spikes that is said of the first, and each spike is a packet to the links.
 ///
 /// Bound of a link: its n packets keep it for n services. The first cannot enter before the first
 /// is ready for it, so the last word enters no sooner than n services, less one cycle, after that;
@@ -31,7 +32,11 @@ class FreeNetwork {
     Picoseconds first;  ///< the earliest was ready
     Picoseconds rest;   ///< least sum of latencies from here on, to a packet's farthest receiver
   };
-  Picoseconds pass(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
+  struct Copy {
+    std::uint32_t core = 0;  ///< that sent it
+    std::uint32_t spikes = 1;
+  };
+  Picoseconds pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                    std::uint32_t first, const Branch& branch);
 
   const Topology& topology_;

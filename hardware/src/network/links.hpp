@@ -62,15 +62,19 @@ inline void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds 
   }
 }
 
-/// Counts a packet, one of whose targets is `target`, on a link of that direction.
-inline void count_hop(const StepTraffic& traffic, std::uint32_t target, Direction direction) {
+/// Counts a packet of so many spikes, one of whose targets is `target`, on a link of that
+/// direction.
+inline void count_hop(const StepTraffic& traffic, std::uint32_t target, Direction direction,
+                      std::uint32_t spikes = 1) {
   const std::uint32_t producer = traffic.stop(target).producer;
-  ++traffic.senders[producer].hops[static_cast<std::size_t>(direction)];
+  traffic.senders[producer].hops[static_cast<std::size_t>(direction)] += spikes;
 }
 
-/// Counts targets that have their packet without a link.
-inline void count_within_tile(const StepTraffic& traffic, std::uint32_t first, std::uint32_t last) {
-  traffic.senders[traffic.stop(first).producer].within_tile += last - first;
+/// Counts targets that have their packet of so many spikes without a link.
+inline void count_within_tile(const StepTraffic& traffic, std::uint32_t first, std::uint32_t last,
+                              std::uint32_t spikes = 1) {
+  traffic.senders[traffic.stop(first).producer].within_tile +=
+      std::uint64_t{spikes} * (last - first);
 }
 
 }  // namespace nj

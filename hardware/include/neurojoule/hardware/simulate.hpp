@@ -242,7 +242,8 @@ class Simulator {
   ///
   /// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing
   /// or do not fit the network or each other; for the level `flit` as `carry`; Error(unsupported)
-  /// for an array or a chip without barriers at another level than `event`.
+  /// for an array or a chip without barriers at another level than `event`, and for packets that
+  /// are to be recorded at the level `analytic`.
   [[nodiscard]] SimulationResult run(const SpikeTrace& trace,
                                      const SimulationOptions& options = {}) const;
 

@@ -9,9 +9,9 @@ namespace nj {
 /// How finely the network of a chip is simulated; docs/timing-levels.md compares the three. Counts
 /// do not depend on it, times do, and with them leakage. Units of cores and barriers are the same.
 enum class TimingLevel : std::uint8_t {
-  /// Packets pass their links as if each were alone. A core serves them in the order of these
-  /// arrivals, and a step ends no sooner than each link could have passed its packets: lower bounds
-  /// of both other levels, step by step.
+  /// No packet is looked at: all that a source sends to a receiver in a step come when the first of
+  /// them would in an idle network. A step ends no sooner than each core could have served what
+  /// came from then on, and each link passed it: lower bounds of both other levels, step by step.
   analytic,
   /// Packets wait for links and for room in buffers: the rules of topology_spec.hpp.
   event,
