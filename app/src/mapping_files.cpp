@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/app/report.hpp"
+#include "neurojoule/hardware/population_graph.hpp"
 
 #include "csv_field.hpp"
 #include "limits_text.hpp"
@@ -158,7 +159,8 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
 std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
   if (prepared.chip->chip.spec().array) return tiling_csv(prepared, result);
   std::string text =
-      "layer,first_channel,last_channel,first_row,last_row,core,tile,core_kind,neurons,"
+      "layer,first_channel,last_channel,first_row,last_row,first_column,last_column,core,tile,core_"
+      "kind,neurons,"
       "neurons_available";
   const std::vector<MemoryUnit> units = units_of(prepared.chip->chip);
   for (const MemoryUnit unit : units) {
@@ -171,10 +173,12 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
     const LayerSlice& slice = placement.slice;
     const CoreKindSpec& kind = chip.kind_of(slice.core);
     const std::string& name = network.layer(prepared.populations[slice.population].lead).name;
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{}", csv_field(name), slice.channel_begin,
-                        slice.channel_end - 1, slice.row_begin, slice.row_end - 1, slice.core.index,
-                        chip.core(slice.core).tile, csv_field(kind.name), placement.use.neurons,
-                        kind.max_neurons);
+    const FeatureShape& shape = neuron_shape(network, prepared.populations[slice.population]);
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}", csv_field(name), slice.channel_begin,
+                        slice.channel_end - 1, slice.row_begin, slice.row_end - 1,
+                        slice.column_begin, std::min(slice.column_end, shape.width) - 1,
+                        slice.core.index, chip.core(slice.core).tile, csv_field(kind.name),
+                        placement.use.neurons, kind.max_neurons);
     for (const MemoryUnit unit : units) {
       text += fmt::format(",{},{}", placement.use.bits(unit), capacity(kind, unit));
     }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <optional>
 #include <variant>
 
@@ -14,12 +15,15 @@ namespace {
 
 bool overlap(const LayerSlice& a, const LayerSlice& b) {
   return a.population == b.population && a.channel_begin < b.channel_end &&
-         b.channel_begin < a.channel_end && a.row_begin < b.row_end && b.row_begin < a.row_end;
+         b.channel_begin < a.channel_end && a.row_begin < b.row_end && b.row_begin < a.row_end &&
+         a.column_begin < b.column_end && b.column_begin < a.column_end;
 }
 
 bool inside(const LayerSlice& slice, const FeatureShape& shape, std::uint32_t channel_unit) {
   return slice.channel_begin < slice.channel_end && slice.channel_end <= shape.channels &&
          slice.row_begin < slice.row_end && slice.row_end <= shape.height &&
+         slice.column_begin < std::min(slice.column_end, shape.width) &&
+         (slice.column_end <= shape.width || slice.column_end == LayerSlice::all_columns) &&
          slice.channel_begin % channel_unit == 0 && slice.channel_end % channel_unit == 0;
 }
 
@@ -84,8 +88,8 @@ class Checker {
           "has a slice that is empty, outside the layer, cuts a head, or is of an input");
       return false;
     }
-    placed_[slice.population] += std::uint64_t{slice.channel_end - slice.channel_begin} *
-                                 (slice.row_end - slice.row_begin) * needs.shape.width;
+    const SliceSize size = size_of(slice, needs.shape);
+    placed_[slice.population] += std::uint64_t{size.channels} * size.rows * size.columns;
     return true;
   }
 
@@ -109,8 +113,7 @@ class Checker {
           kind.weight_formats.max_bits(needs.lead.weights.scheme),
           "is placed on a core that does not take its weight format");
     }
-    const Footprint use =
-        footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin);
+    const Footprint use = footprint(needs, size_of(slice, needs.shape));
     for (Violation& violation : exceeded(use, kind, name(slice.population))) {
       violation.slice = slice_;
       violations_.push_back(std::move(violation));

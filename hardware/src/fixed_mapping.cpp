@@ -102,12 +102,17 @@ class Resolver {
     for (const FixedSlice& slice : layer.slices) {
       const IndexRange channels = slice.channels.value_or(IndexRange{0, shape.channels - 1});
       const IndexRange rows = slice.rows.value_or(IndexRange{0, shape.height - 1});
+      const IndexRange columns = slice.columns.value_or(IndexRange{0, shape.width - 1});
       if (!within("channels", channels, shape.channels, slice) ||
-          !within("rows", rows, shape.height, slice)) {
+          !within("rows", rows, shape.height, slice) ||
+          !within("columns", columns, shape.width, slice)) {
         continue;
       }
       slices_.push_back({found->second, channels.first, channels.last + 1, rows.first,
-                         rows.last + 1, CoreId{slice.core}});
+                         rows.last + 1, CoreId{slice.core}, columns.first,
+                         columns.last + 1 == shape.width && columns.first == 0
+                             ? LayerSlice::all_columns
+                             : columns.last + 1});
       locations_.push_back(slice.location);
     }
   }
@@ -136,13 +141,13 @@ class Resolver {
                        nearest ? fmt::format(", did you mean '{}'?", *nearest) : "");
   }
 
-  /// By population, then rows, then channels; their locations along with them.
+  /// By population, then rows, columns, channels; their locations along with them.
   Mapping sorted() {
     std::vector<std::size_t> order(slices_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto key = [&](std::size_t i) {
       const LayerSlice& s = slices_[i];
-      return std::tuple(s.population, s.row_begin, s.channel_begin);
+      return std::tuple(s.population, s.row_begin, s.column_begin, s.channel_begin);
     };
     std::stable_sort(order.begin(), order.end(),
                      [&](std::size_t a, std::size_t b) { return key(a) < key(b); });
@@ -182,7 +187,7 @@ FixedMapping read_fixed_mapping(const YamlNode& node) {
     FixedLayer layer{name, {}, slices.location()};
     for (const YamlNode& slice : slices.elements()) {
       layer.slices.push_back(
-          {find_range(slice, "channels"), find_range(slice, "rows"),
+          {find_range(slice, "channels"), find_range(slice, "rows"), find_range(slice, "columns"),
            static_cast<std::uint32_t>(slice.at("core").integer(0, std::int64_t{max_cores} - 1)),
            slice.location()});
     }
@@ -204,9 +209,9 @@ std::string to_yaml(const FixedMapping& mapping, std::size_t indent) {
   for (const FixedLayer& layer : mapping.layers) {
     text += fmt::format("{:{}}{}:\n", "", indent, yaml_quoted(layer.name));
     for (const FixedSlice& slice : layer.slices) {
-      text +=
-          fmt::format("{:{}}- {{{}{}core: {}}}\n", "", indent, text_of("channels", slice.channels),
-                      text_of("rows", slice.rows), slice.core);
+      text += fmt::format("{:{}}- {{{}{}{}core: {}}}\n", "", indent,
+                          text_of("channels", slice.channels), text_of("rows", slice.rows),
+                          text_of("columns", slice.columns), slice.core);
     }
   }
   return text;
@@ -220,8 +225,11 @@ FixedMapping fixed_mapping(const Network& network, std::span<const Population> p
     if (i == 0 || mapping.slices[i - 1].population != slice.population) {
       fixed.layers.push_back({network.layer(populations[slice.population].lead).name, {}, {}});
     }
+    std::optional<IndexRange> columns;
+    if (slice.cuts_columns()) columns = {slice.column_begin, slice.column_end - 1};
     fixed.layers.back().slices.push_back({IndexRange{slice.channel_begin, slice.channel_end - 1},
                                           IndexRange{slice.row_begin, slice.row_end - 1},
+                                          columns,
                                           slice.core.index,
                                           {}});
   }

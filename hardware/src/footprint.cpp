@@ -44,33 +44,40 @@ std::uint64_t seen(std::uint32_t outputs, std::uint32_t kernel, std::uint32_t st
   return std::min<std::uint64_t>(std::uint64_t{outputs - 1} * stride + kernel, all);
 }
 
-void add_senders(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows,
-                 Footprint& use) {
+/// Of q, k and v on an attention core: q of its positions, k and v of all.
+std::uint64_t operand_positions(const SliceNeeds& needs, const SliceSize& size) {
+  return std::uint64_t{size.rows} * size.columns + 2 * needs.shape.positions();
+}
+
+void add_senders(const SliceNeeds& needs, const SliceSize& size, Footprint& use) {
   const std::uint64_t all = needs.input.neurons();
   if (const auto* conv = std::get_if<Conv2d>(needs.op)) {
     use.fan_in = saturating_product({conv->in_channels, conv->kernel.y, conv->kernel.x});
     use.axons = saturating_product(
-        {conv->in_channels, seen(rows, conv->kernel.y, conv->stride.y, needs.input.height),
-         seen(needs.shape.width, conv->kernel.x, conv->stride.x, needs.input.width)});
+        {conv->in_channels, seen(size.rows, conv->kernel.y, conv->stride.y, needs.input.height),
+         seen(size.columns, conv->kernel.x, conv->stride.x, needs.input.width)});
   } else if (std::holds_alternative<ClassifierHead>(*needs.op)) {
     use.fan_in = all;
     use.axons = all;
   } else if (std::holds_alternative<SpikingSelfAttention>(*needs.op)) {
-    const std::uint64_t seen_rows = std::uint64_t{rows} + 2 * std::uint64_t{needs.shape.height};
-    use.axons = saturating_product({channels, needs.shape.width, seen_rows});
+    use.axons = saturating_product({size.channels, operand_positions(needs, size)});
   } else {
     use.fan_in = needs.operands;
     use.axons = saturating_product({needs.operands, use.neurons});
   }
 }
 
-/// Whole rows of the frame that `rows` of outputs see.
-std::uint64_t frame_bits(const SliceNeeds& needs, std::uint32_t rows) {
+/// What a slice sees of the frame: whole rows, or where it has some columns what is under these.
+std::uint64_t frame_bits(const SliceNeeds& needs, const SliceSize& size) {
   const auto* conv = std::get_if<Conv2d>(needs.op);
-  const std::uint64_t seen_rows =
-      conv != nullptr ? seen(rows, conv->kernel.y, conv->stride.y, needs.input.height)
+  const std::uint64_t rows =
+      conv != nullptr ? seen(size.rows, conv->kernel.y, conv->stride.y, needs.input.height)
                       : needs.input.height;
-  return saturating_product({seen_rows, needs.input.width, needs.input.channels, needs.spike_bits});
+  const std::uint64_t columns =
+      conv != nullptr && size.columns < needs.shape.width
+          ? seen(size.columns, conv->kernel.x, conv->stride.x, needs.input.width)
+          : needs.input.width;
+  return saturating_product({rows, columns, needs.input.channels, needs.spike_bits});
 }
 
 /// One limit of a core kind, and what a footprint needs of it.
@@ -151,34 +158,38 @@ SliceNeeds slice_needs(const Network& network, const Population& population,
   return needs;
 }
 
-Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows) {
+SliceSize size_of(const LayerSlice& slice, const FeatureShape& shape) {
+  return {slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin,
+          std::min(slice.column_end, shape.width) - slice.column_begin};
+}
+
+Footprint footprint(const SliceNeeds& needs, const SliceSize& size) {
   Footprint use;
   const auto set = [&](MemoryUnit unit, std::uint64_t bits) {
     use.memory_bits[static_cast<std::size_t>(unit)] = bits;
   };
-  use.neurons = saturating_product({channels, rows, needs.shape.width});
+  use.neurons = saturating_product({size.channels, size.rows, size.columns});
   use.spike_bits = needs.spike_bits;
-  add_senders(needs, channels, rows, use);
+  add_senders(needs, size, use);
   if (needs.reads_frames) {
-    set(MemoryUnit::frame_buffer, frame_bits(needs, rows));
+    set(MemoryUnit::frame_buffer, frame_bits(needs, size));
     use.axons = 0;
   }
   if (const std::uint64_t weights = weights_per_channel(*needs.op); weights != 0) {
-    const std::uint64_t elements = saturating_product({weights, channels});
+    const std::uint64_t elements = saturating_product({weights, size.channels});
     const bool countable = elements < std::numeric_limits<std::uint64_t>::max() / 64;
     set(MemoryUnit::synapse_memory,
-        countable ? storage_bits(needs.lead.weights, elements, channels) : elements);
+        countable ? storage_bits(needs.lead.weights, elements, size.channels) : elements);
   }
   const bool attention = std::holds_alternative<SpikingSelfAttention>(*needs.op);
   set(MemoryUnit::accumulator_memory,
       saturating_product({use.neurons, needs.lead.accumulator_bits, attention ? 1 : needs.slots}));
   set(MemoryUnit::membrane_memory, saturating_product({use.neurons, needs.membrane_bits}));
   if (attention) {
-    const std::uint64_t rows_stored = std::uint64_t{rows} + 2 * std::uint64_t{needs.shape.height};
     set(MemoryUnit::spike_buffer,
-        saturating_product({channels, needs.shape.width, rows_stored, needs.slots}));
-    set(MemoryUnit::score_memory,
-        saturating_product({channels, needs.channel_unit, score_bits(needs.shape.positions())}));
+        saturating_product({size.channels, operand_positions(needs, size), needs.slots}));
+    set(MemoryUnit::score_memory, saturating_product({size.channels, needs.channel_unit,
+                                                      score_bits(needs.shape.positions())}));
   }
   return use;
 }
@@ -218,8 +229,7 @@ std::vector<Footprint> footprints(const Network& network, std::span<const Popula
   for (const LayerSlice& slice : mapping.slices) {
     const SliceNeeds needs = slice_needs(network, populations[slice.population], widths,
                                          graph.slots[slice.population], chip);
-    result.push_back(
-        footprint(needs, slice.channel_end - slice.channel_begin, slice.row_end - slice.row_begin));
+    result.push_back(footprint(needs, size_of(slice, needs.shape)));
   }
   return result;
 }

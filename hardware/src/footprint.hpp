@@ -38,8 +38,17 @@ void check_widths(const Network& network, std::span<const LayerWidths> widths);
 SliceNeeds slice_needs(const Network& network, const Population& population,
                        std::span<const LayerWidths> widths, std::uint32_t slots, const Chip& chip);
 
-/// What `channels` x `rows` of the population occupy; saturates instead of overflowing.
-Footprint footprint(const SliceNeeds& needs, std::uint32_t channels, std::uint32_t rows);
+/// So many of each side of a population's map.
+struct SliceSize {
+  std::uint32_t channels = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t columns = 0;
+};
+/// A slice within the map.
+SliceSize size_of(const LayerSlice& slice, const FeatureShape& shape);
+
+/// What a slice of that size occupies; saturates instead of overflowing.
+Footprint footprint(const SliceNeeds& needs, const SliceSize& size);
 
 /// The role that a core of the chip must have for a population.
 CoreRole role_of(const SliceNeeds& needs, const Chip& chip);

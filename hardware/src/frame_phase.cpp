@@ -76,14 +76,18 @@ FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds 
 FramePhase::Work FramePhase::look(const SlicePlan& slice, std::uint32_t step,
                                   std::span<std::uint8_t> reached) const {
   const FramePlan& frame = *slice.frame;
+  const std::uint64_t channels = frame.reach.channels.end;
   RowWords words(slice);
   std::uint64_t positions = 0;
   for_each(*trace_[frame.input.index], step % timesteps_,
            [&](std::uint64_t address, std::int16_t /*value*/) {
-             const std::uint64_t row = address / frame.row_values;
-             const std::uint64_t place = address % frame.row_values;
+             const std::uint64_t position = address / channels;
+             const std::uint64_t row = position / frame.reach.columns.size();
+             const auto x = static_cast<std::uint32_t>(position % frame.reach.columns.size());
+             if (!frame.columns.contains(x)) return;
+             const std::uint64_t place = (x - frame.columns.begin) * channels + address % channels;
              const Range rows = frame.reach.rows[row];
-             const Range columns = frame.reach.columns[place / frame.reach.channels.end];
+             const Range columns = frame.reach.columns[x];
              positions += std::uint64_t{rows.size()} * columns.size();
              words.add(row, place);
              reach(reached, slice, rows, columns);

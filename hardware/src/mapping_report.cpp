@@ -19,26 +19,30 @@ std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a 
 /// How a population is cut.
 struct Parts {
   std::set<std::uint32_t> row_begins;
+  std::set<std::uint32_t> column_begins;
   std::set<std::uint32_t> channel_begins;
-  std::uint32_t rows = 0;      ///< of the largest slice
-  std::uint32_t channels = 0;  ///< of the largest slice
+  SliceSize largest;  ///< along each side
 };
 
-std::vector<Parts> parts_of(const Mapping& mapping, std::size_t populations) {
-  std::vector<Parts> all(populations);
+std::vector<Parts> parts_of(const Network& network, std::span<const Population> populations,
+                            const Mapping& mapping) {
+  std::vector<Parts> all(populations.size());
   for (const LayerSlice& slice : mapping.slices) {
     Parts& parts = all[slice.population];
     parts.row_begins.insert(slice.row_begin);
+    parts.column_begins.insert(slice.column_begin);
     parts.channel_begins.insert(slice.channel_begin);
-    parts.rows = std::max(parts.rows, slice.row_end - slice.row_begin);
-    parts.channels = std::max(parts.channels, slice.channel_end - slice.channel_begin);
+    const SliceSize size = size_of(slice, neuron_shape(network, populations[slice.population]));
+    parts.largest = {std::max(parts.largest.channels, size.channels),
+                     std::max(parts.largest.rows, size.rows),
+                     std::max(parts.largest.columns, size.columns)};
   }
   return all;
 }
 
-void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, std::uint32_t channels,
-                std::uint32_t rows, const char* axis, std::vector<CutLimit>& limits) {
-  for (const Violation& over : exceeded(footprint(needs, channels, rows), kind, "")) {
+void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, const SliceSize& size,
+                const char* axis, std::vector<CutLimit>& limits) {
+  for (const Violation& over : exceeded(footprint(needs, size), kind, "")) {
     limits.push_back({axis, over.resource, over.needed, over.available});
   }
 }
@@ -48,14 +52,22 @@ std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kin
   std::vector<CutLimit> limits;
   const auto row_parts = static_cast<std::uint32_t>(parts.row_begins.size());
   const auto channel_parts = static_cast<std::uint32_t>(parts.channel_begins.size());
+  const auto column_parts = static_cast<std::uint32_t>(parts.column_begins.size());
   if (row_parts > 1) {
-    const std::uint32_t rows = ceil_divide(needs.shape.height, row_parts - 1);
-    add_limits(needs, kind, parts.channels, rows, "rows", limits);
+    SliceSize size = parts.largest;
+    size.rows = ceil_divide(needs.shape.height, row_parts - 1);
+    add_limits(needs, kind, size, "rows", limits);
+  }
+  if (column_parts > 1) {
+    SliceSize size = parts.largest;
+    size.columns = ceil_divide(needs.shape.width, column_parts - 1);
+    add_limits(needs, kind, size, "columns", limits);
   }
   if (channel_parts > 1) {
     const std::uint32_t units = needs.shape.channels / needs.channel_unit;
-    const std::uint32_t channels = ceil_divide(units, channel_parts - 1) * needs.channel_unit;
-    add_limits(needs, kind, channels, parts.rows, "channels", limits);
+    SliceSize size = parts.largest;
+    size.channels = ceil_divide(units, channel_parts - 1) * needs.channel_unit;
+    add_limits(needs, kind, size, "channels", limits);
   }
   return limits;
 }
@@ -72,7 +84,7 @@ std::vector<SlicePlacement> explain_mapping(const Network& network,
   }
   const std::vector<Footprint> uses = footprints(network, populations, widths, chip, mapping);
   const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
-  const std::vector<Parts> parts = parts_of(mapping, populations.size());
+  const std::vector<Parts> parts = parts_of(network, populations, mapping);
   std::vector<SlicePlacement> placements;
   for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
     const LayerSlice& slice = mapping.slices[i];

@@ -166,10 +166,10 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Picos
     clock.pass(active, core.neuron_update_active);
     clock.pass(inactive, core.neuron_update_inactive);
   };
-  std::uint32_t position = plan.place.row_begin * plan.shape.width;
   std::size_t place = 0;  // of the slice
   for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
-    for (std::uint32_t x = 0; x < plan.shape.width; ++x, ++position, ++place) {
+    for (std::uint32_t x = plan.columns().begin; x < plan.columns().end; ++x, ++place) {
+      const std::uint32_t position = y * plan.shape.width + x;
       const std::uint64_t origin = std::uint64_t{position} * plan.shape.channels;
       std::uint32_t next = plan.place.channel_begin;  // channel
       if (attention) clock.wait(count(attention->token(position), plan, tally));
@@ -209,21 +209,22 @@ Picoseconds NeuronPhase::run_adds(std::uint32_t slice, std::uint32_t t, Picoseco
     clock.pass(neurons, core.neuron_update_inactive);
   };
   const auto send_sums = [&](const auto& sums) {
-    const std::uint32_t width = plan.shape.width;
-    for (std::uint32_t position = plan.place.row_begin * width;
-         position < plan.place.row_end * width; ++position) {
-      const std::uint64_t origin = std::uint64_t{position} * plan.shape.channels;
-      std::uint64_t next = origin + plan.place.channel_begin;
-      const std::uint64_t end = origin + plan.place.channel_end;
-      sums.for_each_in(t, next, end, [&](std::uint64_t address, std::int16_t value) {
-        rest(address - next);
-        ++tally.active;
-        clock.pass(1, core.neuron_update_active);
-        clock.set(sender_.send(position, static_cast<std::uint32_t>(address - origin), value,
-                               clock.now()));
-        next = address + 1;
-      });
-      rest(end - next);
+    for (std::uint32_t y = plan.place.row_begin; y < plan.place.row_end; ++y) {
+      for (std::uint32_t x = plan.columns().begin; x < plan.columns().end; ++x) {
+        const std::uint32_t position = y * plan.shape.width + x;
+        const std::uint64_t origin = std::uint64_t{position} * plan.shape.channels;
+        std::uint64_t next = origin + plan.place.channel_begin;
+        const std::uint64_t end = origin + plan.place.channel_end;
+        sums.for_each_in(t, next, end, [&](std::uint64_t address, std::int16_t value) {
+          rest(address - next);
+          ++tally.active;
+          clock.pass(1, core.neuron_update_active);
+          clock.set(sender_.send(position, static_cast<std::uint32_t>(address - origin), value,
+                                 clock.now()));
+          next = address + 1;
+        });
+        rest(end - next);
+      }
     }
   };
   std::visit(send_sums, *trace_[lead.index]);

@@ -14,13 +14,12 @@ namespace {
 
 PortReach spread(const SlicePlan& slice, const FeatureShape& from, const Conv2d& conv) {
   PortReach reach;
-  const Range rows{slice.place.row_begin, slice.place.row_end};
   for (std::uint32_t y = 0; y < from.height; ++y) {
-    reach.rows.push_back(reached(y, conv.kernel.y, conv.stride.y, conv.padding.y, rows));
+    reach.rows.push_back(reached(y, conv.kernel.y, conv.stride.y, conv.padding.y, slice.rows()));
   }
   for (std::uint32_t x = 0; x < from.width; ++x) {
     reach.columns.push_back(
-        reached(x, conv.kernel.x, conv.stride.x, conv.padding.x, {0, slice.shape.width}));
+        reached(x, conv.kernel.x, conv.stride.x, conv.padding.x, slice.columns()));
   }
   reach.channels = {0, from.channels};
   return reach;
@@ -30,10 +29,11 @@ PortReach spread(const SlicePlan& slice, const FeatureShape& from, const Conv2d&
 PortReach same_place(const SlicePlan& slice, const FeatureShape& from) {
   PortReach reach;
   for (std::uint32_t y = 0; y < from.height; ++y) {
-    const bool here = y >= slice.place.row_begin && y < slice.place.row_end;
-    reach.rows.push_back(here ? Range{y, y + 1} : Range{});
+    reach.rows.push_back(slice.rows().contains(y) ? Range{y, y + 1} : Range{});
   }
-  for (std::uint32_t x = 0; x < from.width; ++x) reach.columns.push_back({x, x + 1});
+  for (std::uint32_t x = 0; x < from.width; ++x) {
+    reach.columns.push_back(slice.columns().contains(x) ? Range{x, x + 1} : Range{});
+  }
   reach.channels = {slice.place.channel_begin, slice.place.channel_end};
   return reach;
 }
@@ -100,13 +100,26 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
   return slice;
 }
 
+/// The inputs, from first to last, that reach something.
+Range seen_of(std::span<const Range> reaches) {
+  Range seen;
+  for (std::uint32_t i = 0; i < reaches.size(); ++i) {
+    if (reaches[i].empty()) continue;
+    if (seen.empty()) seen.begin = i;
+    seen.end = i + 1;
+  }
+  return seen;
+}
+
 FramePlan frame_plan(const Plan& plan, const SlicePlan& slice, const PopulationEdge& edge) {
   FramePlan frame;
   frame.input = plan.populations[edge.producer].output();
   const FeatureShape& shape = plan.network.output_shape(frame.input);
   frame.reach = reach_of(slice, shape, edge);
   frame.bits = plan.width(frame.input).output_bits;
-  frame.row_values = std::uint64_t{shape.width} * shape.channels;
+  frame.columns = {0, shape.width};
+  if (slice.place.cuts_columns()) frame.columns = seen_of(frame.reach.columns);
+  frame.row_values = std::uint64_t{frame.columns.size()} * shape.channels;
   frame.row_words = words(*slice.kind, MemoryUnit::frame_buffer, frame.row_values * frame.bits);
   const std::uint64_t row_rounds = rounds(*slice.kind, MemoryUnit::frame_buffer, frame.row_words);
   std::uint64_t columns = 0;  // positions that one value of each column reaches in a row

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -85,7 +86,8 @@ struct FramePlan {
   LayerId input;
   PortReach reach;
   std::uint32_t bits = 1;             ///< of a value
-  std::uint64_t row_values = 0;       ///< of one row of the frame, [x, c]
+  Range columns;                      ///< of the frame that it reads: all, but for some columns
+  std::uint64_t row_values = 0;       ///< of one row of these, [x, c]
   std::uint64_t row_words = 0;        ///< of the frame buffer, for one row
   std::uint64_t words = 0;            ///< written to the frame buffer
   std::uint64_t weight_words = 0;     ///< read from synapse memory
@@ -113,8 +115,13 @@ struct SlicePlan {
   std::optional<FramePlan> frame{};     ///< where it reads frames itself
 
   [[nodiscard]] std::uint32_t channels() const { return place.channel_end - place.channel_begin; }
-  [[nodiscard]] std::uint32_t rows() const { return place.row_end - place.row_begin; }
-  [[nodiscard]] std::uint64_t positions() const { return std::uint64_t{rows()} * shape.width; }
+  [[nodiscard]] Range rows() const { return {place.row_begin, place.row_end}; }
+  [[nodiscard]] Range columns() const {
+    return {place.column_begin, std::min(place.column_end, shape.width)};
+  }
+  [[nodiscard]] std::uint64_t positions() const {
+    return std::uint64_t{rows().size()} * columns().size();
+  }
   [[nodiscard]] std::uint64_t neurons() const { return positions() * channels(); }
   [[nodiscard]] bool attention() const { return std::holds_alternative<SpikingSelfAttention>(*op); }
 };

@@ -39,11 +39,12 @@ std::span<const std::uint8_t> SentMaps::positions(std::uint32_t population, std:
 }
 
 void reach(std::span<std::uint8_t> reached, const SlicePlan& slice, Range rows, Range columns) {
-  if (reached.empty()) return;
+  if (reached.empty() || columns.empty()) return;
   for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
-    const std::size_t row = std::size_t{y - slice.place.row_begin} * slice.shape.width;
-    std::fill(reached.begin() + static_cast<std::ptrdiff_t>(row + columns.begin),
-              reached.begin() + static_cast<std::ptrdiff_t>(row + columns.end), std::uint8_t{1});
+    const std::size_t row = std::size_t{y - slice.place.row_begin} * slice.columns().size();
+    const std::size_t first = row + (columns.begin - slice.columns().begin);
+    std::fill_n(reached.begin() + static_cast<std::ptrdiff_t>(first), columns.size(),
+                std::uint8_t{1});
   }
 }
 
@@ -70,14 +71,17 @@ void ReachedPositions::spread(const SlicePlan& slice, const Receiver& receiver,
                               std::span<const std::uint8_t> positions,
                               std::span<std::uint8_t> reached) {
   const FeatureShape& from = plan_.fans[receiver.producer].shape;
-  const std::size_t width = slice.shape.width;
+  const auto [begin, end] = slice.columns();
+  const std::size_t width = end - begin;
   for (const PortReach& port : receiver.ports) {
     for (std::uint32_t y = 0; y < from.height; ++y) {
       if (port.rows[y].empty()) continue;
       row_.assign(width, 0);
       for (std::uint32_t x = 0; x < from.width; ++x) {
         if (positions[std::size_t{y} * from.width + x] == 0) continue;
-        for (std::uint32_t to = port.columns[x].begin; to < port.columns[x].end; ++to) row_[to] = 1;
+        for (std::uint32_t to = port.columns[x].begin; to < port.columns[x].end; ++to) {
+          row_[to - begin] = 1;
+        }
       }
       for (std::uint32_t to = port.rows[y].begin; to < port.rows[y].end; ++to) {
         std::uint8_t* const out = &reached[(to - slice.place.row_begin) * width];

@@ -43,7 +43,7 @@ class SentMaps {
   std::vector<std::vector<SentMap>> maps_;  ///< by population, in turn
 };
 
-/// Notes that input reaches these positions of a slice, [rows, W]; nothing where `reached` is
+/// Notes that input reaches these positions of a slice, [rows, columns]; nothing where `reached` is
 /// empty.
 void reach(std::span<std::uint8_t> reached, const SlicePlan& slice, Range rows, Range columns);
 
@@ -51,7 +51,7 @@ void reach(std::span<std::uint8_t> reached, const SlicePlan& slice, Range rows, 
 class ReachedPositions {
  public:
   explicit ReachedPositions(const Plan& plan);
-  /// [rows, W], until the next call; empty for other kinds of slices.
+  /// [rows, columns], until the next call; empty for other kinds of slices.
   std::span<std::uint8_t> of(std::uint32_t slice, std::uint32_t t, const SentMaps& sent);
 
  private:

@@ -15,25 +15,34 @@ namespace {
 constexpr std::uint64_t max_packets = std::uint64_t{1} << 48;
 constexpr std::uint64_t max_neurons_sent = std::uint64_t{1} << 31;
 
-/// What a slice sends: these rows and channels, all columns.
+/// What a slice sends.
 struct Sent {
   Range rows;
+  Range columns;
   Range channels;
 };
+
+/// Windows that neurons [begin, end) along one side fall into.
+Range windows_of(Range neurons, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
+                 std::uint32_t all) {
+  Range windows{all, 0};
+  for (std::uint32_t i = neurons.begin; i < neurons.end; ++i) {
+    const Range of = reached(i, kernel, stride, padding, {0, all});
+    if (of.empty()) continue;
+    windows = {std::min(windows.begin, of.begin), std::max(windows.end, of.end)};
+  }
+  return windows;
+}
 
 Sent sent_by(const Plan& plan, const SlicePlan& slice) {
   const Population& population = plan.populations[slice.place.population];
   const Range channels{slice.place.channel_begin, slice.place.channel_end};
-  if (!population.pool) return {{slice.place.row_begin, slice.place.row_end}, channels};
+  if (!population.pool) return {slice.rows(), slice.columns(), channels};
   const auto& pool = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
-  const Range all{0, plan.fans[slice.place.population].shape.height};
-  Range rows{all.end, 0};
-  for (std::uint32_t y = slice.place.row_begin; y < slice.place.row_end; ++y) {
-    const Range windows = reached(y, pool.kernel.y, pool.stride.y, pool.padding.y, all);
-    if (windows.empty()) continue;
-    rows = {std::min(rows.begin, windows.begin), std::max(rows.end, windows.end)};
-  }
-  return {rows, channels};
+  const FeatureShape& shape = plan.fans[slice.place.population].shape;
+  return {windows_of(slice.rows(), pool.kernel.y, pool.stride.y, pool.padding.y, shape.height),
+          windows_of(slice.columns(), pool.kernel.x, pool.stride.x, pool.padding.x, shape.width),
+          channels};
 }
 
 /// Neurons among the sent ones that every port of `subset` (a bit mask) takes.
@@ -55,7 +64,7 @@ std::uint64_t taken_by_all(const Receiver& receiver, std::uint32_t subset, const
     if (chosen([&](const PortReach& port) { return !port.rows[y].empty(); })) ++rows;
   }
   std::uint64_t columns = 0;
-  for (std::size_t x = 0; x < receiver.ports.front().columns.size(); ++x) {
+  for (std::uint32_t x = sent.columns.begin; x < sent.columns.end; ++x) {
     if (chosen([&](const PortReach& port) { return !port.columns[x].empty(); })) ++columns;
   }
   return rows * columns * channels.size();
@@ -128,7 +137,7 @@ Traffic expected_traffic(const Network& network, std::span<const Population> pop
       traffic.edges.push_back({from, receiver.slice, packets});
     };
     if (slices_of[receiver.producer].empty()) {
-      add(traffic.slices, {{0, shape.height}, {0, shape.channels}});
+      add(traffic.slices, {{0, shape.height}, {0, shape.width}, {0, shape.channels}});
     }
     for (const std::uint32_t from : slices_of[receiver.producer]) {
       add(from, sent_by(plan, plan.slices[from]));

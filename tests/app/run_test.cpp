@@ -463,7 +463,8 @@ TEST_CASE("mapping.csv has a row per slice, and its packets x hops add up") {
   const auto lines = std::count(text.begin(), text.end(), '\n');
   CHECK(static_cast<std::size_t>(lines) == 1 + result.chip->mapping.slices.size());
   CHECK(
-      text.starts_with("layer,first_channel,last_channel,first_row,last_row,core,tile,core_kind,"
+      text.starts_with("layer,first_channel,last_channel,first_row,last_row,first_column,last_"
+                       "column,core,tile,core_kind,"
                        "neurons,neurons_available,synapse_memory_bits,"));
   // The head: 10 classes; 16 x 10 weights of 8 bits and one scale.
   CHECK(text.find("\nhead,0,9,0,0,") != std::string::npos);

@@ -333,10 +333,9 @@ TEST_CASE("frames: what a slice occupies, and rows are cut to fit the frame buff
   REQUIRE(violations.size() == 1);
   CHECK(violations[0].resource == "cores");  // 6 slices, 4 encoders
   REQUIRE(map(23).violations.size() == 1);
-  CHECK(
-      map(23).violations[0].message ==
-      "layer \"a\" needs 24 bit of frame_buffer on a \"encoder\" core, which has 23 bit; those are "
-      "the rows of the frame that one row of outputs sees");
+  CHECK(map(23).violations[0].message ==
+        "layer \"a\" needs 24 bit of frame_buffer on a \"encoder\" core, which has 23 bit; that is "
+        "what one position of the outputs sees of the frame");
 }
 
 const std::string chip_text = R"(name: test

@@ -23,10 +23,11 @@ struct IndexRange {
   friend bool operator==(const IndexRange&, const IndexRange&) = default;
 };
 
-/// One slice as written; without a range it has all channels, or all rows.
+/// One slice as written; without a range it has all channels, rows or columns.
 struct FixedSlice {
   std::optional<IndexRange> channels;
   std::optional<IndexRange> rows;
+  std::optional<IndexRange> columns;
   std::uint32_t core = 0;
   Location location{};
 };

@@ -26,22 +26,25 @@ struct LayerWidths {
   std::uint32_t output_bits = 1;          ///< 1 for spikes, 1..32 for other values (inputs 1..8)
 };
 
-/// A block of one population's neurons on one core: channels [begin, end) x rows [begin, end) x all
-/// columns.
+/// A block of one population's neurons on one core: channels x rows x columns, each [begin, end).
 struct LayerSlice {
+  static constexpr std::uint32_t all_columns = 0xFFFFFFFFU;
   std::uint32_t population = 0;
   std::uint32_t channel_begin = 0;
   std::uint32_t channel_end = 0;
   std::uint32_t row_begin = 0;
   std::uint32_t row_end = 0;
   CoreId core;
+  std::uint32_t column_begin = 0;
+  std::uint32_t column_end = all_columns;  ///< or to the map's border
+  [[nodiscard]] bool cuts_columns() const { return column_begin != 0 || column_end != all_columns; }
   friend bool operator==(const LayerSlice&, const LayerSlice&) = default;
 };
 
 /// Which slice sits on which core; a core holds at most one slice. Input populations have none:
 /// they sit at the I/O port of tile 0. On a chip with an array: how each population is tiled.
 struct Mapping {
-  std::vector<LayerSlice> slices;      ///< by population, then rows, then channels
+  std::vector<LayerSlice> slices;      ///< by population, then rows, columns, channels
   std::vector<LayerTiling> tilings{};  ///< one per population but inputs, in order
   friend bool operator==(const Mapping&, const Mapping&) = default;
 };
@@ -76,7 +79,8 @@ struct MappingResult {
 /// Cuts every population into the fewest slices that fit a core kind of the right role, and puts
 /// each on the nearest free core.
 ///
-/// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores).
+/// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores),
+/// columns only in slices of one row, and where that takes fewer slices than without.
 /// Nearest: the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
 /// Deterministic. Attention is cut by whole heads. The kernel of one output channel is never split,
 /// by input channels or kernel positions: the parts would have to send each other partial sums,
@@ -109,8 +113,10 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 /// * spike_buffer: for attention, (q bits of its rows + k and v bits of all rows) * slots.
 /// * score_memory: where attention adds up K^T V first, channels * channels of a head * bits of the
 ///   number of tokens.
-/// * frame_buffer: where it reads frames itself, the whole rows that reach it, as away from the
-///   border: input rows * input columns * in_channels * bits of a value.
+/// * frame_buffer: where it reads frames itself, the whole rows that reach it, or of a slice with
+/// some
+///   columns the parts under its kernels, as away from the border: input rows * input columns *
+///   in_channels * bits of a value.
 struct Footprint {
   std::uint64_t neurons = 0;
   std::uint64_t fan_in = 0;

@@ -13,8 +13,8 @@ namespace nj {
 
 /// A limit that keeps a population from being cut into fewer slices.
 struct CutLimit {
-  std::string axis;          ///< `rows` or `channels`: what one part fewer would be cut of
-  std::string resource;      ///< `neurons`, or a memory's name
+  std::string axis;      ///< `rows`, `columns` or `channels`: what one part fewer would be cut of
+  std::string resource;  ///< `neurons`, or a memory's name
   std::uint64_t needed = 0;  ///< by the largest slice of one part fewer
   std::uint64_t available = 0;
   friend bool operator==(const CutLimit&, const CutLimit&) = default;

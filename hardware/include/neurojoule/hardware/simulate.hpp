@@ -28,12 +28,12 @@
 //
 // Frames. Where encoders read frames themselves (chip.hpp), a layer with weights that sees an input
 // gets no packets of it. In a global step, each of its cores first fetches the rows of the frame
-// that reach its slice into its frame buffer, whole rows, each once; then its encoder unit adds up
-// everything that they contribute; then its neuron unit runs. Such an input takes no global step.
-// Reuse is that of a sliding window: weights are read once per slice and step and stay in
-// registers, each row of outputs reads the rows under its kernels from the buffer once, and a sum
-// is in a register until it is complete. A row in the buffer starts with a new word; values are
-// packed.
+// that reach its slice into its frame buffer, whole rows, each once (of a slice with some columns
+// the parts of rows under these); then its encoder unit adds up everything that they contribute;
+// then its neuron unit runs. Such an input takes no global step. Reuse is that of a sliding window:
+// weights are read once per slice and step and stay in registers, each row of outputs reads the
+// rows under its kernels from the buffer once, and a sum is in a register until it is complete. A
+// row in the buffer starts with a new word; values are packed.
 //
 // Packets. One packet per (spike, destination slice): unicast copies; where the chip has multicast,
 // one per spike, copied at the routers where the routes to its slices part. A pooled position is
