@@ -1,14 +1,15 @@
 #include "dataflow.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "neurojoule/core/event_queue.hpp"
 
 #include "dataflow_stages.hpp"
-#include "network/link_bookings.hpp"
 #include "packet_records.hpp"
+#include "packets_under_way.hpp"
 #include "phases.hpp"
 #include "synapse_work.hpp"
 #include "tally.hpp"
@@ -17,13 +18,25 @@
 namespace nj {
 namespace {
 
-/// Runs the phases of all stages and what their packets do, in the order of time.
+/// Runs phases, and between them all that packets do up to a horizon before which no other starts.
 ///
-/// Invariant: every event's key is greater than that of the event that made it, or makes a phase
-/// start at the same time, before anything else of that time that is still to come. (Handshakes
-/// take time, so that no arrival starts a phase at once.) Phase t of a stage waits for phases t of
-/// its producers, for its own t - 1, and for t - slots of its consumers: never for itself, so that
-/// all phases come.
+/// Packets act on each other, and on phases by when they are served. So all that happens before a
+/// horizon is known once all phases that start before it have been run. Phase t of a stage waits
+/// for phases t of its producers, for its own t - 1, and for t - slots of its consumers: never for
+/// itself. Of the phases that have not started, one that waits for no other starts first: it waits
+/// for packets that are under way. The last of them comes no sooner than if it met no other, the
+/// core serves all that are left one after another, and then there is a handshake. The horizon is
+/// the earliest start that this allows to any phase (`least_start`).
+///
+/// The next horizon is later by a handshake at least, as what is not served then comes after this
+/// one; so all phases come. `look_ahead` keeps the number of horizons near that of phases: it finds
+/// the packets that others hold up.
+///
+/// A phase may be run before what precedes its start, as soon as this is known (but see
+/// `must_keep_order`). All that happens at one link or core still happens in the order of (time,
+/// source, sequence); of one time, phases start first (handshakes take time, so that no arrival
+/// starts a phase at once), then new packets take links before through traffic, and then arrivals
+/// are served.
 class Dataflow {
  public:
   Dataflow(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
@@ -33,123 +46,133 @@ class Dataflow {
         keeps_records_(options.record_packets),
         phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
         synapses_(plan, Packing::single),
-        links_(plan.chip.topology(), plan.chip.spec().topology),
-        stops_(stops_of(plan)),
         stages_(plan),
         steps_(phases_.timesteps() * options.in_a_row),
         known_(stages_.all.size(), std::vector<Phase>(steps_)),
-        synapse_units_(plan.chip.cores().size()),
-        lines_(plan.chip.topology().links().size()) {
+        synapse_units_(plan.slices.size()),
+        packets_(plan, stages_, tally_, work_.on() ? &passes_ : nullptr),
+        sent_(stages_.all.size()),
+        keeps_order_(must_keep_order()) {
     result_.busy.resize(plan.chip.cores().size());
     result_.stalled.resize(plan.chip.cores().size());
-    for (const Stage& stage : stages_.all) {
-      std::uint32_t slots = 1;  // no consumer takes longer to empty them
-      for (const std::uint32_t c : stage.consumers) slots = std::max(slots, slots_of(c));
-      outboxes_.emplace_back(slots);
+    for (const Receiver& receiver : plan.receivers) {
+      receiver_stages_.push_back(stages_.of_slice(receiver.slice));
     }
   }
 
   SimulationResult run() {
     for (std::uint32_t s = 0; s < stages_.all.size(); ++s) {
-      const auto producers = static_cast<std::uint32_t>(stages_.all[s].producers.size());
-      for (Phase& phase : known_[s]) phase.producers_left = producers;
+      for (std::uint32_t t = 0; t < steps_; ++t) known_[s][t].starts_left = starts_before({s, t});
     }
     for (std::uint32_t s = 0; s < stages_.all.size(); ++s) start_if_ready(s);
-    while (!queue_.empty()) {
-      const auto [key, pending] = queue_.pop();
-      if (pending.after != no_link) advance(pending.after);
-      handle(key, pending.copy);
+    start_phases();
+    while (!starts_.empty() || !waiting_.empty()) {
+      horizon_ = next_horizon();
+      packets_.run(horizon_);
+      serve_arrivals();
+      append_records();
+      if (!start_phases()) look_ahead();
     }
     finish();
     return std::move(result_);
   }
 
  private:
-  /// Of one time, phases start first; then new packets take links before through traffic.
-  enum Kind : std::uint32_t { starts, injects, goes_on, arrives };
-  struct Key {
-    Picoseconds time;
-    std::uint64_t order = 0;     ///< kind, source
-    std::uint64_t sequence = 0;  ///< time step, first
-    friend bool operator<(const Key& a, const Key& b) {
-      if (a.time != b.time) return a.time < b.time;
-      return (a.order < b.order) | ((a.order == b.order) & (a.sequence < b.sequence));
-    }
-  };
-  struct Copy {
-    Turn turn;                ///< whose packet it is
-    std::uint32_t first = 0;  ///< injects: position of the packet; else of its first target
-    std::uint32_t last = 0;   ///< its targets end
-    std::uint32_t link = 0;   ///< that it wants
-  };
-  static constexpr std::uint32_t no_link = 0xFFFFFFFFU;
-  struct Pending {
-    Copy copy;
-    std::uint32_t after = no_link;  ///< the link that it waits behind, first in line
-  };
-  using Queue = EventQueue<Pending, Key>;
-  /// What comes off one link, in order.
-  using Line = std::deque<std::pair<Key, Copy>>;
   struct SynapseUnit {
     Picoseconds free;
     Picoseconds busy;
     Cause period;  ///< the one in work: since when it has not paused
   };
+  /// What is recorded of links and synapse units, in the order of all that happens.
+  struct Happened {
+    Picoseconds time;
+    bool arrives = false;
+    std::uint64_t order = 0;
+    WorkRecord record;
+    friend bool operator<(const Happened& a, const Happened& b) {
+      return std::tie(a.time, a.arrives, a.order) < std::tie(b.time, b.arrives, b.order);
+    }
+  };
+  /// What a phase sends to one stage.
+  struct Sent {
+    std::uint64_t packets = 0;
+    Picoseconds last;  ///< of them leaves axon-out
+  };
+  struct Nothing {};
 
   [[nodiscard]] std::uint32_t slots_of(std::uint32_t stage) const {
     return plan_.slices[*stages_.all[stage].slice].slots;
   }
-  Outbox& outbox(Turn turn) { return outboxes_[turn.stage][turn.t % outboxes_[turn.stage].size()]; }
-  StepTraffic traffic(Turn turn) {
-    Outbox& box = outbox(turn);
-    return {box.packets, {}, box.targets, stops_, tally_.senders, {}, nullptr};
+  /// Phases that a phase waits for, its stage's own apart.
+  [[nodiscard]] std::uint32_t starts_before(Turn turn) const {
+    const Stage& stage = stages_.all[turn.stage];
+    const auto waits = [&](std::uint32_t c) { return turn.t >= slots_of(c); };
+    return static_cast<std::uint32_t>(
+        stage.producers.size() +
+        std::count_if(stage.consumers.begin(), stage.consumers.end(), waits));
   }
-  /// An event. Those behind one link come in order, as it is kept for longer than their times after
-  /// it differ, but for branches of one packet; so only the first in line is in the queue.
-  void push(Picoseconds time, Kind kind, const Copy& copy, std::uint32_t link = no_link) {
-    const std::uint32_t source =
-        kind == starts ? copy.turn.stage : stages_.all[copy.turn.stage].source;
-    const Key key{time, std::uint64_t{kind} << 32 | source,
-                  std::uint64_t{copy.turn.t} << 32 | copy.first};
-    if (link == no_link) return queue_.push(key, {copy, no_link});
-    Line& line = lines_[link];
-    if (line.empty()) {
-      line.emplace_back(key, copy);
-      queue_.push(key, {copy, link});
-    } else if (key < line.back().first) {
-      queue_.push(key, {copy, no_link});
-    } else {
-      line.emplace_back(key, copy);
+  [[nodiscard]] Cause done(Turn turn) const {
+    return {Cause::Kind::phase, turn, known_[turn.stage][turn.t].end, {}, {}, 0, {}};
+  }
+
+  /// Whether phases are run in the order of their starts, after all that happens before: where work
+  /// is recorded, or several stages use the I/O port.
+  [[nodiscard]] bool must_keep_order() const {
+    if (work_.on()) return true;
+    const auto uses_port = [&](const Stage& stage) {
+      return !stage.slice || plan_.slices[*stage.slice].frame;
+    };
+    return std::count_if(stages_.all.begin(), stages_.all.end(), uses_port) > 1;
+  }
+  [[nodiscard]] bool may_start(Picoseconds time) const { return !keeps_order_ || time <= horizon_; }
+  /// Runs the phases that may start now; returns whether there are any.
+  bool start_phases() {
+    bool any = false;
+    for (; !starts_.empty() && may_start(starts_.top().key.first); any = true) {
+      const auto [time, stage] = starts_.pop().key;
+      start({stage, stages_.all[stage].next}, time);
     }
+    return any;
   }
 
-  /// The first in line behind a link is out of the queue; the next one goes in.
-  void advance(std::uint32_t link) {
-    Line& line = lines_[link];
-    line.pop_front();
-    if (!line.empty()) queue_.push(line.front().first, {line.front().second, link});
+  /// Before it no phase starts that has not been run.
+  [[nodiscard]] Picoseconds next_horizon() const {
+    Picoseconds horizon{std::numeric_limits<std::int64_t>::max()};
+    if (!starts_.empty()) horizon = starts_.top().key.first;
+    for (const std::uint32_t s : waiting_) horizon = std::min(horizon, least_start(s));
+    return horizon;
   }
 
-  void handle(const Key& key, const Copy& copy) {
-    switch (static_cast<Kind>(key.order >> 32)) {
-      case starts:
-        return start(copy.turn, key.time);
-      case injects:
-        return inject(copy, key.time);
-      case goes_on:
-        return pass(copy, key.time);
-      case arrives:
-        return arrive(copy, key.time);
-    }
+  /// Of a stage that waits for packets: its next phase starts no sooner.
+  [[nodiscard]] Picoseconds least_start(std::uint32_t s) const {
+    const Stage& stage = stages_.all[s];
+    const Phase& phase = known_[s][stage.next];
+    const Picoseconds free = std::max(synapse_units_[*stage.slice].free, horizon_);
+    const Picoseconds served = free + plan_.slices[*stage.slice].kind->times.axon_in *
+                                          static_cast<std::int64_t>(phase.packets_left);
+    return std::max(stage.floor, std::max(served, phase.served) + *plan_.chip.spec().handshake);
   }
 
-  /// Puts the start of the next phase of a stage on its way once it is known what it waits for.
+  /// After a horizon at which nothing starts: looks where all packets are, and notes when a phase
+  /// has those that it waits for. Not before as much has been done in vain as there is to look at.
+  void look_ahead() {
+    vain_ += plan_.chip.topology().links().size() + stages_.all.size();
+    if (vain_ < packets_.waiting()) return;
+    vain_ = 0;
+    packets_.for_each_waiting([this](std::uint32_t slice, Turn turn, Picoseconds time) {
+      Phase& phase = known_[stages_.of_slice(slice)][turn.t];
+      phase.served = std::max(phase.served, time + plan_.slices[slice].kind->times.axon_in);
+    });
+  }
+
+  /// Looks at what the next phase of a stage waits for: notes its start once that is known, and its
+  /// stage among those that wait for packets while it waits for nothing else.
   void start_if_ready(std::uint32_t s) {
     Stage& stage = stages_.all[s];
     const std::uint32_t t = stage.next;
     if (stage.due || t == steps_) return;
     Phase& phase = known_[s][t];
-    if (phase.producers_left != 0 || phase.packets_left != 0) return;
+    if (phase.starts_left != 0) return;
     Cause cause;
     const auto wait_for = [&](const Cause& other, Picoseconds handshake) {
       if (other.kind == Cause::Kind::nothing) return;
@@ -161,24 +184,23 @@ class Dataflow {
     wait_for(phase.inputs, *plan_.chip.spec().handshake);
     for (const std::uint32_t c : stage.consumers) {
       if (t < slots_of(c)) continue;
-      const Turn emptied{c, t - slots_of(c)};
-      if (stages_.all[c].next <= emptied.t) return;  // its end is not known yet
-      wait_for(done(emptied), Picoseconds{0});
+      wait_for(done({c, t - slots_of(c)}), Picoseconds{0});
     }
+    if (phase.packets_left != 0) {
+      stage.floor = cause.end + cause.handshake;
+      if (!std::exchange(stage.waits, true)) waiting_.push_back(s);
+      return;
+    }
+    if (std::exchange(stage.waits, false)) std::erase(waiting_, s);
     phase.cause = cause;
     stage.due = true;
-    push(cause.end + cause.handshake, starts, {{s, t}, 0, 0, 0});
-  }
-
-  [[nodiscard]] Cause done(Turn turn) const {
-    return {Cause::Kind::phase, turn, known_[turn.stage][turn.t].end, {}, {}, 0, {}};
+    starts_.push({cause.end + cause.handshake, s}, {});
   }
 
   void start(Turn turn, Picoseconds now) {
     Stage& stage = stages_.all[turn.stage];
     Phase& phase = known_[turn.stage][turn.t];
-    Outbox& box = outbox(turn);
-    box.clear();
+    Outbox& box = packets_.open(turn);
     phase.start = now;
     stage.due = false;
     ++stage.next;
@@ -196,94 +218,114 @@ class Dataflow {
     }
     if (port != port_begins) port_ = port;
     result_.io_port += port - port_begins;
-    for (const Target& target : box.targets) {
-      ++known_[stages_.of_slice(plan_.receivers[target.receiver].slice)][turn.t].packets_left;
-    }
-    if (!box.packets.empty()) push(box.packets.front().injected, injects, {turn, 0, 0, 0});
+    packets_.send(turn);
+    expect(turn, box);
     for (const std::uint32_t c : stage.consumers) {
       Phase& next = known_[c][turn.t];
-      --next.producers_left;
-      if (phase.end > next.inputs.end) next.inputs = done(turn);
-      start_if_ready(c);
+      note(next, done(turn), now);
+      if (--next.starts_left == 0) start_if_ready(c);
     }
-    for (const std::uint32_t p : stage.producers) start_if_ready(p);
+    if (stage.slice && turn.t + slots_of(turn.stage) < steps_) {
+      const std::uint32_t t = turn.t + slots_of(turn.stage);
+      for (const std::uint32_t p : stage.producers) {
+        if (--known_[p][t].starts_left == 0) start_if_ready(p);
+      }
+    }
     start_if_ready(turn.stage);
   }
 
-  void inject(const Copy& copy, Picoseconds now) {
-    const StepTraffic packets = traffic(copy.turn);
-    const std::uint32_t packet = copy.first;
-    if (packet + 1 < packets.packets.size()) {
-      push(packets.packets[packet + 1].injected, injects, {copy.turn, packet + 1, 0, 0});
+  /// Notes an input of a phase; of those that end at one time, the first that happened (phases
+  /// start before packets arrive).
+  static void note(Phase& phase, const Cause& input, Picoseconds time) {
+    const auto order = [](const Cause& cause, Picoseconds when) {
+      const bool packet = cause.kind == Cause::Kind::packet;
+      return std::tuple(when, packet, packet ? 0 : cause.turn.stage);
+    };
+    const Cause& last = phase.inputs;
+    if (input.end < last.end) return;
+    if (input.end == last.end && order(input, time) >= order(last, phase.noted)) return;
+    phase.inputs = input;
+    phase.noted = time;
+  }
+
+  /// Tells the consumers of a phase what packets come.
+  void expect(Turn turn, const Outbox& box) {
+    for (const Target& target : box.targets) {
+      Sent& sent = sent_[receiver_stages_[target.receiver]];
+      ++sent.packets;
+      sent.last = box.packets[target.packet].injected;
     }
-    const std::uint32_t tile = stages_.all[copy.turn.stage].tile;
-    const std::uint32_t last = packets.last_target(packet);
-    for (std::uint32_t first = packets.packets[packet].first_target; first != last;) {
-      const Branch branch = split(plan_.chip.topology(), tile, packets, first, last);
-      if (branch.link == Branch::here) {
-        count_within_tile(packets, first, branch.last);
-        deliver(copy.turn, first, branch.last, now + plan_.chip.spec().topology.within_tile);
-      } else {
-        pass({copy.turn, first, branch.last, branch.link}, now);
-      }
-      first = branch.last;
+    const Stage& stage = stages_.all[turn.stage];
+    for (std::size_t i = 0; i < stage.consumers.size(); ++i) {
+      const std::uint32_t c = stage.consumers[i];
+      const Sent sent = std::exchange(sent_[c], {});
+      if (sent.packets == 0) continue;
+      Phase& next = known_[c][turn.t];
+      next.packets_left += sent.packets;
+      next.served =
+          std::max(next.served, sent.last + stage.transits[i] +
+                                    plan_.slices[*stages_.all[c].slice].kind->times.axon_in);
     }
   }
 
-  void pass(const Copy& copy, Picoseconds now) {
-    const StepTraffic packets = traffic(copy.turn);
-    const LinkTiming& link = links_[copy.link];
-    const Picoseconds enters = links_.book(copy.link, now);
-    count_hop(packets, copy.first, link.direction);
-    work_.add(link_record(plan_, stages_.all[copy.turn.stage].population, copy.turn.t, copy.link,
-                          enters, link.service));
-    const Picoseconds head = enters + link.latency;
-    for (std::uint32_t first = copy.first; first != copy.last;) {
-      const Branch branch = split(plan_.chip.topology(), link.to, packets, first, copy.last);
-      if (branch.link == Branch::here) {
-        deliver(copy.turn, first, branch.last, head + link.tail, copy.link);
-      } else {
-        push(head + gap(link, links_[branch.link]), goes_on,
-             {copy.turn, first, branch.last, branch.link}, copy.link);
-      }
-      first = branch.last;
-    }
+  void serve_arrivals() {
+    packets_.serve(horizon_, [this](std::uint32_t slice, const PacketsUnderWay::Arrived& arrived,
+                                    const PacketsUnderWay::Found& found) {
+      const Target& target = found.outbox.targets[found.target];
+      serve(slice, arrived, found.turn, target, found.outbox.packets[target.packet]);
+    });
   }
 
-  void deliver(Turn turn, std::uint32_t first, std::uint32_t last, Picoseconds time,
-               std::uint32_t link = no_link) {
-    for (std::uint32_t target = first; target != last; ++target) {
-      push(time, arrives, {turn, target, target + 1, 0}, link);
+  void serve(std::uint32_t slice, const PacketsUnderWay::Arrived& arrived, Turn turn,
+             const Target& target, const Packet& packet) {
+    SynapseUnit& unit = synapse_units_[slice];
+    if (arrived.time >= unit.free) {
+      unit.period = {Cause::Kind::packet, turn, arrived.time, arrived.time, packet.injected,
+                     target.receiver,     {}};
     }
-  }
-
-  void arrive(const Copy& copy, Picoseconds now) {
-    const Outbox& box = outbox(copy.turn);
-    const Target& target = box.targets[copy.first];
-    const Packet& packet = box.packets[target.packet];
-    const Receiver& receiver = plan_.receivers[target.receiver];
-    const CoreId core = receiver.core;
-    SynapseUnit& unit = synapse_units_[core.index];
-    if (now >= unit.free) {
-      unit.period = {Cause::Kind::packet, copy.turn,       now, now,
-                     packet.injected,     target.receiver, {}};
-    }
-    const Picoseconds begins = std::max(now, unit.free);
-    unit.free = begins + plan_.chip.kind_of(core).times.axon_in +
-                synapses_.serve(target, packet, copy.turn.t);
+    const Picoseconds begins = std::max(arrived.time, unit.free);
+    unit.free =
+        begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, packet, turn.t);
     unit.busy += unit.free - begins;
     unit.period.end = unit.free;
-    work_.add(service_record(plan_, receiver, packet, copy.turn.t, begins, unit.free));
-    if (keeps_records_) {
-      result_.records.push_back(packet_record(plan_, receiver, packet, copy.turn.t,
-                                              stages_.all[copy.turn.stage].core.index, now,
-                                              unit.free));
+    if (work_.on() || keeps_records_)
+      record(arrived, turn, target.receiver, packet, begins, unit.free);
+    const std::uint32_t stage = stages_.of_slice(slice);
+    Phase& phase = known_[stage][turn.t];
+    note(phase, unit.period, arrived.time);
+    if (--phase.packets_left == 0) start_if_ready(stage);
+  }
+
+  void record(const PacketsUnderWay::Arrived& arrived, Turn turn, std::uint32_t to,
+              const Packet& packet, Picoseconds begins, Picoseconds served) {
+    const Receiver& receiver = plan_.receivers[to];
+    if (work_.on()) {
+      happened_.push_back({arrived.time, true, arrived.order,
+                           service_record(plan_, receiver, packet, turn.t, begins, served)});
     }
-    const std::uint32_t stage = stages_.of_slice(receiver.slice);
-    Phase& phase = known_[stage][copy.turn.t];
-    --phase.packets_left;
-    if (unit.free > phase.inputs.end) phase.inputs = unit.period;
-    start_if_ready(stage);
+    if (!keeps_records_) return;
+    records_.emplace_back(
+        arrived, packet_record(plan_, receiver, packet, turn.t, stages_.all[turn.stage].core.index,
+                               arrived.time, served));
+  }
+
+  /// Orders what has been recorded up to the horizon over all cores and links.
+  void append_records() {
+    if (!work_.on()) passes_.clear();
+    for (const PacketsUnderWay::Pass& pass : passes_) {
+      const std::uint32_t population = stages_.all[pass.turn.stage].population;
+      happened_.push_back({pass.key.time, false, pass.key.order,
+                           link_record(plan_, population, pass.turn.t, pass.link, pass.enters,
+                                       packets_.link(pass.link).service)});
+    }
+    passes_.clear();
+    std::sort(happened_.begin(), happened_.end());
+    for (const Happened& one : happened_) work_.add(one.record);
+    happened_.clear();
+    std::sort(records_.begin(), records_.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [arrived, record] : records_) result_.records.push_back(record);
+    records_.clear();
   }
 
   void finish() {
@@ -300,8 +342,9 @@ class Dataflow {
       before = end;
     }
     result_.path = path_to(plan_, stages_, known_, last);
-    for (std::size_t core = 0; core < synapse_units_.size(); ++core) {
-      const SynapseUnit& unit = synapse_units_[core];
+    for (std::size_t slice = 0; slice < synapse_units_.size(); ++slice) {
+      const SynapseUnit& unit = synapse_units_[slice];
+      const std::uint32_t core = plan_.slices[slice].place.core.index;
       result_.busy[core].synapse_unit = unit.busy;
       result_.stalled[core].synapse_unit = unit.free - unit.busy;
     }
@@ -309,7 +352,7 @@ class Dataflow {
     result_.packets = tally_.packets();
     result_.merged = tally_.merged();
     result_.hops = tally_.hops();
-    result_.links = links_.loads();
+    result_.links = packets_.loads();
   }
 
   const Plan& plan_;
@@ -319,16 +362,22 @@ class Dataflow {
   bool keeps_records_;
   Phases phases_;
   SynapseWork synapses_;
-  LinkBookings links_;
-  std::vector<Stop> stops_;  ///< by receiver
   Stages stages_;
   std::uint32_t steps_;                        ///< time steps of all samples
   std::vector<std::vector<Phase>> known_;      ///< by stage and time step
-  std::vector<std::vector<Outbox>> outboxes_;  ///< by stage: of the phases that may be under way
-  std::vector<SynapseUnit> synapse_units_;     ///< by core
-  Picoseconds port_;                           ///< the I/O port is free
-  Queue queue_;
-  std::vector<Line> lines_;  ///< by link
+  std::vector<SynapseUnit> synapse_units_;     ///< by slice
+  std::vector<PacketsUnderWay::Pass> passes_;  ///< up to the horizon, while work is recorded
+  PacketsUnderWay packets_;
+  Picoseconds port_;     ///< the I/O port is free
+  Picoseconds horizon_;  ///< all that happens before it has been worked through
+  EventQueue<Nothing, std::pair<Picoseconds, std::uint32_t>> starts_;  ///< known: time, stage
+  std::size_t vain_ = 0;  ///< links and stages looked at, with no start, since `look_ahead` did
+  std::vector<std::uint32_t> waiting_;          ///< stages that wait for packets alone
+  std::vector<std::uint32_t> receiver_stages_;  ///< by receiver
+  std::vector<Sent> sent_;                      ///< by stage: by the phase that starts
+  bool keeps_order_;                            ///< must_keep_order
+  std::vector<Happened> happened_;              ///< up to the horizon
+  std::vector<std::pair<PacketsUnderWay::Arrived, PacketRecord>> records_;
 };
 
 }  // namespace

@@ -20,8 +20,11 @@ struct Stage {
   std::uint32_t tile = 0;
   std::vector<std::uint32_t> producers;  ///< stages that send to it
   std::vector<std::uint32_t> consumers;  ///< stages that it sends to
+  std::vector<Picoseconds> transits;     ///< to each of them, when nothing else is on its way
   std::uint32_t next = 0;                ///< time step of the phase that starts next
-  bool due = false;                      ///< that start is on its way
+  bool due = false;                      ///< it is known when
+  bool waits = false;                    ///< for its last packets and nothing else
+  Picoseconds floor;                     ///< if so: it starts no sooner, whenever they are served
 };
 
 /// The stages of a plan, inputs first, and which of them is a slice's.
@@ -59,10 +62,12 @@ struct Phase {
   Picoseconds start;
   Picoseconds end;
   FrameTimes before;
-  Cause cause;                       ///< of its start
-  std::uint32_t producers_left = 0;  ///< stages that may still send to it
-  std::uint64_t packets_left = 0;    ///< sent to it and not served yet
-  Cause inputs;                      ///< the last of its inputs so far
+  Cause cause;                     ///< of its start
+  std::uint32_t starts_left = 0;   ///< phases that it waits for and that have not started
+  std::uint64_t packets_left = 0;  ///< sent to it and not served yet
+  Picoseconds served;              ///< not all of them are, before that
+  Cause inputs;                    ///< the last of its inputs so far
+  Picoseconds noted;               ///< when that phase started, or packet arrived
 };
 
 /// The chain from the end of a sample back to its start, first things first.

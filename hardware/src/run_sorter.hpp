@@ -22,6 +22,18 @@ class RunSorter {
     }
   }
 
+  /// The same of [begin, end), where [begin, sorted) is sorted already and little of the rest goes
+  /// far before its end: that much is looked at.
+  void sort_rest(std::vector<Item>& items, std::size_t begin, std::size_t sorted) {
+    rest_.assign(items.begin() + static_cast<std::ptrdiff_t>(sorted), items.end());
+    sort(rest_);
+    std::size_t out = items.size();
+    for (std::size_t left = rest_.size(); left != 0;) {
+      const bool earlier = sorted != begin && rest_[left - 1] < items[sorted - 1];
+      items[--out] = earlier ? items[--sorted] : rest_[--left];
+    }
+  }
+
  private:
   void find_runs(const std::vector<Item>& items) {
     ends_.clear();
@@ -60,6 +72,7 @@ class RunSorter {
 
   std::vector<std::size_t> ends_;  ///< of the runs
   std::vector<Item> merged_;
+  std::vector<Item> rest_;
 };
 
 }  // namespace nj

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <numeric>
 #include <string>
@@ -190,6 +191,102 @@ TEST_CASE("dataflow: a sample that comes twice does everything twice, the second
     CAPTURE(to_string(key.action));
     CHECK(twice.actions.at(key) == 2 * count);
   }
+}
+
+/// mesh45 with other links, where much ends at the same time: neurons take none, all else some
+/// nanoseconds.
+Chip chip_of_ties(const NetworkShape& shape, std::uint32_t neurons, Picoseconds axon_out) {
+  ChipSpec spec = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml").spec();
+  spec.topology.network = NetworkSpec{shape, Routing::shortest_path};
+  spec.topology.within_tile = ns(1);
+  spec.off_chip.axon_out = ns(1);
+  for (CoreKindSpec& kind : spec.core_kinds) {
+    kind.max_neurons = neurons;
+    kind.times.neuron_update_active = {};
+    kind.times.neuron_update_inactive = {};
+    kind.times.axon_out = axon_out;
+    kind.times.axon_in = ns(1);
+    kind.times.synapse_word = ns(2);
+    kind.times.coincidence_word = ns(1);
+    kind.times.score_word = ns(1);
+  }
+  return without_barriers(Chip(std::move(spec)), ns(1));
+}
+
+Network convolutions() {
+  return Network::build({{"input", Input{{2, 6, 6}, 1}, {}},
+                         {"a", Conv2d{2, 8, 3, 1, 1}, {{"input"}}},
+                         {"a.lif", Lif{}, {{"a"}}},
+                         {"b", Conv2d{8, 8, 3, 1, 1}, {{"a.lif"}}},
+                         {"b.lif", Lif{}, {{"b"}}},
+                         {"c", Conv2d{8, 8, 3, 1, 1}, {{"b.lif"}}},
+                         {"c.lif", Lif{}, {{"c"}}},
+                         {"head", ClassifierHead{8, 4}, {{"c.lif"}}}});
+}
+
+/// Runs a sample with its work recorded, which is done in the order of time, and without.
+void check_order(const Network& network, const Chip& chip, std::uint32_t percent,
+                 std::uint64_t seed) {
+  const auto pops = populations(network);
+  const auto widths = testing::small_widths(network);
+  const MappingResult mapped = map_network(network, pops, widths, chip);
+  REQUIRE(mapped.feasible());
+  const SpikeTrace trace = testing::random_trace(network, 4, percent, seed);
+  const SimulationResult free = simulate(network, pops, widths, trace, chip, mapped.mapping,
+                                         {.record_packets = true, .in_a_row = 2});
+  CHECK(std::is_sorted(
+      free.records.begin(), free.records.end(),
+      [](const PacketRecord& a, const PacketRecord& b) { return a.arrived < b.arrived; }));
+  SimulationResult ordered =
+      simulate(network, pops, widths, trace, chip, mapped.mapping,
+               {.record_packets = true, .work_records = 10'000'000, .in_a_row = 2});
+  std::map<WorkUnit, Picoseconds> last;  // start
+  for (const WorkRecord& record : ordered.work) {
+    const bool starts_phase = record.unit == WorkUnit::neuron_unit && !chip.reads_frames();
+    if (!starts_phase && record.unit != WorkUnit::io_port) continue;
+    CHECK(record.start >= last[record.unit]);
+    last[record.unit] = record.start;
+  }
+  ordered.work.clear();
+  CHECK(free == ordered);
+}
+
+TEST_CASE("dataflow: phases that run ahead of packets change nothing, on any network of links") {
+  const Network transformer =
+      testing::small_spikformer({.channels = 16, .pixels = 16, .blocks = 1, .heads = 2});
+  const LinkSpec link{64, ns(1), ns(2)};
+  const std::vector<NetworkShape> shapes{GridShape{8, 4, false, link, link},
+                                         GridShape{6, 6, true, link, link}, RingShape{32, link},
+                                         CrossbarShape{32, link}};
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    for (std::uint32_t seed = 0; seed < 24; ++seed) {
+      CAPTURE(i);
+      CAPTURE(seed);
+      const Chip chip = chip_of_ties(shapes[i], 16U << seed % 3, ns(1 + seed % 2));
+      check_order(convolutions(), chip, seed % 5, seed);
+      if (seed < 3) check_order(transformer, chip_of_ties(shapes[i], 64, ns(1)), seed, seed);
+    }
+  }
+}
+
+TEST_CASE("dataflow: cores that read frames have the I/O port in the order of their starts") {
+  // The slots of b, for which the add waits, are free at other times than those of a.
+  const Network network =
+      Network::build({{"input", Input{{2, 6, 6}, 3}, {}},
+                      {"a", Conv2d{2, 8, 3, 1, 1}, {{"input"}}},
+                      {"a.lif", Lif{}, {{"a"}}},
+                      {"b", Conv2d{2, 8, 3, 1, 1}, {{"input"}}},
+                      {"b.lif", Lif{}, {{"b"}}},
+                      {"c", Conv2d{8, 8, 3, 1, 1}, {{"a.lif"}}},
+                      {"c.lif", Lif{}, {{"c"}}},
+                      {"add", ResidualAdd{}, {{"c.lif"}, {"b.lif", Port::residual}}},
+                      {"head", ClassifierHead{8, 4}, {{"add"}}}});
+  const std::string root = NJ_SOURCE_DIR;
+  const auto find = [&](const std::string& name, const std::filesystem::path&) {
+    return std::filesystem::path(root + "/hardware/chips/" + name + ".yaml");
+  };
+  const Chip chip = without_barriers(load_chip(root + "/examples/mesh45_frames.yaml", find), ns(1));
+  for (std::uint32_t seed = 0; seed < 4; ++seed) check_order(network, chip, 20, seed);
 }
 
 TEST_CASE("dataflow: other levels are refused") {

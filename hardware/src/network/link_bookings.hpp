@@ -28,6 +28,9 @@ class LinkBookings {
     return departs;
   }
 
+  /// What asks for a link from now on enters it no sooner.
+  [[nodiscard]] Picoseconds free(std::uint32_t link) const { return bookings_[link].free; }
+
   /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const;
   void clear_loads();

@@ -33,6 +33,8 @@ class EventQueue {
   [[nodiscard]] bool empty() const { return heap_.empty(); }
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
   [[nodiscard]] const Event& top() const { return heap_.front(); }
+  /// All events, in no order that means something.
+  [[nodiscard]] const std::vector<Event>& events() const { return heap_; }
   void reserve(std::size_t events) { heap_.reserve(events); }
   void push(Key key, Payload payload);
   Event pop();

@@ -1,0 +1,85 @@
+#include "packets_under_way.hpp"
+
+#include <algorithm>
+
+#include "neurojoule/core/error.hpp"
+
+namespace nj {
+namespace {
+
+std::vector<Stop> stops_at_slices(const Plan& plan) {
+  std::vector<Stop> stops = stops_of(plan);
+  for (std::size_t r = 0; r < stops.size(); ++r) stops[r].core = plan.receivers[r].slice;
+  return stops;
+}
+
+}  // namespace
+
+PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, Tally& tally,
+                                 std::vector<Pass>* passes)
+    : stages_(stages),
+      tally_(tally),
+      passes_(passes),
+      links_(plan.chip.topology(), plan.chip.spec().topology),
+      stops_(stops_at_slices(plan)),
+      stage_box_{0},
+      sent_(stages.all.size()),
+      arrivals_(plan.slices.size()) {
+  for (const Stage& stage : stages.all) {
+    std::uint32_t slots = 1;  // no consumer takes longer to empty them
+    for (const std::uint32_t c : stage.consumers) {
+      slots = std::max(slots, plan.slices[*stages.all[c].slice].slots);
+    }
+    stage_box_.push_back(stage_box_.back() + slots);
+    first_box_.resize(std::max<std::size_t>(first_box_.size(), stage.source + 1));
+  }
+  boxes_.resize(stage_box_.back());
+  for (std::size_t s = 0; s < stages.all.size(); ++s) {
+    first_box_[stages.all[s].source] = &boxes_[stage_box_[s]];
+  }
+}
+
+PacketsUnderWay::Box& PacketsUnderWay::box_of(Turn turn) {
+  const std::uint32_t first = stage_box_[turn.stage];
+  return boxes_[first + turn.t % (stage_box_[turn.stage + 1] - first)];
+}
+
+Outbox& PacketsUnderWay::open(Turn turn) {
+  Box& box = box_of(turn);
+  box.outbox.clear();
+  box.targets = 0;
+  return box.outbox;
+}
+
+void PacketsUnderWay::send(Turn turn) {
+  Box& box = box_of(turn);
+  box.turn = turn;
+  box.begin = sent_[turn.stage];
+  box.targets = box.outbox.targets.size();
+  box.next = 0;
+  box.traffic = {box.outbox.packets, {}, box.outbox.targets, stops_, tally_.senders, {}, nullptr};
+  sent_[turn.stage] += box.targets;
+  if (sent_[turn.stage] >= positions) {
+    throw Error(ErrorKind::capacity, "a source sends to more than 2^39 receivers in a sample");
+  }
+  if (!box.outbox.packets.empty()) leaving_.push_back(&box);
+}
+
+void PacketsUnderWay::run(Picoseconds horizon) {
+  std::erase_if(leaving_, [&](Box* box) {
+    const Stage& stage = stages_.all[box->turn.stage];
+    const std::uint64_t order = std::uint64_t{stage.source} << position_bits | box->begin;
+    const auto end = static_cast<std::uint32_t>(box->outbox.packets.size());
+    box->next = links_.inject(*this, box->traffic, stage.tile, order, box->next, end, horizon);
+    return box->next == end;
+  });
+  links_.run(*this, horizon);
+}
+
+std::size_t PacketsUnderWay::waiting() const {
+  std::size_t count = links_.waiting();
+  for (const Lane<Arrived>& arrivals : arrivals_) count += arrivals.size();
+  return count;
+}
+
+}  // namespace nj

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "dataflow_stages.hpp"
+#include "lane.hpp"
+#include "network/open_links.hpp"
+#include "packet.hpp"
+
+namespace nj {
+
+/// The packets of the phases that have started and what the network does with them, without
+/// barriers: up to a horizon before which no other phase starts.
+class PacketsUnderWay {
+ public:
+  /// A packet at the axon-in of a slice's core.
+  struct Arrived {
+    Picoseconds time;
+    std::uint64_t order = 0;  ///< source, then how many targets it sent to before
+    friend bool operator<(const Arrived& a, const Arrived& b) {  // without branches
+      return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));
+    }
+  };
+  /// A packet on a link.
+  struct Pass {
+    AskKey key;
+    Turn turn;  ///< whose packet it is
+    std::uint32_t link = 0;
+    Picoseconds enters;
+  };
+  /// Where a target of a phase is.
+  struct Found {
+    const Outbox& outbox;
+    std::uint32_t target = 0;
+    Turn turn;
+  };
+
+  /// `passes`: appended to, link by link; may be null.
+  PacketsUnderWay(const Plan& plan, const Stages& stages, Tally& tally, std::vector<Pass>* passes);
+
+  /// Where the packets of a phase go, emptied; until its consumers have served them all.
+  Outbox& open(Turn turn);
+  /// The packets of a phase are there.
+  void send(Turn turn);
+  /// Takes all packets through the network that are on their way before the horizon.
+  void run(Picoseconds horizon);
+  /// Calls `serve` with (slice, Arrived, Found) for all that has arrived before the horizon of the
+  /// last run; slice by slice, in the order of arrival.
+  template <class Serve>
+  void serve(Picoseconds horizon, Serve&& serve) {
+    for (std::uint32_t slice = 0; slice < arrivals_.size(); ++slice) {
+      if (arrivals_[slice].empty()) continue;
+      arrivals_[slice].take_before(horizon, sorter_, [&](const Arrived& arrived) {
+        const Box& box = box_of(arrived.order);
+        serve(slice, arrived, Found{box.outbox, target_in(box, arrived.order), box.turn});
+      });
+    }
+  }
+  /// Copies of packets in the network and arrivals.
+  [[nodiscard]] std::size_t waiting() const;
+  /// Calls `tell` with (slice, Turn, time) for all of them: at that slice no sooner.
+  template <class Tell>
+  void for_each_waiting(Tell&& tell) {
+    links_.for_each_ask([&](const LinkAsk& ask, Picoseconds time) {
+      const Box& box = box_of(ask.order);
+      for (std::uint32_t target = target_in(box, ask.order); target != ask.last; ++target) {
+        tell(box.traffic.stop(target).core, box.turn, time);
+      }
+    });
+    for (std::uint32_t slice = 0; slice < arrivals_.size(); ++slice) {
+      for (const Arrived& arrived : arrivals_[slice].waiting()) {
+        tell(slice, box_of(arrived.order).turn, arrived.time);
+      }
+    }
+  }
+  /// What the links carried.
+  [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
+  [[nodiscard]] const LinkTiming& link(std::uint32_t link) const { return links_[link]; }
+
+  // For OpenLinks.
+  std::pair<const StepTraffic&, std::uint32_t> find(std::uint64_t order) const {
+    const Box& box = box_of(order);
+    return {box.traffic, target_in(box, order)};
+  }
+  void deliver(const StepTraffic& traffic, std::uint64_t order, Picoseconds time,
+               std::uint32_t first, std::uint32_t last) {
+    for (std::uint32_t target = first; target != last; ++target, ++order) {
+      arrivals_[traffic.stop(target).core].push({time, order});
+    }
+  }
+  void note_pass(const LinkAsk& ask, std::uint32_t /*first*/, Picoseconds enters) {
+    if (passes_ != nullptr) passes_->push_back({ask, box_of(ask.order).turn, ask.link, enters});
+  }
+
+ private:
+  static constexpr unsigned position_bits = 39;
+  static constexpr std::uint64_t positions = std::uint64_t{1} << position_bits;
+  /// The packets of one phase.
+  struct Box {
+    std::uint64_t begin = 0;    ///< targets that its source sent to before
+    std::uint64_t targets = 0;  ///< in it
+    Turn turn;
+    std::uint32_t next = 0;  ///< packet that is not in the network yet
+    Outbox outbox;
+    StepTraffic traffic{};
+  };
+
+  /// Boxes of a source are next to each other, and an order is in one of them.
+  [[nodiscard]] const Box& box_of(std::uint64_t order) const {
+    const std::uint64_t source = (order & ~OpenLinks::through) >> position_bits;
+    const std::uint64_t position = order & (positions - 1);
+    const Box* box = first_box_[source];
+    while (position - box->begin >= box->targets) ++box;
+    return *box;
+  }
+  static std::uint32_t target_in(const Box& box, std::uint64_t order) {
+    return static_cast<std::uint32_t>((order & (positions - 1)) - box.begin);
+  }
+  Box& box_of(Turn turn);
+
+  const Stages& stages_;
+  Tally& tally_;
+  std::vector<Pass>* passes_;
+  OpenLinks links_;
+  std::vector<Stop> stops_;               ///< by receiver; `core` is its slice
+  std::vector<Box> boxes_;                ///< stage by stage: of the phases that may be under way
+  std::vector<std::uint32_t> stage_box_;  ///< [stages + 1]: where its boxes begin
+  std::vector<const Box*> first_box_;     ///< by source
+  std::vector<std::uint64_t> sent_;       ///< by stage: targets so far
+  std::vector<Box*> leaving_;             ///< not all of their packets are in the network
+  std::vector<Lane<Arrived>> arrivals_;   ///< by slice
+  RunSorter<Arrived> sorter_;
+};
+
+}  // namespace nj
