@@ -1,5 +1,8 @@
 #include <cstdint>
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -9,28 +12,38 @@
 #include "support/small_spikformer.hpp"
 
 // Question: how many packets per second does one thread simulate? A 96-channel Spikformer (34 x 34
-// input, 2 blocks, T = 4) with random spikes, on a chip that was mapped before.
+// input, 2 blocks, T = 4) with random spikes, on a chip that was mapped before. Without barriers
+// too; there also five convolutions (64 x 64 events, T = 16) on speck, and Spikformer 2-256 on a
+// board of 32 Loihi chips.
 
 namespace nj {
 namespace {
 
+Chip shipped(const std::string& name) {
+  return load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name);
+}
+
+/// A chip with a handshake of 10 ns in place of barriers.
+Chip without_barriers(const Chip& chip) {
+  ChipSpec spec = chip.spec();
+  spec.barrier = {};
+  spec.tick = {};
+  spec.handshake = Picoseconds{10'000};
+  return Chip(std::move(spec));
+}
+
 struct Case {
+  Chip chip;
   Network network = testing::small_spikformer();
+  std::uint32_t timesteps = 4;
   std::vector<Population> pops = populations(network);
   std::vector<LayerWidths> widths = testing::small_widths(network);
-  Chip chip;
-  Mapping mapping;
-
-  explicit Case(const std::string& name)
-      : chip(load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name)),
-        mapping(map_network(network, pops, widths, chip).mapping) {}
+  Mapping mapping = map_network(network, pops, widths, chip).mapping;
 };
 
-/// Spikes at `range(0)` percent density on one chip.
-void chip_packets(benchmark::State& state, const std::string& name, TimingLevel level) {
-  const Case c(name);
-  const SpikeTrace trace =
-      testing::random_trace(c.network, 4, static_cast<std::uint32_t>(state.range(0)), 1);
+/// Random spikes of some density on one chip.
+void measure(benchmark::State& state, const Case& c, double density, TimingLevel level) {
+  const SpikeTrace trace = random_trace(c.network, c.timesteps, {density, density}, 1);
   const Simulator simulator(c.network, c.pops, c.widths, c.chip, c.mapping);
   const SimulationResult once = simulator.run(trace, {.timing = level});
   if (once.actions.total(Action::packet_inject) != once.packets ||
@@ -47,6 +60,56 @@ void chip_packets(benchmark::State& state, const std::string& name, TimingLevel 
   state.counters["packets"] = static_cast<double>(once.packets);
   state.counters["packets/s"] = rate(once.packets);
   state.counters["hops/s"] = rate(once.hops);
+}
+
+/// `range(0)`: spikes, in percent of all neurons.
+void chip_packets(benchmark::State& state, const std::string& name, TimingLevel level) {
+  measure(state, {.chip = shipped(name)}, static_cast<double>(state.range(0)) / 100, level);
+}
+void handshake_packets(benchmark::State& state, const std::string& name) {
+  measure(state, {.chip = without_barriers(shipped(name))},
+          static_cast<double>(state.range(0)) / 100, TimingLevel::event);
+}
+
+/// Binary events of 2 polarities, 64 x 64; 8, 16, 32, 64 and 64 channels, and a head of ten.
+Network convolutions() {
+  std::vector<Network::Draft> drafts{{"input", Input{{2, 64, 64}, 1}, {}}};
+  std::uint32_t in = 2;
+  std::string x = "input";
+  for (const std::uint32_t out : {8U, 16U, 32U, 64U, 64U}) {
+    const std::string name = "conv" + std::to_string(drafts.size());
+    drafts.push_back({name, Conv2d{in, out, 3, 1, 1}, {{x}}});
+    drafts.push_back({name + ".lif", Lif{}, {{name}}});
+    drafts.push_back({name + ".pool", MaxPool2d{}, {{name + ".lif"}}});
+    x = name + ".pool";
+    in = out;
+  }
+  drafts.push_back({"head", ClassifierHead{in, 10}, {{x}}});
+  return Network::build(std::move(drafts));
+}
+
+void speck_packets(benchmark::State& state) {
+  const Network network = convolutions();
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  widths.front().output_bits = 1;
+  measure(state,
+          {.chip = shipped("speck.yaml"), .network = network, .timesteps = 16, .widths = widths},
+          static_cast<double>(state.range(0)) / 100, TimingLevel::event);
+}
+
+void board_packets(benchmark::State& state, bool barriers) {
+  const std::string root = NJ_SOURCE_DIR;
+  const Chip board =
+      load_chip(root + "/examples/chips_large/loihi1_x32.yaml",
+                [&](const std::string& name, const std::filesystem::path& folder) {
+                  return name.ends_with(".yaml")
+                             ? folder / name
+                             : std::filesystem::path(root + "/hardware/chips/" + name + ".yaml");
+                });
+  measure(state,
+          {.chip = barriers ? board : without_barriers(board),
+           .network = testing::small_spikformer({256, 128, 2, 8, 10})},
+          0.012, TimingLevel::event);
 }
 
 BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml", TimingLevel::event)
@@ -73,9 +136,22 @@ BENCHMARK_CAPTURE(chip_packets, mesh45_analytic, "mesh45.yaml", TimingLevel::ana
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);
 
+// Without barriers.
+BENCHMARK_CAPTURE(handshake_packets, mesh45, "mesh45.yaml")
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(handshake_packets, loihi1, "loihi1.yaml")
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(speck_packets)->Arg(5)->Arg(15)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, barriers, true)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, handshake, false)->Unit(benchmark::kMillisecond);
+
 /// Mapping alone: the search meets it constantly.
 void map_spikformer(benchmark::State& state) {
-  const Case c("loihi1.yaml");
+  const Case c{.chip = shipped("loihi1.yaml")};
   for (auto _ : state) {
     benchmark::DoNotOptimize(map_network(c.network, c.pops, c.widths, c.chip));
   }
@@ -97,7 +173,7 @@ struct PlacementCase {
 
 /// mesh45 with more tiles.
 Chip larger_mesh45(std::uint32_t side) {
-  ChipSpec spec = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml").spec();
+  ChipSpec spec = shipped("mesh45.yaml").spec();
   auto& grid = std::get<GridShape>(std::get<NetworkSpec>(spec.topology.network).shape);
   grid.width = side;
   grid.height = side;
@@ -112,9 +188,8 @@ void place_slices(benchmark::State& state, const PlacementCase& c, Placement str
 }
 
 void place_example(benchmark::State& state, Placement strategy) {
-  static const PlacementCase c{
-      .network = testing::small_spikformer(),
-      .chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml")};
+  static const PlacementCase c{.network = testing::small_spikformer(),
+                               .chip = shipped("mesh45.yaml")};
   place_slices(state, c, strategy);
 }
 
