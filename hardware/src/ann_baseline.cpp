@@ -107,10 +107,6 @@ class AnnCounts {
       neurons(key, count);
     } else if (unit == "spike_buffer" && key.action == Action::read_word && !chip_.array) {
       counts_.add(key, count * row_growth(key));
-    } else if (key.component == "network.router" || unit == "axon_in" || unit == "axon_out") {
-      ActionKey wider = key;
-      wider.width_bits += format_.activation_bits;
-      counts_.add(wider, count);
     } else {
       counts_.add(key, count);
     }

@@ -13,7 +13,7 @@
 namespace nj {
 namespace {
 
-void check(const Topology& topology, std::span<const Message> messages) {
+void check(const Topology& topology, const TopologySpec& spec, std::span<const Message> messages) {
   const auto check_tile = [&](std::uint32_t tile) {
     if (tile >= topology.tiles()) {
       throw Error(ErrorKind::shape,
@@ -22,6 +22,14 @@ void check(const Topology& topology, std::span<const Message> messages) {
   };
   for (const Message& message : messages) {
     if (message.injected < Picoseconds{0}) throw Error(ErrorKind::shape, "a time is negative");
+    if (message.value_bits < 1 || message.value_bits > 32) {
+      throw Error(ErrorKind::shape, "a value has 1 to 32 bits");
+    }
+    if (spec.buffer_flits && spec.packet_flits(message.value_bits) > *spec.buffer_flits) {
+      throw Error(ErrorKind::capacity,
+                  fmt::format("a packet of {} flits does not fit a buffer of {}",
+                              spec.packet_flits(message.value_bits), *spec.buffer_flits));
+    }
     check_tile(message.from);
     for (const std::uint32_t tile : message.to) check_tile(tile);
     if (std::set(message.to.begin(), message.to.end()).size() != message.to.size()) {
@@ -35,10 +43,14 @@ void check(const Topology& topology, std::span<const Message> messages) {
 class Load {
  public:
   Load(const Topology& topology, const TopologySpec& spec, std::span<const Message> messages) {
+    std::vector<std::uint32_t> bits;
+    for (const Message& message : messages) bits.push_back(spec.bits_with(message.value_bits));
+    sizes = packet_sizes(std::move(bits), spec);
     std::vector<std::uint32_t> first_stop;
     for (const Message& message : messages) {
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
-      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0});
+      const std::uint32_t size = find_size(sizes, spec.bits_with(message.value_bits));
+      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0, size});
     }
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0);
@@ -59,6 +71,7 @@ class Load {
   Outbox outbox;
   std::vector<PacketSource> sources;
   std::vector<Stop> stops;
+  PacketSizes sizes;
 
  private:
   [[nodiscard]] std::uint32_t packets() const {
@@ -86,9 +99,9 @@ std::string_view to_string(TimingLevel level) {
 
 CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
                       std::span<const Message> messages, TimingLevel level) {
-  check(topology, messages);
+  check(topology, spec, messages);
   Load load(topology, spec, messages);
-  AnyNetwork network = make_network(topology, spec, level);
+  AnyNetwork network = make_network(topology, spec, level, load.sizes);
   std::vector<SenderTally> senders(1);
   std::vector<std::vector<Arrival>> arrivals(1);
   CarriedMessages carried;

@@ -39,6 +39,9 @@ class Checker {
     const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     for (std::uint32_t p = 0; p < populations.size(); ++p) {
       needs_.push_back(slice_needs(network, populations[p], widths, graph.slots[p], chip));
+      if (!graph.sends(p)) continue;
+      const auto violation = too_long_packets(network, populations[p], widths, chip);
+      if (violation) violations_.push_back(*violation);
     }
   }
 

@@ -8,6 +8,7 @@
 #include "neurojoule/core/event_queue.hpp"
 
 #include "dataflow_stages.hpp"
+#include "network/transits.hpp"
 #include "packet_records.hpp"
 #include "packets_under_way.hpp"
 #include "phases.hpp"
@@ -46,6 +47,7 @@ class Dataflow {
         keeps_records_(options.record_packets),
         phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
         synapses_(plan, Packing::single),
+        transits_(plan),
         stages_(plan),
         steps_(phases_.timesteps() * options.in_a_row),
         known_(stages_.all.size(), std::vector<Phase>(steps_)),
@@ -316,7 +318,7 @@ class Dataflow {
       const std::uint32_t population = stages_.all[pass.turn.stage].population;
       happened_.push_back({pass.key.time, false, pass.key.order,
                            link_record(plan_, population, pass.turn.t, pass.link, pass.enters,
-                                       packets_.link(pass.link).service)});
+                                       transits_.service(pass.link, population))});
     }
     passes_.clear();
     std::sort(happened_.begin(), happened_.end());
@@ -362,6 +364,7 @@ class Dataflow {
   bool keeps_records_;
   Phases phases_;
   SynapseWork synapses_;
+  Transits transits_;
   Stages stages_;
   std::uint32_t steps_;                        ///< time steps of all samples
   std::vector<std::vector<Phase>> known_;      ///< by stage and time step

@@ -1,10 +1,9 @@
 #include "dataflow_stages.hpp"
 
 #include <algorithm>
-#include <span>
 #include <variant>
 
-#include "network/links.hpp"
+#include "network/transits.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -23,13 +22,6 @@ StepPath begun_by(const Plan& plan, const Stage& stage, const Phase& phase, Pico
   path.encode = phase.before.encode;
   path.phase = phase_end - phase.start - path.fetch - path.encode;
   return path;
-}
-
-/// From axon-out to axon-in, when nothing else is on its way.
-Picoseconds transit(const Plan& plan, std::span<const LinkTiming> links, std::uint32_t from,
-                    std::uint32_t to) {
-  return from == to ? plan.chip.spec().topology.within_tile
-                    : idle_time(plan.chip.topology(), links, from, to);
 }
 
 }  // namespace
@@ -56,13 +48,13 @@ Stages::Stages(const Plan& plan) {
     stage.tile = plan.chip.core(stage.core).tile;
     all.push_back(stage);
   }
-  const auto links = link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits);
+  const Transits transits(plan);
   for (const Receiver& receiver : plan.receivers) {
     const std::uint32_t to = of_slice(receiver.slice);
     for (std::uint32_t from = 0; from < all.size(); ++from) {
       if (all[from].population != receiver.producer) continue;
       all[from].consumers.push_back(to);
-      all[from].transits.push_back(transit(plan, links, all[from].tile, receiver.tile));
+      all[from].transits.push_back(transits.to(receiver, all[from].tile));
       all[to].producers.push_back(from);
     }
   }
@@ -71,7 +63,7 @@ Stages::Stages(const Plan& plan) {
 std::vector<StepPath> path_to(const Plan& plan, const Stages& stages,
                               const std::vector<std::vector<Phase>>& phases, Turn last) {
   const auto phase_of = [&](Turn turn) -> const Phase& { return phases[turn.stage][turn.t]; };
-  const auto links = link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits);
+  const Transits transits(plan);
   std::vector<StepPath> path{
       begun_by(plan, stages.all[last.stage], phase_of(last), phase_of(last).end)};
   for (Turn turn = last; phase_of(turn).cause.kind != Cause::Kind::nothing;) {
@@ -85,7 +77,7 @@ std::vector<StepPath> path_to(const Plan& plan, const Stages& stages,
       step.last = WorkUnit::synapse_unit;
       step.core = receiver.core;
       step.layer = plan.populations[plan.slices[receiver.slice].place.population].lead;
-      step.transit = transit(plan, links, sender.tile, receiver.tile);
+      step.transit = transits.to(receiver, sender.tile);
       step.link_wait = cause.begin - cause.injected - step.transit;
       step.service = cause.end - cause.begin;
       path.push_back(step);

@@ -200,6 +200,19 @@ CoreRole role_of(const SliceNeeds& needs, const Chip& chip) {
   return encodes ? CoreRole::encoder : CoreRole::neuron;
 }
 
+std::optional<Violation> too_long_packets(const Network& network, const Population& population,
+                                          std::span<const LayerWidths> widths, const Chip& chip) {
+  const TopologySpec& topology = chip.spec().topology;
+  const LayerId sends = population.output();
+  const std::uint32_t flits = topology.packet_flits(widths[sends.index].output_bits);
+  if (!topology.buffer_flits || flits <= *topology.buffer_flits) return std::nullopt;
+  return Violation{
+      network.layer(population.lead).name, "buffer", flits, *topology.buffer_flits,
+      fmt::format("layer \"{}\" sends packets of {} flits, a buffer of the network has "
+                  "{}",
+                  network.layer(population.lead).name, flits, *topology.buffer_flits)};
+}
+
 bool fits(const Footprint& use, const CoreKindSpec& kind) {
   const auto all = limits(use, kind);
   return std::all_of(all.begin(), all.end(),

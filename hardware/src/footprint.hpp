@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <span>
 
 #include "neurojoule/core/network.hpp"
@@ -52,6 +53,10 @@ Footprint footprint(const SliceNeeds& needs, const SliceSize& size);
 
 /// The role that a core of the chip must have for a population.
 CoreRole role_of(const SliceNeeds& needs, const Chip& chip);
+
+/// Packets of a population that no buffer of the network can hold.
+std::optional<Violation> too_long_packets(const Network& network, const Population& population,
+                                          std::span<const LayerWidths> widths, const Chip& chip);
 
 /// Whether a footprint exceeds no limit of `kind`.
 bool fits(const Footprint& use, const CoreKindSpec& kind);

@@ -90,6 +90,10 @@ class Mapper {
   }
 
   void cut(std::uint32_t p) {
+    if (graph_.sends(p)) {
+      const auto violation = too_long_packets(network_, populations_[p], widths_, chip_);
+      if (violation) result_.violations.push_back(*violation);
+    }
     const Operator& op = network_.layer(populations_[p].lead).op;
     if (std::holds_alternative<Input>(op)) {
       check_input(p);

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "neurojoule/core/ids.hpp"
@@ -41,13 +43,36 @@ struct Stop {
   std::uint32_t tile = 0;
   std::uint32_t core = 0;      ///< which list of arrivals is its
   std::uint32_t producer = 0;  ///< population that it receives from
+  std::uint32_t size = 0;      ///< of the packets that it gets: position in PacketSizes
 };
+
+/// Bits of a packet, ascending: the sizes that there are, one at least.
+using PacketSizes = std::vector<std::uint32_t>;
+inline PacketSizes packet_sizes(std::vector<std::uint32_t> of_packets, const TopologySpec& spec) {
+  if (of_packets.empty()) return {spec.packet_bits};
+  std::sort(of_packets.begin(), of_packets.end());
+  of_packets.erase(std::unique(of_packets.begin(), of_packets.end()), of_packets.end());
+  return of_packets;
+}
+inline PacketSizes packet_sizes(const Plan& plan) {
+  std::vector<std::uint32_t> bits;
+  for (const Receiver& receiver : plan.receivers)
+    bits.push_back(plan.packet_bits(receiver.producer));
+  return packet_sizes(std::move(bits), plan.chip.spec().topology);
+}
+/// Where a size is among them.
+inline std::uint32_t find_size(const PacketSizes& sizes, std::uint32_t bits) {
+  return static_cast<std::uint32_t>(std::lower_bound(sizes.begin(), sizes.end(), bits) -
+                                    sizes.begin());
+}
 
 /// By receiver.
 inline std::vector<Stop> stops_of(const Plan& plan) {
   std::vector<Stop> stops;
+  const PacketSizes sizes = packet_sizes(plan);
   for (const Receiver& receiver : plan.receivers) {
-    stops.push_back({receiver.tile, receiver.core.index, receiver.producer});
+    stops.push_back({receiver.tile, receiver.core.index, receiver.producer,
+                     find_size(sizes, plan.packet_bits(receiver.producer))});
   }
   return stops;
 }

@@ -18,8 +18,9 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Tally& tally,
       records_(records),
       work_recorder_(work_recorder),
       recording_(records != nullptr || work_recorder.on()),
-      network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level)),
-      links_(link_timings(plan.chip.topology(), plan.chip.spec().topology.packet_bits)),
+      network_(
+          make_network(plan.chip.topology(), plan.chip.spec().topology, level, packet_sizes(plan))),
+      transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
@@ -59,9 +60,7 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
   const Receiver& receiver = plan_.receivers[target.receiver];
   const bool from_port = last.first.source == plan_.chip.cores().size();
   const std::uint32_t from = from_port ? io_tile : plan_.chip.core({last.first.source}).tile;
-  const Picoseconds transit = from == receiver.tile
-                                  ? plan_.chip.spec().topology.within_tile
-                                  : idle_time(plan_.chip.topology(), links_, from, receiver.tile);
+  const Picoseconds transit = transits_.to(receiver, from);
   const auto source = std::find_if(sources.begin(), sources.end(), [&](const PacketSource& s) {
     return s.core.index == last.first.source;
   });
@@ -124,7 +123,7 @@ void PacketFlow::record_links(const StepTraffic& traffic) {
   for (const LinkPass& pass : passes_) {
     const std::uint32_t producer = traffic.stop(pass.target).producer;
     work_recorder_.add(link_record(plan_, producer, step_ - plan_.graph.depth[producer], pass.link,
-                                   pass.time, links_[pass.link].service));
+                                   pass.time, transits_.service(pass.link, producer)));
   }
   passes_.clear();
 }

@@ -9,6 +9,7 @@
 #include "neurojoule/hardware/simulate.hpp"
 
 #include "network/any_network.hpp"
+#include "network/transits.hpp"
 #include "packet.hpp"
 #include "plan.hpp"
 #include "run_sorter.hpp"
@@ -62,7 +63,7 @@ class PacketFlow {
   WorkRecorder& work_recorder_;
   bool recording_;  ///< packets or work
   AnyNetwork network_;
-  std::vector<LinkTiming> links_;
+  Transits transits_;
   std::vector<Stop> stops_;                     ///< by receiver
   std::vector<Picoseconds> core_free_;          ///< per core: synapse unit
   std::vector<std::vector<Arrival>> arrivals_;  ///< per core: of the step in work

@@ -20,7 +20,7 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, Tally& 
     : stages_(stages),
       tally_(tally),
       passes_(passes),
-      links_(plan.chip.topology(), plan.chip.spec().topology),
+      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan)),
       stops_(stops_at_slices(plan)),
       stage_box_{0},
       sent_(stages.all.size()),

@@ -77,7 +77,6 @@ class PacketsUnderWay {
   }
   /// What the links carried.
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
-  [[nodiscard]] const LinkTiming& link(std::uint32_t link) const { return links_[link]; }
 
   // For OpenLinks.
   std::pair<const StepTraffic&, std::uint32_t> find(std::uint64_t order) const {

@@ -142,6 +142,10 @@ struct Plan {
   std::vector<Fan> fans;  ///< by population
 
   [[nodiscard]] const LayerWidths& width(LayerId layer) const { return widths[layer.index]; }
+  /// Of a packet that a population sends.
+  [[nodiscard]] std::uint32_t packet_bits(std::uint32_t population) const {
+    return chip.spec().topology.bits_with(width(populations[population].output()).output_bits);
+  }
 };
 
 /// Throws: Error(capacity) with the first violation of the mapping.

@@ -78,10 +78,15 @@ std::uint32_t PopulationGraph::levels() const {
   return depth.empty() ? 0 : 1 + *std::max_element(depth.begin(), depth.end());
 }
 
+bool PopulationGraph::sends(std::uint32_t population) const {
+  return std::any_of(edges.begin(), edges.end(),
+                     [&](const PopulationEdge& edge) { return edge.producer == population; });
+}
+
 bool PopulationGraph::only_read(std::uint32_t input) const {
-  const auto of_input = [&](const PopulationEdge& edge) { return edge.producer == input; };
-  return std::any_of(frames.begin(), frames.end(), of_input) &&
-         std::none_of(edges.begin(), edges.end(), of_input);
+  return !sends(input) &&
+         std::any_of(frames.begin(), frames.end(),
+                     [&](const PopulationEdge& edge) { return edge.producer == input; });
 }
 
 PopulationGraph population_graph(const Network& network, std::span<const Population> populations,

@@ -53,7 +53,7 @@ void count_deliveries(const Plan& plan, const Receiver& receiver, const Receiver
   const LayerId sender = plan.populations[receiver.producer].output();
   const bool attention = slice.attention();
   KindCounts kind(counts, *slice.kind);
-  kind.unit("axon_in", Action::packet_deliver, plan.chip.spec().topology.packet_bits, sender,
+  kind.unit("axon_in", Action::packet_deliver, plan.packet_bits(receiver.producer), sender,
             tally.delivered);
   kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead,
               attention ? tally.operands : tally.delivered);
@@ -120,7 +120,7 @@ void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTal
   if (population.pool) {
     kind.unit("neuron_unit", Action::or_bit, 1, *population.pool, tally.pooled);
   }
-  kind.unit("axon_out", Action::packet_inject, plan.chip.spec().topology.packet_bits,
+  kind.unit("axon_out", Action::packet_inject, plan.packet_bits(slice.place.population),
             population.output(), tally.injected);
 }
 
@@ -145,7 +145,7 @@ void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally&
 void count_sender(const Plan& plan, std::uint32_t population, const SenderTally& tally,
                   ActionCounts& counts) {
   const LayerId layer = plan.populations[population].output();
-  const std::uint32_t packet = plan.chip.spec().topology.packet_bits;
+  const std::uint32_t packet = plan.packet_bits(population);
   const auto add = [&](std::string_view component, Action action, std::uint32_t width,
                        std::uint64_t count) {
     counts.add({std::string(component), action, width, layer}, count);

@@ -273,6 +273,9 @@ TopologySpec read_topology(const YamlNode& node, const std::vector<CoreKindSpec>
   spec.flit_bits = read_width(node.at("flit"));
   const auto packet = node.find("packet");
   spec.packet_bits = packet ? read_width(*packet) : spec.flit_bits;
+  if (const auto value = node.find("packet_value")) {
+    spec.value_added = value->one_of<bool>({{"included", false}, {"added", true}});
+  }
   if (kind == Kind::multi_chip) {
     MultiChipSpec chips{read_network(node.at("chip"), spec.flit_bits),
                         read_network(node.at("between"), spec.flit_bits), 0};

@@ -25,17 +25,17 @@ TEST_CASE("an artificial network of 3-bit values: every count by hand, and there
   };
   // One frame of 2 bits: what the chip reads stays as it is.
   add("off_chip.memory", Action::read_bit, 1, input, 2);
-  // 2 inputs and 4 values of a, to 2 cores each, in packets of 64 + 3 bits.
-  add("io.axon_out", Action::packet_inject, 67, input, 4);
-  add("neuron.axon_in", Action::packet_deliver, 67, input, 4);
-  add("neuron.axon_out", Action::packet_inject, 67, a_lif, 8);
-  add("neuron.axon_in", Action::packet_deliver, 67, a_lif, 8);
+  // 2 inputs and 4 values of a, to 2 cores each, in packets that have room for the value.
+  add("io.axon_out", Action::packet_inject, 64, input, 4);
+  add("neuron.axon_in", Action::packet_deliver, 64, input, 4);
+  add("neuron.axon_out", Action::packet_inject, 64, a_lif, 8);
+  add("neuron.axon_in", Action::packet_deliver, 64, a_lif, 8);
   // Inputs: 2 within tile 0, 2 over link 0-1. a: core 0 sends 2 values 0-2 and 0-2-3, core 1 sends
   // 2 values 1-3-2 and 1-3: 8 east-west, 4 north-south.
-  add("network.router", Action::spike_within_tile, 67, input, 2);
-  add("network.router", Action::hop_north_south, 67, input, 2);
-  add("network.router", Action::hop_east_west, 67, a_lif, 8);
-  add("network.router", Action::hop_north_south, 67, a_lif, 4);
+  add("network.router", Action::spike_within_tile, 64, input, 2);
+  add("network.router", Action::hop_north_south, 64, input, 2);
+  add("network.router", Action::hop_east_west, 64, a_lif, 8);
+  add("network.router", Action::hop_north_south, 64, a_lif, 4);
   // Deliveries x 2 neurons; 2 x 5 bits are 2 words of 8; sums of 10 + 2 bits, 2 x 12 bits are 2
   // words of 16. Products are 5 bits of weights x 3 of values.
   for (const auto& [layer, deliveries] : {std::pair{a, 4U}, std::pair{b, 8U}}) {
@@ -86,6 +86,19 @@ TEST_CASE("memories grow until the numbers fit, and floats have their own arithm
   CHECK(ann.actions.total(Action::accumulate) == 0);
   CHECK(ann.actions.total(Action::multiply) == 0);
   CHECK(ann.actions.total(Action::shift) == 0);
+}
+
+TEST_CASE("packets are as much longer as their values where the chip adds these") {
+  testing::MappedNetwork s = testing::micro_scenario();
+  const Picoseconds before = run(s, {.activation_bits = 3}).latency;
+  ChipSpec spec = s.chip.spec();
+  spec.topology.value_added = true;
+  s.chip = Chip(spec);
+  const AnnRun ann = run(s, {.activation_bits = 3});
+  CHECK(ann.actions.at({"io.axon_out", Action::packet_inject, 64, LayerId{0}}) == 4);
+  CHECK(ann.actions.at({"neuron.axon_out", Action::packet_inject, 67, LayerId{2}}) == 8);
+  CHECK(ann.actions.at({"network.router", Action::hop_east_west, 67, LayerId{2}}) == 8);
+  CHECK(ann.latency > before);  // a second word on each link
 }
 
 TEST_CASE("power-of-two weights shift instead of multiplying") {

@@ -180,6 +180,35 @@ TEST_CASE("dataflow: counts are those with barriers, but for these and leakage")
   CHECK(without.hops == with.hops);
 }
 
+TEST_CASE("dataflow: packets of two sizes are those with barriers") {
+  MappedNetwork s = testing::micro_scenario();
+  s.widths[0].output_bits = 4;
+  ChipSpec spec = s.chip.spec();
+  spec.topology.value_added = true;
+  s.chip = Chip(spec);
+  const auto simulated = [&](const Chip& chip) {
+    return simulate(s.network, s.populations, s.widths, s.trace, chip, s.mapping,
+                    {.work_records = 1000});
+  };
+  const SimulationResult with = simulated(s.chip);
+  const SimulationResult without = simulated(without_barriers(s.chip, ns(3)));
+  CHECK(other_counts(without) == other_counts(with));
+  CHECK(without.actions.at({"io.axon_out", Action::packet_inject, 68, LayerId{0}}) == 6);
+  // Two words of 6 ns on each link for inputs, one for the spikes of a.
+  Picoseconds inputs, spikes;
+  for (const WorkRecord& record : without.work) {
+    if (record.unit == WorkUnit::link) {
+      (record.layer == LayerId{0} ? inputs : spikes) += record.end - record.start;
+    }
+  }
+  CHECK(inputs == ns(3 * 12));
+  CHECK(spikes == ns(6) * static_cast<std::int64_t>(without.hops - 3));
+  for (std::size_t i = 0; i < with.links.size(); ++i) {
+    CHECK(without.links[i].flits == with.links[i].flits);
+    CHECK(without.links[i].busy == with.links[i].busy);
+  }
+}
+
 TEST_CASE("dataflow: a sample that comes twice does everything twice, the second time sooner") {
   const SimulationResult once = run();
   const SimulationResult twice = run({.in_a_row = 2});

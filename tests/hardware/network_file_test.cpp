@@ -115,7 +115,12 @@ TEST_CASE("network file: routers of an edge list with a tile are counted first")
 }
 
 TEST_CASE("network file: chips, packets, buffers, multicast and routing") {
-  const Chip chip = parse(chips + "\n  packet: 40 bit\n  buffer: 2 packets\n  multicast: true");
+  const Chip chip =
+      parse(chips + "\n  packet: 40 bit\n  packet_value: added\n  buffer: 2 packets\n" +
+            "  multicast: true");
+  CHECK(chip.spec().topology.bits_with(1) == 40);
+  CHECK(chip.spec().topology.bits_with(9) == 49);
+  CHECK(chip.spec().topology.packet_flits(9) == 4);
   CHECK(chip.cores().size() == 12);
   CHECK(chip.spec().topology.packet_flits() == 3);  // 40 bits in flits of 16
   CHECK(chip.spec().topology.buffer_flits == 6);

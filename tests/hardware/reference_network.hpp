@@ -18,10 +18,11 @@ class ReferenceNetwork {
       : topology_(topology),
         spec_(spec),
         free_(topology.links().size(), 0),
-        stalled_(topology.links().size()) {
+        stalled_(topology.links().size()),
+        most_waiting_(topology.links().size(), 0) {
     const std::size_t channels = topology.links().size() * topology.virtual_channels();
     queues_.resize(channels + topology.tiles());
-    if (spec.buffer_flits) depth_ = *spec.buffer_flits / spec.packet_flits();
+    depth_ = spec.buffer_flits;
   }
 
   /// Arrival times by message and destination; nullopt when something has not arrived by `limit`.
@@ -35,6 +36,8 @@ class ReferenceNetwork {
 
   /// By link: how long it was free, and what was ready for it had no room.
   [[nodiscard]] const std::vector<Picoseconds>& stalled() const { return stalled_; }
+  /// By link: most packets at once that wait to enter it.
+  [[nodiscard]] const std::vector<std::uint64_t>& most_waiting() const { return most_waiting_; }
 
  private:
   struct Goal {
@@ -47,6 +50,7 @@ class ReferenceNetwork {
     std::uint32_t core;
     std::uint32_t number;  ///< of its first goal, counted over all packets of all tiles
     std::int64_t head;     ///< its head is at the router
+    std::uint32_t value;   ///< bits
   };
   struct Ask {
     Copy copy;
@@ -59,7 +63,7 @@ class ReferenceNetwork {
     bool at_front = false;  ///< the first one has asked
     std::size_t asking = 0;
     std::int64_t leaves = 0;
-    std::uint32_t places = 0;
+    std::uint32_t flits = 0;  ///< taken
   };
   struct Flight {
     Copy copy;
@@ -70,18 +74,25 @@ class ReferenceNetwork {
   [[nodiscard]] const Link& link(std::size_t channel) const {
     return topology_.links()[channel / topology_.virtual_channels()];
   }
-  [[nodiscard]] std::int64_t words(std::size_t channel) const {
+  [[nodiscard]] std::int64_t bits(const Copy& copy) const {
+    const bool longer = spec_.value_added && copy.value != 1;
+    return std::int64_t{spec_.packet_bits} + (longer ? copy.value : 0);
+  }
+  [[nodiscard]] std::uint32_t flits(const Copy& copy) const {
+    std::uint32_t flits = 0;
+    for (std::int64_t left = bits(copy); left > 0; left -= spec_.flit_bits) ++flits;
+    return flits;
+  }
+  [[nodiscard]] std::int64_t words(std::size_t channel, const Copy& copy) const {
     std::int64_t words = 0;
-    for (std::int64_t bits = spec_.packet_bits; bits > 0; bits -= link(channel).spec.width_bits) {
-      ++words;
-    }
+    for (std::int64_t left = bits(copy); left > 0; left -= link(channel).spec.width_bits) ++words;
     return words;
   }
-  [[nodiscard]] std::int64_t service(std::size_t channel) const {
-    return words(channel) * link(channel).spec.cycle.value();
+  [[nodiscard]] std::int64_t service(std::size_t channel, const Copy& copy) const {
+    return words(channel, copy) * link(channel).spec.cycle.value();
   }
-  [[nodiscard]] std::int64_t tail(std::size_t channel) const {
-    return (words(channel) - 1) * link(channel).spec.cycle.value();
+  [[nodiscard]] std::int64_t tail(std::size_t channel, const Copy& copy) const {
+    return (words(channel, copy) - 1) * link(channel).spec.cycle.value();
   }
   [[nodiscard]] std::uint32_t router(std::size_t queue) const {
     return queue < channels() ? link(queue).to : static_cast<std::uint32_t>(queue - channels());
@@ -103,10 +114,14 @@ class ReferenceNetwork {
         for (std::size_t d = 0; d < messages[m].to.size(); ++d) {
           goals.push_back({m, d, messages[m].to[d]});
           if (spec_.multicast) continue;
-          sent.push_back({{goals.back()}, tile, number++, messages[m].injected.value()});
+          sent.push_back({{goals.back()},
+                          tile,
+                          number++,
+                          messages[m].injected.value(),
+                          messages[m].value_bits});
         }
         if (!spec_.multicast || goals.empty()) continue;
-        sent.push_back({goals, tile, number, messages[m].injected.value()});
+        sent.push_back({goals, tile, number, messages[m].injected.value(), messages[m].value_bits});
         number += static_cast<std::uint32_t>(goals.size());
       }
       queues_[channels() + tile].copies = sent;
@@ -123,7 +138,8 @@ class ReferenceNetwork {
       const std::uint32_t way = goal.tile == at ? here : topology_.next_link(at, goal.tile);
       auto part = std::find_if(all.begin(), all.end(),
                                [&](const auto& known) { return known.first == way; });
-      if (part == all.end()) part = all.insert(all.end(), {way, {{}, copy.core, 0, copy.head}});
+      if (part == all.end())
+        part = all.insert(all.end(), {way, {{}, copy.core, 0, copy.head, copy.value}});
       part->second.goals.push_back(goal);
     }
     std::uint32_t number = copy.number;
@@ -160,10 +176,11 @@ class ReferenceNetwork {
   /// What is ready for a free link now, and has not gone, has no room.
   void note_stalls(std::int64_t now) {
     for (std::size_t l = 0; l < free_.size(); ++l) {
-      const bool ready = std::any_of(asks_.begin(), asks_.end(), [&](const Ask& ask) {
+      const auto ready = std::count_if(asks_.begin(), asks_.end(), [&](const Ask& ask) {
         return ask.channel / topology_.virtual_channels() == l && ask.ready <= now;
       });
-      if (ready && free_[l] <= now) stalled_[l] += Picoseconds{1};
+      if (ready != 0 && free_[l] <= now) stalled_[l] += Picoseconds{1};
+      most_waiting_[l] = std::max(most_waiting_[l], static_cast<std::uint64_t>(ready));
     }
   }
 
@@ -173,9 +190,9 @@ class ReferenceNetwork {
     for (std::size_t q = 0; q < queues_.size(); ++q) {
       Queue& queue = queues_[q];
       if (queue.at_front && queue.asking == 0 && queue.leaves <= now) {
+        if (q < channels()) queue.flits -= flits(queue.copies.front());
         queue.copies.erase(queue.copies.begin());
         queue.at_front = false;
-        if (q < channels()) --queue.places;
         moved = true;
       }
       if (!queue.at_front && !queue.copies.empty() && queue.copies.front().head <= now) {
@@ -193,15 +210,15 @@ class ReferenceNetwork {
     const Copy front = queue.copies.front();
     for (const auto& [way, part] : parts(front, router(q))) {
       if (way == here) {
-        const std::int64_t there =
-            q < channels() ? std::max(now, front.head + tail(q)) : now + spec_.within_tile.value();
+        const std::int64_t there = q < channels() ? std::max(now, front.head + tail(q, front))
+                                                  : now + spec_.within_tile.value();
         if (q < channels()) queue.leaves = there;
         deliver(part, there);
         continue;
       }
       const std::uint32_t channel = channel_on(way, q);
       const std::int64_t gap =
-          q < channels() ? std::max<std::int64_t>(0, tail(q) - tail(channel)) : 0;
+          q < channels() ? std::max<std::int64_t>(0, tail(q, front) - tail(channel, front)) : 0;
       // Unbounded buffers: the place is given back at once, so nothing waits behind this packet.
       if (depth_) ++queue.asking;
       asks_.push_back({part, q, channel, q < channels() ? std::max(now, front.head + gap) : now});
@@ -228,20 +245,21 @@ class ReferenceNetwork {
       for (std::size_t a = 0; a < asks_.size(); ++a) {
         const Ask& ask = asks_[a];
         if (ask.channel / topology_.virtual_channels() != l || ask.ready > now) continue;
-        if (depth_ && queues_[ask.channel].places == *depth_) continue;
+        if (depth_ && queues_[ask.channel].flits + flits(ask.copy) > *depth_) continue;
         if (best == asks_.size() || key(ask) < key(asks_[best])) best = a;
       }
       if (best == asks_.size()) continue;
       const Ask ask = asks_[best];
       asks_.erase(asks_.begin() + static_cast<std::ptrdiff_t>(best));
-      free_[l] = now + service(ask.channel);
+      free_[l] = now + service(ask.channel, ask.copy);
       Flight flight{ask.copy, ask.channel};
       flight.copy.head = now + link(ask.channel).spec.latency.value();
       flights_.push_back(flight);
       if (depth_) {
-        ++queues_[ask.channel].places;
+        queues_[ask.channel].flits += flits(ask.copy);
         --queues_[ask.queue].asking;
-        queues_[ask.queue].leaves = std::max(queues_[ask.queue].leaves, now + tail(ask.channel));
+        queues_[ask.queue].leaves =
+            std::max(queues_[ask.queue].leaves, now + tail(ask.channel, ask.copy));
       }
       return true;
     }
@@ -261,7 +279,8 @@ class ReferenceNetwork {
   std::optional<std::uint32_t> depth_;
   std::vector<std::int64_t> free_;    ///< by link
   std::vector<Picoseconds> stalled_;  ///< by link
-  std::vector<Queue> queues_;         ///< by channel, then by tile
+  std::vector<std::uint64_t> most_waiting_;
+  std::vector<Queue> queues_;  ///< by channel, then by tile
   std::vector<Ask> asks_;
   std::vector<Flight> flights_;
   std::vector<std::vector<Picoseconds>> arrived_;

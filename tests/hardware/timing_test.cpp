@@ -301,6 +301,50 @@ TEST_CASE("timing levels: the micro scenario without queues, worked out by hand"
   CHECK(step.end - step.start == ns(6 + 90 + 10 + 100));
 }
 
+TEST_CASE("timing: a graded spike's packet is as long as its value, where that is added") {
+  // Inputs of 4 bits in packets of 68: two words of 64, service 12 and tail 6. Core 1 gets input 0
+  // of step 1, sent at 4, at 4 + 20 + 6, and input 1, sent at 6, for which the link is free at 16.
+  MappedNetwork s = with([](ChipSpec& spec) { spec.topology.value_added = true; });
+  s.widths[0].output_bits = 4;
+  const SimulationResult result = run(s);
+  CHECK(to_core(result, 1, 0, 1).arrived - result.timeline.steps[1].start == ns(30));
+  CHECK(to_core(result, 1, 1, 1).arrived - result.timeline.steps[1].start == ns(42));
+  CHECK(result.timeline.steps[0].end == ns(30 + 7 + 100));
+  // a's spikes are 1 bit: 64 bits, one word, as worked out in micro_scenario_test.
+  CHECK(to_core(result, 1, 1, 3).arrived - result.timeline.steps[1].start == ns(47));
+  const LayerId input{0}, a{2};
+  CHECK(result.actions.at({"io.axon_out", Action::packet_inject, 68, input}) == 6);
+  CHECK(result.actions.at({"neuron.axon_in", Action::packet_deliver, 68, input}) == 6);
+  CHECK(result.actions.at({"network.router", Action::hop_north_south, 68, input}) == 3);
+  CHECK(result.actions.at({"network.router", Action::spike_within_tile, 68, input}) == 3);
+  CHECK(result.actions.at({"neuron.axon_out", Action::packet_inject, 64, a}) == 8);
+  // Link 0-1 carries inputs only: three packets of two words.
+  const auto& links = s.chip.topology().links();
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    if (links[i].from != 0 || links[i].to != 1) continue;
+    CHECK(result.links[i].flits == 6);
+    CHECK(result.links[i].busy == ns(36));
+    CHECK(result.links[i].max_queue == 1);
+  }
+  // The same value within the packet's bits.
+  s.chip = with([](ChipSpec&) {}).chip;
+  CHECK(run(s).timeline == run(micro_scenario()).timeline);
+}
+
+TEST_CASE("timing: packets that no buffer holds are refused by layer") {
+  MappedNetwork s = with([](ChipSpec& spec) {
+    spec.topology.value_added = true;
+    spec.topology.buffer_flits = 1;
+  });
+  s.widths[0].output_bits = 4;
+  CHECK_THROWS_WITH_AS(
+      run(s), "input: layer \"input\" sends packets of 2 flits, a buffer of the network has 1",
+      Error);
+  const MappingResult mapped = map_network(s.network, s.populations, s.widths, s.chip);
+  REQUIRE(mapped.violations.size() == 1);
+  CHECK(mapped.violations[0].resource == "buffer");
+}
+
 TEST_CASE("timing levels: bounds have no packets to record") {
   const MappedNetwork s = micro_scenario();
   CHECK_THROWS_WITH_AS(simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,

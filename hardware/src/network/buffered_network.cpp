@@ -6,15 +6,15 @@
 
 namespace nj {
 
-BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& spec)
+BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& spec,
+                                 const PacketSizes& sizes)
     : topology_(topology),
-      packet_flits_(spec.packet_flits()),
-      depth_(*spec.buffer_flits / packet_flits_),
+      depth_(*spec.buffer_flits),
       within_tile_(spec.within_tile),
-      links_(link_timings(topology, spec.packet_bits)),
-      states_(links_.size()),
+      links_(topology, spec, sizes),
+      states_(links_.links()),
       queues_(channels()) {
-  for (std::uint32_t c = 0; c < channels(); ++c) queues_[c].router = links_[link_of(c)].to;
+  for (std::uint32_t c = 0; c < channels(); ++c) queues_[c].router = links_.of(link_of(c), 0).to;
 }
 
 void BufferedNetwork::run(const StepTraffic& traffic) {
@@ -72,7 +72,7 @@ void BufferedNetwork::inject(const StepTraffic& traffic, Picoseconds now, std::u
   ++next_[source];
   append(traffic, now, channels() + source,
          keep({injected, traffic.packets[packet].first_target, traffic.last_target(packet),
-               from.core.index}));
+               from.core.index, traffic.stop(traffic.packets[packet].first_target).size}));
 }
 
 std::uint32_t BufferedNetwork::keep(const Copy& copy) {
@@ -125,7 +125,7 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::
                               const Copy& part) {
   Picoseconds there = now + within_tile_;
   if (queue < channels()) {
-    there = std::max(now, part.head + links_[link_of(queue)].tail);
+    there = std::max(now, part.head + links_.of(link_of(queue), part.size).tail);
     queues_[queue].leaves = there;
   } else {
     count_within_tile(traffic, part.first, part.last);
@@ -140,7 +140,9 @@ void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part
   ++queues_[queue].asking;
   const Ask request{keep(part), queue, channel};
   const Picoseconds ready =
-      queue < channels() ? part.head + gap(links_[link_of(queue)], links_[link]) : now;
+      queue < channels()
+          ? part.head + gap(links_.of(link_of(queue), part.size), links_.of(link, part.size))
+          : now;
   if (ready > now) {
     push(ready, {What::ask, 0, request}, part.core, part.first);
     return;
@@ -164,7 +166,8 @@ void BufferedNetwork::leave(const StepTraffic& traffic, Picoseconds now, std::ui
     inject(traffic, now, queue - channels());
     return;
   }
-  --line.places;
+  line.flits -= links_.flits(copies_[gone].size);
+  --line.held;
   if (!states_[link_of(queue)].asks.empty()) plan_choice(now, link_of(queue));
   if (line.front != none) come_to_front(traffic, now, queue);
 }
@@ -190,7 +193,7 @@ void BufferedNetwork::choose(const StepTraffic& traffic, Picoseconds now, std::u
   state.planned = Picoseconds{-1};
   auto best = state.asks.end();
   for (auto ask = state.asks.begin(); ask != state.asks.end(); ++ask) {
-    if (queues_[ask->channel].places == depth_) continue;
+    if (queues_[ask->channel].flits + links_.flits(copies_[ask->copy].size) > depth_) continue;
     if (best == state.asks.end() || earlier(*ask, *best)) best = ask;
   }
   if (best == state.asks.end()) {
@@ -206,18 +209,19 @@ void BufferedNetwork::choose(const StepTraffic& traffic, Picoseconds now, std::u
 
 void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link,
                            const Ask& ask) {
-  const LinkTiming& timing = links_[link];
+  Copy& copy = copies_[ask.copy];
+  const LinkTiming& timing = links_.of(link, copy.size);
   LinkState& state = states_[link];
   state.free = now + timing.service;
   if (state.stalled_since >= Picoseconds{0}) {
     state.stalled += now - state.stalled_since;
     state.stalled_since = Picoseconds{-1};
   }
-  ++state.packets;
+  state.flits += links_.flits(copy.size);
+  state.busy += timing.service;
   Queue& goal = queues_[ask.channel];
-  ++goal.places;
-  goal.most = std::max(goal.most, goal.places);
-  Copy& copy = copies_[ask.copy];
+  goal.flits += links_.flits(copy.size);
+  goal.most = std::max(goal.most, ++goal.held);
   if (traffic.passes != nullptr) traffic.passes->push_back({link, now, copy.first});
   count_hop(traffic, copy.first, timing.direction);
   copy.head = now + timing.latency;
@@ -230,25 +234,23 @@ void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uin
 
 std::vector<LinkLoad> BufferedNetwork::loads() const {
   std::vector<LinkLoad> loads;
-  loads.reserve(links_.size());
-  for (std::size_t i = 0; i < links_.size(); ++i) {
+  loads.reserve(links_.links());
+  for (std::size_t i = 0; i < links_.links(); ++i) {
     std::uint64_t most = 0;
     for (std::uint32_t v = 0; v < topology_.virtual_channels(); ++v) {
       most = std::max<std::uint64_t>(most, queues_[i * topology_.virtual_channels() + v].most);
     }
-    loads.push_back({states_[i].packets * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(states_[i].packets), most,
-                     states_[i].stalled});
+    loads.push_back({states_[i].flits, states_[i].busy, most, states_[i].stalled});
   }
   return loads;
 }
 
 void BufferedNetwork::clear_loads() {
   for (LinkState& state : states_) {
-    state.packets = 0;
-    state.stalled = Picoseconds{0};
+    state.flits = 0;
+    state.busy = state.stalled = Picoseconds{0};
   }
-  for (Queue& queue : queues_) queue.most = queue.places;
+  for (Queue& queue : queues_) queue.most = queue.held;
 }
 
 }  // namespace nj

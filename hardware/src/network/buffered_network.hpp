@@ -26,7 +26,7 @@ namespace nj {
 class BufferedNetwork {
  public:
   /// `spec` has buffers.
-  BufferedNetwork(const Topology& topology, const TopologySpec& spec);
+  BufferedNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -42,6 +42,7 @@ class BufferedNetwork {
     std::uint32_t first = 0;
     std::uint32_t last = 0;
     std::uint32_t core = 0;  ///< that sent it
+    std::uint32_t size = 0;
     std::uint32_t next = none;
   };
   /// A queue of copies before one router: a channel's, or a source's.
@@ -51,8 +52,9 @@ class BufferedNetwork {
     std::uint32_t back = none;
     std::uint32_t asking = 0;  ///< copies that the front one still has to send
     Picoseconds leaves{};      ///< the front one gives its place back, not before this
-    std::uint32_t places = 0;  ///< taken, also by what is on its way
-    std::uint32_t most = 0;    ///< places taken at once so far
+    std::uint32_t flits = 0;   ///< taken, also by what is on its way
+    std::uint32_t held = 0;    ///< packets that take them
+    std::uint32_t most = 0;    ///< packets at once so far
   };
   struct Ask {
     std::uint32_t copy = 0;  ///< position in copies_ of what is to be sent
@@ -64,7 +66,8 @@ class BufferedNetwork {
     Picoseconds planned{-1};        ///< time of the choice that is planned; -1: none is
     Picoseconds stalled_since{-1};  ///< all that ask lack room; -1: not so
     Picoseconds stalled;
-    std::uint64_t packets = 0;
+    std::uint64_t flits = 0;  ///< carried
+    Picoseconds busy;
     std::vector<Ask> asks;
   };
   /// In the order in which they happen at equal times.
@@ -88,7 +91,7 @@ class BufferedNetwork {
   void choose(const StepTraffic& traffic, Picoseconds now, std::uint32_t link);
   void send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link, const Ask& ask);
   [[nodiscard]] std::uint32_t channels() const {
-    return static_cast<std::uint32_t>(links_.size()) * topology_.virtual_channels();
+    return static_cast<std::uint32_t>(links_.links()) * topology_.virtual_channels();
   }
   [[nodiscard]] std::uint32_t link_of(std::uint32_t channel) const {
     return channel / topology_.virtual_channels();
@@ -97,10 +100,9 @@ class BufferedNetwork {
   [[nodiscard]] std::uint32_t keep(const Copy& copy);
 
   const Topology& topology_;
-  std::uint32_t packet_flits_;
-  std::uint32_t depth_;  ///< packets per channel
+  std::uint32_t depth_;  ///< flits per channel
   Picoseconds within_tile_;
-  std::vector<LinkTiming> links_;
+  LinkTimings links_;
   std::vector<LinkState> states_;    ///< by link
   std::vector<Queue> queues_;        ///< by channel, then by source
   std::vector<std::uint32_t> next_;  ///< by source: next packet to inject

@@ -29,17 +29,17 @@ std::uint32_t keep(std::vector<Value>& pool, std::vector<std::uint32_t>& unused,
 
 }  // namespace
 
-FlitNetwork::FlitNetwork(const Topology& topology, const TopologySpec& spec)
+FlitNetwork::FlitNetwork(const Topology& topology, const TopologySpec& spec,
+                         const PacketSizes& sizes)
     : topology_(topology),
-      packet_bits_(spec.packet_bits),
+      sizes_(sizes),
       flit_bits_(spec.flit_bits),
-      packet_flits_(spec.packet_flits()),
       bounded_(spec.buffer_flits.has_value()),
       depth_(spec.buffer_flits.value_or(0)),
       within_tile_(spec.within_tile),
-      links_(link_timings(topology, spec.packet_bits)),
-      outputs_(links_.size()),
-      channels_(links_.size() * topology.virtual_channels()),
+      links_(topology, spec, sizes),
+      outputs_(links_.links()),
+      channels_(links_.links() * topology.virtual_channels()),
       inputs_(topology.routers()) {
   std::int64_t tick = 0;
   for (const Link& link : topology.links()) tick = std::gcd(tick, link.spec.cycle.value());
@@ -101,12 +101,12 @@ void FlitNetwork::prepare(const StepTraffic& traffic) {
     queues_.push_back({.worms = {},
                        .router = source.tile,
                        .input = inputs[source.tile]++,
-                       .port = static_cast<std::uint32_t>(links_.size()) + s});
+                       .port = static_cast<std::uint32_t>(links_.links()) + s});
     if (source.first == source.last) continue;
     first = std::min(first, tick_of(traffic.packets[source.first].injected));
   }
   origin_ = static_cast<std::int64_t>(first) - 1;
-  turns_.assign(links_.size() + traffic.sources.size(), 0);
+  turns_.assign(links_.links() + traffic.sources.size(), 0);
   std::size_t lines = 0;
   for (std::uint32_t c = 0; c < channels(); ++c) {
     channels_[c].turn = 0;
@@ -151,12 +151,14 @@ void FlitNetwork::plan_injection(const StepTraffic& traffic, std::uint32_t sourc
 
 void FlitNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const std::uint32_t packet = next_[source]++;
+  const std::uint32_t size = traffic.stop(traffic.packets[packet].first_target).size;
   const std::uint32_t worm = keep(worms_, unused_worms_,
                                   {.first = traffic.packets[packet].first_target,
                                    .last = traffic.last_target(packet),
                                    .core = traffic.sources[source].core.index,
                                    .queue = channels() + source,
-                                   .bits = packet_bits_,
+                                   .size = size,
+                                   .bits = sizes_[size],
                                    .head = wheel_.now()});
   Queue& queue = queues_[channels() + source];
   queue.worms = {worm, worm};
@@ -168,7 +170,7 @@ void FlitNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
 void FlitNetwork::word_comes(const StepTraffic& traffic, std::uint32_t id) {
   Worm& worm = worms_[id];
   const bool first = worm.bits == 0;
-  worm.bits = std::min(packet_bits_, worm.bits + words_[link_of(worm.queue)].width);
+  worm.bits = std::min(sizes_[worm.size], worm.bits + words_[link_of(worm.queue)].width);
   if (first) {
     worm.head = wheel_.now();
     if (!bounded_ || enqueue(id)) route(traffic, id);
@@ -178,7 +180,7 @@ void FlitNetwork::word_comes(const StepTraffic& traffic, std::uint32_t id) {
   for (std::uint32_t part = worm.part; part != none; part = parts_[part].other) {
     if (channels_[parts_[part].channel].holder == part) want(link_of(parts_[part].channel));
   }
-  if (!worm.delivered && worm.bits == packet_bits_) deliver_here(traffic, worm);
+  if (!worm.delivered && worm.bits == sizes_[worm.size]) deliver_here(traffic, worm);
   free_flits(traffic, id);
 }
 
@@ -211,7 +213,7 @@ void FlitNetwork::route(const StepTraffic& traffic, std::uint32_t id) {
     }
     first = branch.last;
   }
-  if (!worm.delivered && worm.bits == packet_bits_) deliver_here(traffic, worm);
+  if (!worm.delivered && worm.bits == sizes_[worm.size]) deliver_here(traffic, worm);
   free_flits(traffic, id);
 }
 
@@ -226,20 +228,22 @@ void FlitNetwork::add_part(std::uint32_t id, std::uint32_t first, const Branch& 
   worm.part = part;
   ++worm.parts;
   const Tick ready =
-      passes ? worm.head + wait_for_words(link_of(worm.queue), branch.link) : wheel_.now();
+      passes ? worm.head + wait_for_words(link_of(worm.queue), branch.link, sizes_[worm.size])
+             : wheel_.now();
   if (ready <= wheel_.now()) return ask(part);
   wheel_.add(ready - wheel_.now(), {.what = Event::What::ask, .at = part});
 }
 
 /// Ticks from the first word of a packet coming over one link to when the first can enter another
 /// so that no gap follows: its words there need those here.
-FlitNetwork::Tick FlitNetwork::wait_for_words(std::uint32_t from, std::uint32_t to) const {
+FlitNetwork::Tick FlitNetwork::wait_for_words(std::uint32_t from, std::uint32_t to,
+                                              std::uint32_t packet_bits) const {
   const LinkWords& in = words_[from];
   const LinkWords& out = words_[to];
-  const std::uint64_t words = ceil_div(packet_bits_, out.width);
+  const std::uint64_t words = ceil_div(packet_bits, out.width);
   Tick wait = 0;
   for (std::uint64_t word = 0; word < words; ++word) {
-    const std::uint64_t bits = std::min<std::uint64_t>(packet_bits_, (word + 1) * out.width);
+    const std::uint64_t bits = std::min<std::uint64_t>(packet_bits, (word + 1) * out.width);
     const Tick here = (ceil_div(bits, in.width) - 1) * in.cycle;
     if (here > word * out.cycle) wait = std::max(wait, here - word * out.cycle);
   }
@@ -272,11 +276,12 @@ void FlitNetwork::deliver_here(const StepTraffic& traffic, Worm& worm) {
 /// Gives the credits of what has left on all ways back, and the whole place after the last word.
 void FlitNetwork::free_flits(const StepTraffic& traffic, std::uint32_t id) {
   Worm& worm = worms_[id];
-  std::uint32_t bits = worm.delivered ? packet_bits_ : worm.bits;
+  const std::uint32_t all = sizes_[worm.size];
+  std::uint32_t bits = worm.delivered ? all : worm.bits;
   for (std::uint32_t part = worm.part; part != none; part = parts_[part].other) {
     bits = std::min(bits, parts_[part].bits);
   }
-  const std::uint32_t flits = bits == packet_bits_ ? packet_flits_ : bits / flit_bits_;
+  const std::uint32_t flits = bits == all ? links_.flits(worm.size) : bits / flit_bits_;
   if (bounded_ && worm.queue < channels() && flits != worm.flits) {
     wheel_.add(words_[link_of(worm.queue)].latency,
                {.what = Event::What::credit, .at = worm.queue, .count = flits - worm.flits});
@@ -370,8 +375,12 @@ bool FlitNetwork::has_word(std::uint32_t id) const {
   const Channel& channel = channels_[id];
   if (channel.holder == none) return false;
   const Part& part = parts_[channel.holder];
-  const std::uint32_t bits = std::min(packet_bits_, part.bits + words_[link_of(id)].width);
-  return worms_[part.worm].bits >= bits;
+  return worms_[part.worm].bits >= bits_after_next(part, link_of(id));
+}
+
+/// Bits sent of a packet once its next word has entered the link.
+std::uint32_t FlitNetwork::bits_after_next(const Part& part, std::uint32_t link) const {
+  return std::min(sizes_[worms_[part.worm].size], part.bits + words_[link].width);
 }
 
 /// There are credits for that word.
@@ -379,7 +388,7 @@ bool FlitNetwork::has_room(std::uint32_t id) const {
   if (!bounded_) return true;
   const Channel& channel = channels_[id];
   const Part& part = parts_[channel.holder];
-  const std::uint32_t bits = std::min(packet_bits_, part.bits + words_[link_of(id)].width);
+  const std::uint32_t bits = bits_after_next(part, link_of(id));
   return ceil_div(bits, flit_bits_) - ceil_div(part.bits, flit_bits_) <= channel.credits;
 }
 
@@ -408,7 +417,8 @@ void FlitNetwork::send(const StepTraffic& traffic, const Grant& grant) {
   const std::uint32_t id = channel.holder;
   if (parts_[id].bits == 0) start_copy(traffic, id, grant.link);
   Part& part = parts_[id];
-  const std::uint32_t bits = std::min(packet_bits_, part.bits + words.width);
+  const std::uint32_t all = sizes_[worms_[part.worm].size];
+  const std::uint32_t bits = bits_after_next(part, grant.link);
   if (bounded_) {
     channel.credits -=
         static_cast<std::uint32_t>(ceil_div(bits, flit_bits_) - ceil_div(part.bits, flit_bits_));
@@ -418,7 +428,7 @@ void FlitNetwork::send(const StepTraffic& traffic, const Grant& grant) {
   const std::uint32_t count = topology_.virtual_channels();
   output.free = wheel_.now() + words.cycle;
   output.turn = (grant.channel + 1) % count;
-  if (bits == packet_bits_) {
+  if (bits == all) {
     channel.holder = none;
     --worms_[part.worm].parts;
   }
@@ -436,30 +446,35 @@ void FlitNetwork::start_copy(const StepTraffic& traffic, std::uint32_t id, std::
                    {.first = part.first,
                     .last = part.last,
                     .core = worms_[part.worm].core,
-                    .queue = part.channel});
-  ++outputs_[link].packets;
+                    .queue = part.channel,
+                    .size = worms_[part.worm].size});
+  const std::uint32_t size = worms_[part.worm].size;
+  outputs_[link].flits += links_.flits(size);
+  outputs_[link].busy += links_.of(link, size).service;
   Queue& goal = queues_[part.channel];
   goal.most = std::max(goal.most, ++goal.held);
-  count_hop(traffic, part.first, links_[link].direction);
+  count_hop(traffic, part.first, links_.of(link, size).direction);
 }
 
 std::vector<LinkLoad> FlitNetwork::loads() const {
   std::vector<LinkLoad> loads;
-  loads.reserve(links_.size());
-  for (std::uint32_t i = 0; i < links_.size(); ++i) {
+  loads.reserve(links_.links());
+  for (std::uint32_t i = 0; i < links_.links(); ++i) {
     std::uint64_t most = 0;
     for (std::uint32_t v = 0; v < topology_.virtual_channels(); ++v) {
       most = std::max<std::uint64_t>(most, queues_[i * topology_.virtual_channels() + v].most);
     }
-    loads.push_back({outputs_[i].packets * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(outputs_[i].packets), most,
+    loads.push_back({outputs_[i].flits, outputs_[i].busy, most,
                      tick_ * static_cast<std::int64_t>(outputs_[i].stalled)});
   }
   return loads;
 }
 
 void FlitNetwork::clear_loads() {
-  for (Output& output : outputs_) output.packets = output.stalled = 0;
+  for (Output& output : outputs_) {
+    output.flits = output.stalled = 0;
+    output.busy = Picoseconds{0};
+  }
   for (Queue& queue : queues_) queue.most = queue.held;
 }
 

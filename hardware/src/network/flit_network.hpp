@@ -47,7 +47,7 @@ namespace nj {
 class FlitNetwork {
  public:
   /// Throws: Error(capacity) for over `max_pairs` pairs of input and output in all routers.
-  FlitNetwork(const Topology& topology, const TopologySpec& spec);
+  FlitNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -73,6 +73,7 @@ class FlitNetwork {
     std::uint32_t last = 0;
     std::uint32_t core = 0;   ///< that sent it
     std::uint32_t queue = 0;  ///< channel, or channels() + source
+    std::uint32_t size = 0;
     std::uint32_t bits = 0;   ///< that have come
     std::uint32_t flits = 0;  ///< that have left
     std::uint32_t part = none;
@@ -118,9 +119,10 @@ class FlitNetwork {
   struct Output {
     Tick free = 0;
     Tick wake = 0;
-    Tick asked = 0;          ///< is in asked_ at this tick
-    std::uint32_t turn = 0;  ///< virtual channel that is next
-    std::uint64_t packets = 0;
+    Tick asked = 0;           ///< is in asked_ at this tick
+    std::uint32_t turn = 0;   ///< virtual channel that is next
+    std::uint64_t flits = 0;  ///< carried
+    Picoseconds busy;
     Tick stalled_since = 0;  ///< all words that are ready lack credits; 0: not so
     Tick stalled = 0;
   };
@@ -144,7 +146,8 @@ class FlitNetwork {
   [[nodiscard]] bool enqueue(std::uint32_t worm);
   void route(const StepTraffic& traffic, std::uint32_t worm);
   void add_part(std::uint32_t worm, std::uint32_t first, const Branch& branch);
-  [[nodiscard]] Tick wait_for_words(std::uint32_t from, std::uint32_t to) const;
+  [[nodiscard]] Tick wait_for_words(std::uint32_t from, std::uint32_t to,
+                                    std::uint32_t packet_bits) const;
   void ask(std::uint32_t part);
   void deliver_here(const StepTraffic& traffic, Worm& worm);
   void free_flits(const StepTraffic& traffic, std::uint32_t worm);
@@ -154,6 +157,7 @@ class FlitNetwork {
   void allocate(const StepTraffic& traffic);
   void grant(std::uint32_t link);
   void hold(std::uint32_t channel);
+  [[nodiscard]] std::uint32_t bits_after_next(const Part& part, std::uint32_t link) const;
   [[nodiscard]] bool has_word(std::uint32_t channel) const;
   [[nodiscard]] bool has_room(std::uint32_t channel) const;
   void accept(const StepTraffic& traffic, std::size_t begin, std::size_t end);
@@ -170,15 +174,14 @@ class FlitNetwork {
   [[nodiscard]] Picoseconds now() const;
 
   const Topology& topology_;
-  std::uint32_t packet_bits_;
+  PacketSizes sizes_;
   std::uint32_t flit_bits_;
-  std::uint32_t packet_flits_;
   bool bounded_;
   std::uint32_t depth_ = 0;  ///< flits of a queue, where bounded
   Picoseconds within_tile_;
   Picoseconds tick_;
   std::int64_t origin_ = 0;  ///< ticks at which the step in work starts
-  std::vector<LinkTiming> links_;
+  LinkTimings links_;
   std::vector<LinkWords> words_;       ///< by link
   std::vector<Output> outputs_;        ///< by link
   std::vector<Channel> channels_;      ///< by channel

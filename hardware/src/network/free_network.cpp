@@ -5,13 +5,13 @@
 
 namespace nj {
 
-FreeNetwork::FreeNetwork(const Topology& topology, const TopologySpec& spec)
+FreeNetwork::FreeNetwork(const Topology& topology, const TopologySpec& spec,
+                         const PacketSizes& sizes)
     : topology_(topology),
-      packet_flits_(spec.packet_flits()),
       within_tile_(spec.within_tile),
-      links_(link_timings(topology, spec.packet_bits)),
-      passing_(links_.size()),
-      packets_(links_.size()) {}
+      links_(topology, spec, sizes),
+      passing_(links_.links()),
+      loads_(links_.links()) {}
 
 void FreeNetwork::run(const StepTraffic& traffic) {
   std::fill(passing_.begin(), passing_.end(), Passing{});
@@ -26,21 +26,18 @@ void FreeNetwork::run(const StepTraffic& traffic) {
           count_within_tile(traffic, first, branch.last, spikes);
           deliver(traffic, source.core.index, now + within_tile_, first, branch.last);
         } else {
-          pass(traffic, {source.core.index, spikes}, now, first, branch);
+          pass(traffic, {source.core.index, spikes, traffic.stop(first).size}, now, first, branch);
         }
         first = branch.last;
       }
     }
-  }
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    packets_[i] += static_cast<std::uint64_t>(passing_[i].packets);
   }
 }
 
 /// Returns the latencies of the links from here on, to the farthest target.
 Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                               std::uint32_t first, const Branch& branch) {
-  const LinkTiming& link = links_[branch.link];
+  const LinkTiming& link = links_.of(branch.link, copy.size);
   count_hop(traffic, first, link.direction, copy.spikes);
   Picoseconds rest;
   while (first != branch.last) {
@@ -48,15 +45,17 @@ Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Pico
     if (next.link == Branch::here) {
       deliver(traffic, copy.core, now + link.latency + link.tail, first, next.last);
     } else {
-      const Picoseconds ready = now + link.latency + gap(link, links_[next.link]);
+      const Picoseconds ready = now + link.latency + gap(link, links_.of(next.link, copy.size));
       rest = std::max(rest, pass(traffic, copy, ready, first, next));
     }
     first = next.last;
   }
   rest += link.latency;
   Passing& passing = passing_[branch.link];
-  const bool alone = passing.packets == 0;
-  passing.packets += copy.spikes;
+  const bool alone = passing.keeps == Picoseconds{0};
+  const Picoseconds keeps = link.service * copy.spikes;
+  passing.keeps += keeps;
+  loads_[branch.link] += {std::uint64_t{copy.spikes} * links_.flits(copy.size), keeps};
   if (alone || now < passing.first) passing.first = now;
   if (alone || rest < passing.rest) passing.rest = rest;
   return rest;
@@ -64,25 +63,13 @@ Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Pico
 
 Picoseconds FreeNetwork::least_end() const {
   Picoseconds end;
-  for (std::size_t i = 0; i < links_.size(); ++i) {
+  for (std::uint32_t i = 0; i < passing_.size(); ++i) {
     const Passing& passing = passing_[i];
-    if (passing.packets == 0) continue;
-    end = std::max(end, passing.first + links_[i].service * (passing.packets - 1) + links_[i].tail +
-                            passing.rest);
+    if (passing.keeps == Picoseconds{0}) continue;
+    const Picoseconds cycle = links_.of(i, 0).service - links_.of(i, 0).tail;
+    end = std::max(end, passing.first + passing.keeps - cycle + passing.rest);
   }
   return end;
 }
-
-std::vector<LinkLoad> FreeNetwork::loads() const {
-  std::vector<LinkLoad> loads;
-  loads.reserve(links_.size());
-  for (std::size_t i = 0; i < links_.size(); ++i) {
-    loads.push_back({packets_[i] * packet_flits_,
-                     links_[i].service * static_cast<std::int64_t>(packets_[i]), 0});
-  }
-  return loads;
-}
-
-void FreeNetwork::clear_loads() { std::fill(packets_.begin(), packets_.end(), 0); }
 
 }  // namespace nj

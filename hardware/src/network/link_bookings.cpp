@@ -4,21 +4,22 @@ namespace nj {
 
 std::vector<LinkLoad> LinkBookings::loads() const {
   std::vector<LinkLoad> loads;
-  loads.reserve(timings_.size());
-  for (std::size_t i = 0; i < timings_.size(); ++i) {
+  loads.reserve(bookings_.size());
+  for (std::uint32_t i = 0; i < bookings_.size(); ++i) {
     const Booking& booking = bookings_[i];
-    // Packets ahead of one that waits leave one service time apart, so its wait counts them.
-    const std::int64_t service = timings_[i].service.value();
+    // Packets of one size that are ahead of one that waits leave a service apart: its wait counts
+    // them.
+    const std::int64_t service = timings_.of(i, 0).service.value();
     const auto queue =
         static_cast<std::uint64_t>((booking.longest_wait.value() + service - 1) / service);
-    loads.push_back({booking.packets * packet_flits_,
-                     timings_[i].service * static_cast<std::int64_t>(booking.packets), queue});
+    loads.push_back({booking.flits, booking.busy, lines_.empty() ? queue : lines_[i].most});
   }
   return loads;
 }
 
 void LinkBookings::clear_loads() {
-  for (Booking& booking : bookings_) booking = {booking.free, Picoseconds{0}, 0};
+  for (Booking& booking : bookings_) booking = {booking.free, {}, 0, {}};
+  for (Line& line : lines_) line.most = 0;
 }
 
 }  // namespace nj

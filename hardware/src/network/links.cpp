@@ -4,23 +4,26 @@
 
 namespace nj {
 
-std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t packet_bits) {
-  std::vector<LinkTiming> timings;
-  timings.reserve(topology.links().size());
-  for (const Link& link : topology.links()) {
-    const Picoseconds service = link.service(packet_bits);
-    timings.push_back(
-        {service, service - link.spec.cycle, link.spec.latency, link.to, link.direction});
+LinkTimings::LinkTimings(const Topology& topology, const TopologySpec& spec,
+                         const PacketSizes& sizes)
+    : links_(topology.links().size()) {
+  timings_.reserve(links_ * sizes.size());
+  for (const std::uint32_t bits : sizes) {
+    flits_.push_back((bits + spec.flit_bits - 1) / spec.flit_bits);
+    for (const Link& link : topology.links()) {
+      const Picoseconds service = link.service(bits);
+      timings_.push_back(
+          {service, service - link.spec.cycle, link.spec.latency, link.to, link.direction});
+    }
   }
-  return timings;
 }
 
-Picoseconds idle_time(const Topology& topology, std::span<const LinkTiming> links,
+Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::uint32_t size,
                       std::uint32_t from, std::uint32_t to) {
   Picoseconds time;
   const LinkTiming* before = nullptr;
   for (std::uint32_t router = from; router != to; router = before->to) {
-    const LinkTiming& link = links[topology.next_link(router, to)];
+    const LinkTiming& link = links.of(topology.next_link(router, to), size);
     time += (before == nullptr ? Picoseconds{0} : gap(*before, link)) + link.latency;
     before = &link;
   }

@@ -19,8 +19,22 @@ struct LinkTiming {
   Direction direction{};
 };
 
-/// In the order of `topology.links()`.
-std::vector<LinkTiming> link_timings(const Topology& topology, std::uint32_t packet_bits);
+/// All links of a topology, for packets of each size.
+class LinkTimings {
+ public:
+  LinkTimings(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
+  [[nodiscard]] const LinkTiming& of(std::uint32_t link, std::uint32_t size) const {
+    return timings_[size * links_ + link];
+  }
+  [[nodiscard]] std::size_t links() const { return links_; }
+  /// Of a packet.
+  [[nodiscard]] std::uint32_t flits(std::uint32_t size) const { return flits_[size]; }
+
+ private:
+  std::size_t links_;
+  std::vector<LinkTiming> timings_;   ///< by size, then in the order of `topology.links()`
+  std::vector<std::uint32_t> flits_;  ///< by size
+};
 
 /// From a packet's head being at a router to when the packet can enter the next link without a gap.
 inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
@@ -28,7 +42,7 @@ inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
 }
 
 /// From a packet's injection on one tile to its arrival on another when nothing else is on its way.
-Picoseconds idle_time(const Topology& topology, std::span<const LinkTiming> links,
+Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::uint32_t size,
                       std::uint32_t from, std::uint32_t to);
 
 /// Targets that take the same link out of a router, or stay there; `last` is where they end.

@@ -52,10 +52,10 @@ class OpenLinks {
   /// In the order of what has passed a link.
   static constexpr std::uint64_t through = std::uint64_t{1} << 63;
 
-  OpenLinks(const Topology& topology, const TopologySpec& spec)
+  OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes)
       : topology_(topology),
         within_tile_(spec.within_tile),
-        links_(topology, spec),
+        links_(topology, spec, sizes),
         lanes_(topology.links().size()),
         circles_(topology.link_groups().count()) {}
 
@@ -108,8 +108,9 @@ class OpenLinks {
   /// packet: those in line before it pass the link first, and then no other is on its way.
   template <class Tell>
   void for_each_ask(Tell&& tell) {
+    const auto shortest = [&](std::uint32_t link) { return links_.timings().of(link, 0); };
     const auto there = [&](std::uint32_t link, Picoseconds enters) {
-      return enters + links_[link].latency + links_[link].tail;
+      return enters + shortest(link).latency + shortest(link).tail;
     };
     for (std::uint32_t link = 0; link < lanes_.size(); ++link) {
       lanes_[link].sort(sorter_);
@@ -117,7 +118,7 @@ class OpenLinks {
       for (const LinkAsk& ask : lanes_[link].waiting()) {
         const Picoseconds enters = std::max(ask.time, free);
         tell(ask, there(link, enters));
-        free = enters + links_[link].service;
+        free = enters + shortest(link).service;
       }
     }
     for (const Circle& circle : circles_) {
@@ -131,7 +132,6 @@ class OpenLinks {
     }
   }
 
-  [[nodiscard]] const LinkTiming& operator[](std::uint32_t link) const { return links_[link]; }
   /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
   void clear_loads() { links_.clear_loads(); }
@@ -173,8 +173,9 @@ class OpenLinks {
     const std::uint32_t last = ask.last;
     const auto [traffic, begin] = packets.find(ask.order);
     const std::uint64_t base = ask.order - begin;  // of target 0
-    const LinkTiming& link = links_[ask.link];
-    const Picoseconds enters = links_.book(ask.link, ask.time);
+    const std::uint32_t size = traffic.stop(begin).size;
+    const LinkTiming& link = links_.timings().of(ask.link, size);
+    const Picoseconds enters = links_.book(ask.link, size, ask.time);
     packets.note_pass(ask, begin, enters);
     count_hop(traffic, begin, link.direction);
     const Picoseconds head = enters + link.latency;
@@ -184,7 +185,8 @@ class OpenLinks {
       if (branch.link == Branch::here) {
         packets.deliver(traffic, order & ~through, head + link.tail, first, branch.last);
       } else {
-        const AskKey then{head + gap(link, links_[branch.link]), order | through};
+        const AskKey then{head + gap(link, links_.timings().of(branch.link, size)),
+                          order | through};
         if (topology_.link_groups().of[branch.link] == group_) {
           circles_[group_].turns.push(then, {branch.last, branch.link});
         } else {

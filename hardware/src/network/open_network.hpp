@@ -10,7 +10,8 @@ namespace nj {
 /// of which are known when it starts. The cores sort what is delivered to them.
 class OpenNetwork {
  public:
-  OpenNetwork(const Topology& topology, const TopologySpec& spec) : links_(topology, spec) {}
+  OpenNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes)
+      : links_(topology, spec, sizes) {}
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.

@@ -39,7 +39,8 @@ struct AnnRun {
 /// * neurons: one addition (bias), shift (to the output's scale) and comparison (rectifier) [sum];
 ///   membranes are neither stored, read nor written.
 /// * pooling: one comparison [activation bits] per value and window.
-/// * packets carry the value: they are `activation_bits` wider; times are not.
+/// * packets carry values of `activation_bits`, within their bits or added to them as the chip has
+///   it (TopologySpec::value_added).
 /// * floating: additions and products are float_accumulate and float_multiply [32]; no shifts.
 ///
 /// The mapping is that of the spiking network (of an array: the tiling for these numbers). Memories

@@ -39,6 +39,7 @@ struct Message {
   Picoseconds injected;
   std::uint32_t from = 0;         ///< tile
   std::vector<std::uint32_t> to;  ///< tiles, all different
+  std::uint32_t value_bits = 1;   ///< 1 .. 32; more than 1 where the spike is graded
 };
 
 struct CarriedMessages {
@@ -51,8 +52,9 @@ struct CarriedMessages {
 
 /// Carries messages over the idle network that `topology` was made of. A tile sends its messages in
 /// order of injection, equal times in the given order. Throws: Error(shape) when a tile is not
-/// there or listed twice, or a time is negative; at the level `flit` Error(capacity) for routers
-/// with over 2^22 pairs of an input and an output.
+/// there or listed twice, a time is negative or a value too wide; Error(capacity) where a packet
+/// does not fit a buffer, and at the level `flit` for routers with over 2^22 pairs of an input and
+/// an output.
 CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
                       std::span<const Message> messages, TimingLevel level = TimingLevel::event);
 

@@ -28,6 +28,8 @@ struct PopulationGraph {
   std::vector<std::uint32_t> depth;    ///< per population; inputs have 0
   std::vector<std::uint32_t> slots;    ///< per population: 1 + the longest wait of its operands
   [[nodiscard]] std::uint32_t levels() const;  ///< 1 + the greatest depth
+  /// Whether somebody gets packets of a population.
+  [[nodiscard]] bool sends(std::uint32_t population) const;
   /// Whether all that see an input read it themselves, so that it sends no packets.
   [[nodiscard]] bool only_read(std::uint32_t input) const;
 };

@@ -12,16 +12,17 @@
 //
 // Routers are numbered from 0; the ones with a tile come first, so tile t sits on router t.
 //
-// Packets and links. Every packet has the same `packet_bits`. A link of width w is kept for
-// S = ceil(packet_bits / w) cycles per packet. The head is at the next router one latency after it
-// entered the link and may go on at once, but no link starts a packet before it can send it without
-// a gap: over links with cycles c, c' and S, S' cycles per packet, a packet that enters the first
-// at d is ready for the second at d + latency + max(0, (S - 1) c - (S' - 1) c'), and is delivered
-// at d + latency + (S - 1) c. A packet of one flit on links as wide is there after the latency.
+// Packets and links. A packet has `packet_bits`, and with `value_added` those of its value more
+// where spikes are graded. A link of width w is kept for S = ceil(bits / w) cycles per packet. The
+// head is at the next router one latency after it entered the link and may go on at once, but no
+// link starts a packet before it can send it without a gap: over links with cycles c, c' and S, S'
+// cycles per packet, a packet that enters the first at d is ready for the second at d + latency +
+// max(0, (S - 1) c - (S' - 1) c'), and is delivered at d + latency + (S - 1) c. A packet of one
+// flit on links as wide is there after the latency.
 //
 // Buffers. With `buffer_flits`, each channel (a link, or one of the two virtual channels of a link)
-// ends in a queue of that depth, in order of arrival, and a packet takes ceil(packet_bits /
-// flit_bits) of it. A packet enters a link once the link is free and the whole packet has room at
+// ends in a queue of that depth, in order of arrival, and a packet takes ceil(bits / flit_bits) of
+// it. A packet enters a link once the link is free and the whole packet has room at
 // its end; its own place is free once its last flit has entered. Without, packets wait at the link
 // that they want, and none waits for a packet that wants another link.
 
@@ -114,13 +115,18 @@ struct TopologySpec {
   std::vector<TileGroup> tiles;                 ///< in place of `tile` where tiles differ; in order
   std::uint32_t flit_bits = 64;                 ///< what buffers are counted in
   std::uint32_t packet_bits = 64;               ///< address, channel and value of a spike
+  bool value_added = false;                     ///< the value of a graded one is not in these
   Picoseconds within_tile;                      ///< from axon-out to axon-in inside one tile
   bool multicast = false;                       ///< one packet per spike, copied where routes part
   std::optional<std::uint32_t> buffer_flits{};  ///< absent: unbounded
 
-  /// Flits of one packet.
-  [[nodiscard]] std::uint32_t packet_flits() const {
-    return (packet_bits + flit_bits - 1) / flit_bits;
+  /// Bits of a packet whose value has so many: 1 for spikes that are not graded.
+  [[nodiscard]] std::uint32_t bits_with(std::uint32_t value_bits) const {
+    return packet_bits + (value_added && value_bits > 1 ? value_bits : 0);
+  }
+  /// Flits of a packet of that value.
+  [[nodiscard]] std::uint32_t packet_flits(std::uint32_t value_bits = 1) const {
+    return (bits_with(value_bits) + flit_bits - 1) / flit_bits;
   }
 };
 
