@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
+#include <unordered_map>
 
 #include <fmt/core.h>
 
@@ -42,16 +43,16 @@ void check(const Topology& topology, const TopologySpec& spec, std::span<const M
 /// message.
 class Load {
  public:
-  Load(const Topology& topology, const TopologySpec& spec, std::span<const Message> messages) {
+  Load(const Topology& topology, const TopologySpec& spec, std::span<const Message> messages)
+      : routes(topology) {
     std::vector<std::uint32_t> bits;
-    for (const Message& message : messages) bits.push_back(spec.bits_with(message.value_bits));
-    sizes = packet_sizes(std::move(bits), spec);
     std::vector<std::uint32_t> first_stop;
     for (const Message& message : messages) {
+      bits.push_back(spec.bits_with(message.value_bits));
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
-      const std::uint32_t size = find_size(sizes, spec.bits_with(message.value_bits));
-      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0, size});
+      stops.resize(stops.size() + message.to.size());
     }
+    sizes = packet_sizes(bits, spec);
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -61,33 +62,49 @@ class Load {
     auto next = order.begin();
     for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) {
       sources.push_back({CoreId{tile}, tile, packets(), 0});
+      trees_.clear();
       for (; next != order.end() && messages[*next].from == tile; ++next) {
-        add(messages[*next], first_stop[*next], spec.multicast);
+        add(messages[*next], find_size(sizes, bits[*next]), first_stop[*next], spec.multicast);
       }
       sources.back().last = packets();
     }
   }
 
+  RouteTrees routes;
   Outbox outbox;
   std::vector<PacketSource> sources;
   std::vector<Stop> stops;
   PacketSizes sizes;
+  std::array<std::uint64_t, hop_actions.size()> hops{};
 
  private:
   [[nodiscard]] std::uint32_t packets() const {
     return static_cast<std::uint32_t>(outbox.packets.size());
   }
-  void add(const Message& message, std::uint32_t first_stop, bool multicast) {
-    for (std::uint32_t i = 0; i < message.to.size(); ++i) {
-      if (i == 0 || !multicast) {
-        Packet packet;
-        packet.injected = message.injected;
-        packet.first_target = static_cast<std::uint32_t>(outbox.targets.size());
-        outbox.packets.push_back(packet);
+  void add(const Message& message, std::uint32_t size, std::uint32_t first_stop, bool multicast) {
+    const std::span tiles(message.to);
+    const std::size_t together = multicast ? tiles.size() : 1;
+    for (std::size_t i = 0; i < tiles.size(); i += together) {
+      const std::uint32_t route = route_of(message.from, tiles.subspan(i, together), size);
+      outbox.packets.push_back(
+          {message.injected, static_cast<std::uint32_t>(outbox.targets.size()), route});
+      for (const std::uint32_t to : routes.order_of(route)) {
+        outbox.targets.push_back(
+            {first_stop + static_cast<std::uint32_t>(i) + to, packets() - 1, 0});
       }
-      outbox.targets.push_back({first_stop + i, packets() - 1, 0});
+      for (std::size_t d = 0; d < hops.size(); ++d) hops[d] += routes.tree(route).hops[d];
     }
   }
+  /// Trees to one tile are shared by all packets of a size that take them.
+  std::uint32_t route_of(std::uint32_t from, std::span<const std::uint32_t> tiles,
+                         std::uint32_t size) {
+    if (tiles.size() != 1) return routes.add(from, tiles, size);
+    const auto [tree, fresh] = trees_.try_emplace(std::uint64_t{size} << 32 | tiles.front(), 0);
+    if (fresh) tree->second = routes.add(from, tiles, size);
+    return tree->second;
+  }
+
+  std::unordered_map<std::uint64_t, std::uint32_t> trees_;  ///< of the tile in work
 };
 
 }  // namespace
@@ -101,12 +118,11 @@ CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
                       std::span<const Message> messages, TimingLevel level) {
   check(topology, spec, messages);
   Load load(topology, spec, messages);
-  AnyNetwork network = make_network(topology, spec, level, load.sizes);
-  std::vector<SenderTally> senders(1);
+  AnyNetwork network = make_network(topology, spec, level, load.sizes, load.routes);
   std::vector<std::vector<Arrival>> arrivals(1);
   CarriedMessages carried;
-  carried.end = run_step(network, {load.outbox.packets, load.sources, load.outbox.targets,
-                                   load.stops, senders, arrivals});
+  carried.end = run_step(
+      network, {load.outbox.packets, load.sources, load.outbox.targets, load.stops, arrivals});
   std::vector<Picoseconds> arrived(load.stops.size());
   for (const Arrival& arrival : arrivals.front()) {
     arrived[load.outbox.targets[arrival.target].receiver] = arrival.time;
@@ -119,7 +135,7 @@ CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
     next = end;
   }
   carried.links = take_loads(network);
-  carried.hops = senders.front().hops;
+  carried.hops = load.hops;
   return carried;
 }
 

@@ -92,11 +92,11 @@ class UnitClock {
 }  // namespace
 
 NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
-                         Packing packing)
+                         RouteTrees& routes, Packing packing)
     : plan_(plan),
       trace_(trace),
       tally_(tally),
-      sender_(plan, sent, tally, packing),
+      sender_(plan, sent, tally, routes, packing),
       pooling_(plan.populations.size()) {
   timesteps_ = check_trains(plan.network, plan.populations, trace);
   for (std::size_t p = 0; p < pooling_.size(); ++p) {
@@ -126,7 +126,7 @@ NeuronPhase::Done NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t step
                                          std::span<const std::uint8_t> reached, Outbox& outbox) {
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[plan.place.population];
-  sender_.begin(plan.place.population, step, plan.kind->times.axon_out, outbox);
+  sender_.begin_slice(slice, step, outbox);
   ++visit_;
   const std::uint32_t t = step % timesteps_;
   Done done;
@@ -252,7 +252,7 @@ NeuronPhase::Done NeuronPhase::run_input(std::uint32_t population, std::uint32_t
     const std::uint64_t words_read = (values * bits + off_chip.word_bits - 1) / off_chip.word_bits;
     return start + times(off_chip.word_time, words_read);
   };
-  sender_.begin(population, step, off_chip.axon_out, outbox);
+  sender_.begin_input(population, step, outbox);
   Picoseconds clock = start;
   for_each(*trace_[lead.index], step % timesteps_, [&](std::uint64_t address, std::int16_t value) {
     clock = sender_.send(static_cast<std::uint32_t>(address / shape.channels),

@@ -20,7 +20,7 @@ class NeuronPhase {
  public:
   /// Throws: Error(shape) when a train that a population needs is missing or does not fit.
   NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
-              Packing packing);
+              RouteTrees& routes, Packing packing);
 
   /// Of the sample.
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }

@@ -20,6 +20,7 @@ namespace nj {
 struct Packet {
   Picoseconds injected;            ///< the first of them
   std::uint32_t first_target = 0;  ///< its targets end where the next packet's begin
+  std::uint32_t route = 0;         ///< its tree in RouteTrees, with as many targets
   std::uint32_t address = 0;       ///< of the spike, in what its population sends
   std::uint32_t count = 1;         ///< of spikes
   std::int16_t value = 1;          ///< of one spike
@@ -40,10 +41,8 @@ struct Target {
 
 /// What a network asks about a receiver.
 struct Stop {
-  std::uint32_t tile = 0;
   std::uint32_t core = 0;      ///< which list of arrivals is its
   std::uint32_t producer = 0;  ///< population that it receives from
-  std::uint32_t size = 0;      ///< of the packets that it gets: position in PacketSizes
 };
 
 /// Bits of a packet, ascending: the sizes that there are, one at least.
@@ -69,10 +68,8 @@ inline std::uint32_t find_size(const PacketSizes& sizes, std::uint32_t bits) {
 /// By receiver.
 inline std::vector<Stop> stops_of(const Plan& plan) {
   std::vector<Stop> stops;
-  const PacketSizes sizes = packet_sizes(plan);
   for (const Receiver& receiver : plan.receivers) {
-    stops.push_back({receiver.tile, receiver.core.index, receiver.producer,
-                     find_size(sizes, plan.packet_bits(receiver.producer))});
+    stops.push_back({receiver.core.index, receiver.producer});
   }
   return stops;
 }
@@ -128,18 +125,13 @@ struct LinkPass {
 struct StepTraffic {
   std::span<const Packet> packets;
   std::span<const PacketSource> sources;
-  std::span<Target> targets;                 ///< of all packets; reordered within a packet
+  std::span<const Target> targets;           ///< of all packets, each in the order of its tree
   std::span<const Stop> stops;               ///< by receiver
-  std::span<SenderTally> senders;            ///< by population: hops are added
   std::span<std::vector<Arrival>> arrivals;  ///< by core: appended in any order
   std::vector<LinkPass>* passes = nullptr;   ///< appended in any order, where there is one
 
   [[nodiscard]] const Stop& stop(std::uint32_t target) const {
     return stops[targets[target].receiver];
-  }
-  [[nodiscard]] std::uint32_t last_target(std::uint32_t packet) const {
-    return packet + 1 < packets.size() ? packets[packet + 1].first_target
-                                       : static_cast<std::uint32_t>(targets.size());
   }
 };
 

@@ -8,18 +8,17 @@
 
 namespace nj {
 
-PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, Tally& tally,
+PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, const RouteTrees& routes,
                        std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
                        std::vector<PacketRecord>* records, WorkRecorder& work_recorder)
     : plan_(plan),
-      tally_(tally),
       busy_(busy),
       stalled_(stalled),
       records_(records),
       work_recorder_(work_recorder),
       recording_(records != nullptr || work_recorder.on()),
-      network_(
-          make_network(plan.chip.topology(), plan.chip.spec().topology, level, packet_sizes(plan))),
+      network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level,
+                            packet_sizes(plan), routes)),
       transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
@@ -30,13 +29,8 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
                                         std::span<const PacketSource> sources) {
   step_ = step;
   outbox_ = &outbox;
-  const StepTraffic traffic{outbox.packets,
-                            sources,
-                            outbox.targets,
-                            stops_,
-                            tally_.senders,
-                            arrivals_,
-                            work_recorder_.on() ? &passes_ : nullptr};
+  const StepTraffic traffic{outbox.packets, sources,   outbox.targets,
+                            stops_,         arrivals_, work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
   record_links(traffic);
   std::optional<BusyPeriod> last;

@@ -5,23 +5,12 @@
 #include "neurojoule/core/error.hpp"
 
 namespace nj {
-namespace {
-
-std::vector<Stop> stops_at_slices(const Plan& plan) {
-  std::vector<Stop> stops = stops_of(plan);
-  for (std::size_t r = 0; r < stops.size(); ++r) stops[r].core = plan.receivers[r].slice;
-  return stops;
-}
-
-}  // namespace
-
-PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, Tally& tally,
+PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, const RouteTrees& routes,
                                  std::vector<Pass>* passes)
-    : stages_(stages),
-      tally_(tally),
+    : plan_(plan),
+      stages_(stages),
       passes_(passes),
-      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan)),
-      stops_(stops_at_slices(plan)),
+      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan), routes),
       stage_box_{0},
       sent_(stages.all.size()),
       arrivals_(plan.slices.size()) {
@@ -57,7 +46,6 @@ void PacketsUnderWay::send(Turn turn) {
   box.begin = sent_[turn.stage];
   box.targets = box.outbox.targets.size();
   box.next = 0;
-  box.traffic = {box.outbox.packets, {}, box.outbox.targets, stops_, tally_.senders, {}, nullptr};
   sent_[turn.stage] += box.targets;
   if (sent_[turn.stage] >= positions) {
     throw Error(ErrorKind::capacity, "a source sends to more than 2^39 receivers in a sample");
@@ -70,7 +58,7 @@ void PacketsUnderWay::run(Picoseconds horizon) {
     const Stage& stage = stages_.all[box->turn.stage];
     const std::uint64_t order = std::uint64_t{stage.source} << position_bits | box->begin;
     const auto end = static_cast<std::uint32_t>(box->outbox.packets.size());
-    box->next = links_.inject(*this, box->traffic, stage.tile, order, box->next, end, horizon);
+    box->next = links_.inject(*this, box->outbox.packets, order, box->next, end, horizon);
     return box->next == end;
   });
   links_.run(*this, horizon);

@@ -38,7 +38,8 @@ class PacketsUnderWay {
   };
 
   /// `passes`: appended to, link by link; may be null.
-  PacketsUnderWay(const Plan& plan, const Stages& stages, Tally& tally, std::vector<Pass>* passes);
+  PacketsUnderWay(const Plan& plan, const Stages& stages, const RouteTrees& routes,
+                  std::vector<Pass>* passes);
 
   /// Where the packets of a phase go, emptied; until its consumers have served them all.
   Outbox& open(Turn turn);
@@ -63,11 +64,10 @@ class PacketsUnderWay {
   /// Calls `tell` with (slice, Turn, time) for all of them: at that slice no sooner.
   template <class Tell>
   void for_each_waiting(Tell&& tell) {
-    links_.for_each_ask([&](const LinkAsk& ask, Picoseconds time) {
+    links_.for_each_ask([&](const LinkAsk& ask, std::uint32_t targets, Picoseconds time) {
       const Box& box = box_of(ask.order);
-      for (std::uint32_t target = target_in(box, ask.order); target != ask.last; ++target) {
-        tell(box.traffic.stop(target).core, box.turn, time);
-      }
+      const std::uint32_t first = target_in(box, ask.order);
+      for (std::uint32_t i = 0; i < targets; ++i) tell(slice_at(box, first + i), box.turn, time);
     });
     for (std::uint32_t slice = 0; slice < arrivals_.size(); ++slice) {
       for (const Arrived& arrived : arrivals_[slice].waiting()) {
@@ -79,18 +79,15 @@ class PacketsUnderWay {
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
 
   // For OpenLinks.
-  std::pair<const StepTraffic&, std::uint32_t> find(std::uint64_t order) const {
+  void deliver(std::uint64_t order, std::uint32_t targets, Picoseconds time) {
     const Box& box = box_of(order);
-    return {box.traffic, target_in(box, order)};
-  }
-  void deliver(const StepTraffic& traffic, std::uint64_t order, Picoseconds time,
-               std::uint32_t first, std::uint32_t last) {
-    for (std::uint32_t target = first; target != last; ++target, ++order) {
-      arrivals_[traffic.stop(target).core].push({time, order});
+    const std::uint32_t first = target_in(box, order);
+    for (std::uint32_t i = 0; i < targets; ++i) {
+      arrivals_[slice_at(box, first + i)].push({time, order + i});
     }
   }
-  void note_pass(const LinkAsk& ask, std::uint32_t /*first*/, Picoseconds enters) {
-    if (passes_ != nullptr) passes_->push_back({ask, box_of(ask.order).turn, ask.link, enters});
+  void note_pass(const LinkAsk& ask, std::uint32_t link, Picoseconds enters) {
+    if (passes_ != nullptr) passes_->push_back({ask, box_of(ask.order).turn, link, enters});
   }
 
  private:
@@ -103,7 +100,6 @@ class PacketsUnderWay {
     Turn turn;
     std::uint32_t next = 0;  ///< packet that is not in the network yet
     Outbox outbox;
-    StepTraffic traffic{};
   };
 
   /// Boxes of a source are next to each other, and an order is in one of them.
@@ -118,12 +114,14 @@ class PacketsUnderWay {
     return static_cast<std::uint32_t>((order & (positions - 1)) - box.begin);
   }
   Box& box_of(Turn turn);
+  [[nodiscard]] std::uint32_t slice_at(const Box& box, std::uint32_t target) const {
+    return plan_.receivers[box.outbox.targets[target].receiver].slice;
+  }
 
+  const Plan& plan_;
   const Stages& stages_;
-  Tally& tally_;
   std::vector<Pass>* passes_;
   OpenLinks links_;
-  std::vector<Stop> stops_;               ///< by receiver; `core` is its slice
   std::vector<Box> boxes_;                ///< stage by stage: of the phases that may be under way
   std::vector<std::uint32_t> stage_box_;  ///< [stages + 1]: where its boxes begin
   std::vector<const Box*> first_box_;     ///< by source

@@ -183,12 +183,14 @@ void group_cells(Fan& fan) {
     const auto number = static_cast<std::uint32_t>(sets.size());
     fan.groups.push_back(sets.emplace(std::move(receivers), number).first->second);
   }
+  fan.group_count = static_cast<std::uint32_t>(sets.size());
 }
 
 Fan fan_of(const Plan& plan, std::uint32_t first_receiver, const FeatureShape& sent) {
   const auto receivers = std::span(plan.receivers).subspan(first_receiver);
   Fan fan;
   fan.shape = sent;
+  fan.receivers = {first_receiver, static_cast<std::uint32_t>(plan.receivers.size())};
   cut_channels(fan, receivers);
   std::vector<std::uint32_t> channel_of(fan.ranges);  // one of each range
   for (std::uint32_t c = 0; c < sent.channels; ++c) channel_of[fan.range[c]] = c;

@@ -67,12 +67,14 @@ struct Way {
 /// position, go the same ways.
 struct Fan {
   FeatureShape shape;                ///< of what the population sends
+  Range receivers;                   ///< its own in Plan::receivers
   std::uint32_t ranges = 1;          ///< of channels
   std::vector<std::uint32_t> range;  ///< by channel
   std::vector<std::uint32_t> first;  ///< [positions * ranges + 1]
   std::vector<Way> ways;             ///< cells' ways, one after another
-  std::vector<std::uint32_t>
-      groups;  ///< by cell, with multicast: cells of one have equal receivers
+  /// With multicast, by cell: those with the same receivers are of one group.
+  std::vector<std::uint32_t> groups;
+  std::uint32_t group_count = 0;
   [[nodiscard]] std::uint32_t cell(std::uint32_t position, std::uint32_t channel) const {
     return position * ranges + range[channel];
   }

@@ -3,31 +3,66 @@
 #include <algorithm>
 #include <utility>
 
+#include "place.hpp"
+
 namespace nj {
 
-Sender::Sender(const Plan& plan, SentMaps& sent, Tally& tally, Packing packing)
+Sender::Sender(const Plan& plan, SentMaps& sent, Tally& tally, RouteTrees& routes, Packing packing)
     : plan_(plan),
       sent_(sent),
       tally_(tally),
       multicast_(plan.chip.spec().topology.multicast),
-      packing_(packing) {
+      packing_(packing),
+      routes_(routes),
+      sizes_(packet_sizes(plan)),
+      trees_(plan.slices.size() + plan.populations.size()) {
   std::size_t cells = 0;
-  std::size_t keys = plan.receivers.size();
-  for (const Fan& fan : plan.fans) {
-    cells = std::max(cells, fan.first.size());
-    for (const std::uint32_t group : fan.groups) keys = std::max<std::size_t>(keys, group + 1);
-  }
+  for (const Fan& fan : plan.fans) cells = std::max(cells, fan.first.size());
   fired_.resize(cells);
-  if (packing == Packing::bundled) bundle_.assign(keys, none);
 }
 
-void Sender::begin(std::uint32_t population, std::uint32_t t, Picoseconds axon_out,
-                   Outbox& outbox) {
+void Sender::begin_slice(std::uint32_t slice, std::uint32_t t, Outbox& outbox) {
+  const SlicePlan& plan = plan_.slices[slice];
+  begin(plan.place.population, slice, t, plan.kind->times.axon_out, outbox);
+}
+
+void Sender::begin_input(std::uint32_t population, std::uint32_t t, Outbox& outbox) {
+  const auto source = static_cast<std::uint32_t>(plan_.slices.size()) + population;
+  begin(population, source, t, plan_.chip.spec().off_chip.axon_out, outbox);
+}
+
+void Sender::begin(std::uint32_t population, std::uint32_t source, std::uint32_t t,
+                   Picoseconds axon_out, Outbox& outbox) {
+  population_ = population;
+  source_ = source;
   fan_ = &plan_.fans[population];
   map_ = &sent_.begin(population, t);
   merges_ = !map_->addresses.empty();
   axon_out_ = axon_out;
   outbox_ = &outbox;
+  std::vector<std::uint32_t>& trees = trees_[source];
+  if (trees.empty()) trees.assign(multicast_ ? fan_->group_count : fan_->receivers.size(), none);
+  routes_of_source_ = trees.data();
+}
+
+/// The tree of packets to some receivers, of which the first is to be sent.
+std::uint32_t Sender::find_route(std::span<const Way> ways) {
+  std::vector<std::uint32_t> tiles;
+  for (const Way& way : ways) tiles.push_back(plan_.receivers[way.receiver].tile);
+  const bool port = source_ >= plan_.slices.size();
+  const std::uint32_t from =
+      port ? io_tile : plan_.chip.core(plan_.slices[source_].place.core).tile;
+  return routes_.add(from, tiles, find_size(sizes_, plan_.packet_bits(population_)));
+}
+
+/// Calls `give` with the tree of each packet that a spike of a cell makes, and its ways.
+template <class Give>
+void Sender::for_each_packet(std::uint32_t cell, std::span<const Way> ways, Give&& give) {
+  if (multicast_) return give(route(fan_->groups[cell], ways), ways);
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto way = ways.subspan(i, 1);
+    give(route(way.front().receiver - fan_->receivers.begin, way), way);
+  }
 }
 
 Picoseconds Sender::send(std::uint32_t position, std::uint32_t channel, std::int16_t value,
@@ -46,14 +81,14 @@ Picoseconds Sender::send(std::uint32_t position, std::uint32_t channel, std::int
     return clock + axon_out_ * (multicast_ ? 1 : static_cast<std::int64_t>(ways.size()));
   }
   auto& [packets, targets] = *outbox_;
-  for (const Way& way : ways) {
-    if (&way == ways.data() || !multicast_) {
-      clock += axon_out_;
-      packets.push_back({clock, static_cast<std::uint32_t>(targets.size()), address, 1, value});
+  for_each_packet(cell, ways, [&](std::uint32_t tree, std::span<const Way> to) {
+    clock += axon_out_;
+    const auto packet = static_cast<std::uint32_t>(packets.size());
+    packets.push_back({clock, static_cast<std::uint32_t>(targets.size()), tree, address, 1, value});
+    for (const std::uint32_t i : routes_.order_of(tree)) {
+      targets.push_back({to[i].receiver, packet, to[i].positions});
     }
-    targets.push_back(
-        {way.receiver, static_cast<std::uint32_t>(packets.size() - 1), way.positions});
-  }
+  });
   return clock;
 }
 
@@ -64,12 +99,17 @@ std::uint64_t Sender::finish() {
     const auto ways = fan_->at(cell);
     map_->positions[cell / fan_->ranges] = 1;
     packets += fired.count * (multicast_ ? std::uint64_t{1} : ways.size());
-    count(ways, fired);
-    if (packing_ == Packing::bundled) bundle(cell, ways, fired);
+    count(cell, ways, fired);
+    if (packing_ == Packing::single) continue;
+    Picoseconds injected = fired.first;
+    for_each_packet(cell, ways, [&](std::uint32_t tree, std::span<const Way> to) {
+      injected += axon_out_;
+      bundle(tree, to, injected, fired);
+    });
   }
   cells_.clear();
-  for (const std::uint32_t key : keys_) bundle_[key] = none;
-  keys_.clear();
+  for (const std::uint32_t tree : bundled_) bundle_[tree] = none;
+  bundled_.clear();
   return packets;
 }
 
@@ -78,7 +118,7 @@ std::uint64_t Sender::taken(const Way& way, const Fired& fired) const {
   return plan_.receivers[way.receiver].merges ? fired.fresh : fired.count;
 }
 
-void Sender::count(std::span<const Way> ways, const Fired& fired) {
+void Sender::count(std::uint32_t cell, std::span<const Way> ways, const Fired& fired) {
   for (const Way& way : ways) {
     ReceiverTally& tally = tally_.receivers[way.receiver];
     const std::uint64_t spikes = taken(way, fired);
@@ -87,33 +127,34 @@ void Sender::count(std::span<const Way> ways, const Fired& fired) {
     tally.operands += spikes * way.operands;
     tally.positions += spikes * way.positions;
   }
+  SenderTally& tally = tally_.senders[population_];
+  for_each_packet(cell, ways, [&](std::uint32_t route, std::span<const Way> /*to*/) {
+    const RouteTrees::Tree& tree = routes_.tree(route);
+    const RouteTrees::Node& start = routes_.node(tree.start);
+    tally.within_tile += std::uint64_t{fired.count} * (start.here_last - start.here_first);
+    for (std::size_t i = 0; i < tree.hops.size(); ++i) {
+      tally.hops[i] += std::uint64_t{fired.count} * tree.hops[i];
+    }
+  });
 }
 
-/// Adds what a cell fired to the packet for its receivers, or to that for each of them.
-void Sender::bundle(std::uint32_t cell, std::span<const Way> ways, const Fired& fired) {
-  if (multicast_) {
-    return add(fan_->groups[cell], ways, fired.first + axon_out_, fired);
-  }
-  Picoseconds injected = fired.first;
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    injected += axon_out_;
-    add(ways[i].receiver, ways.subspan(i, 1), injected, fired);
-  }
-}
-
-void Sender::add(std::uint32_t key, std::span<const Way> ways, Picoseconds injected,
-                 const Fired& fired) {
+/// Adds what a cell fired to the packet of all that takes that tree.
+void Sender::bundle(std::uint32_t route, std::span<const Way> ways, Picoseconds injected,
+                    const Fired& fired) {
   auto& [packets, targets] = *outbox_;
-  if (bundle_[key] == none) {
-    bundle_[key] = static_cast<std::uint32_t>(packets.size());
-    keys_.push_back(key);
-    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), 0, 0, 1});
-    for (const Way& way : ways) targets.push_back({way.receiver, bundle_[key], 0});
+  const auto order = routes_.order_of(route);
+  if (route >= bundle_.size()) bundle_.resize(route + std::size_t{1}, none);
+  if (bundle_[route] == none) {
+    bundle_[route] = static_cast<std::uint32_t>(packets.size());
+    bundled_.push_back(route);
+    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), route, 0, 0, 1});
+    for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle_[route], 0});
   }
-  Packet& packet = packets[bundle_[key]];
+  Packet& packet = packets[bundle_[route]];
   packet.count += fired.count;
-  for (std::size_t i = 0; i < ways.size(); ++i) {
-    targets[packet.first_target + i].positions += taken(ways[i], fired) * ways[i].positions;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Way& way = ways[order[i]];
+    targets[packet.first_target + i].positions += taken(way, fired) * way.positions;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <variant>
 
 namespace nj {
@@ -46,27 +47,39 @@ void count_operations(const Plan& plan, const SlicePlan& slice, std::string_view
   }
 }
 
-void count_deliveries(const Plan& plan, const Receiver& receiver, const ReceiverTally& tally,
+/// Receivers [first, last) of one producer, all of one population and core kind.
+void count_deliveries(const Plan& plan, const Tally& tally, std::size_t first, std::size_t last,
                       ActionCounts& counts) {
+  const Receiver& receiver = plan.receivers[first];
   const SlicePlan& slice = plan.slices[receiver.slice];
   const LayerId lead = plan.populations[slice.place.population].lead;
   const LayerId sender = plan.populations[receiver.producer].output();
   const bool attention = slice.attention();
+  std::uint64_t delivered = 0;
+  std::uint64_t operands = 0;
+  std::uint64_t synapse_words = 0;
+  std::uint64_t accumulator_words = 0;
+  std::uint64_t operations = 0;
+  for (std::size_t i = first; i < last; ++i) {
+    const ReceiverTally& one = tally.receivers[i];
+    const SlicePlan& its = plan.slices[plan.receivers[i].slice];
+    delivered += one.delivered;
+    operands += one.operands;
+    synapse_words += one.positions * its.synapse_words;
+    accumulator_words += one.positions * its.accumulator_words;
+    operations += one.positions * its.fan;
+  }
   KindCounts kind(counts, *slice.kind);
   kind.unit("axon_in", Action::packet_deliver, plan.packet_bits(receiver.producer), sender,
-            tally.delivered);
-  kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead,
-              attention ? tally.operands : tally.delivered);
+            delivered);
+  kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead, attention ? operands : delivered);
   if (attention) return;
-  kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, tally.delivered);
-  kind.memory(MemoryUnit::synapse_memory, Action::read_word, lead,
-              tally.positions * slice.synapse_words);
+  kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, delivered);
+  kind.memory(MemoryUnit::synapse_memory, Action::read_word, lead, synapse_words);
   for (const Action action : {Action::read_word, Action::write_word}) {
-    kind.memory(MemoryUnit::accumulator_memory, action, lead,
-                tally.positions * slice.accumulator_words);
+    kind.memory(MemoryUnit::accumulator_memory, action, lead, accumulator_words);
   }
-  count_operations(plan, slice, "synapse_unit", tally.positions * slice.fan,
-                   receiver.graded ? tally.positions * slice.fan : 0,
+  count_operations(plan, slice, "synapse_unit", operations, receiver.graded ? operations : 0,
                    plan.width(sender).output_bits, kind);
 }
 
@@ -91,22 +104,34 @@ void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& ta
                    frame.bits, kind);
 }
 
-void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
-                        ActionCounts& counts) {
+/// Slices [first, last) of one population on one core kind.
+void count_neuron_phases(const Plan& plan, const Tally& tally, std::size_t first, std::size_t last,
+                         ActionCounts& counts) {
+  const SlicePlan& slice = plan.slices[first];
   const Population& population = plan.populations[slice.place.population];
   const LayerId layer = population.lif.value_or(population.lead);
   const std::uint32_t accumulator_bits = plan.width(population.lead).accumulator_bits;
   const std::uint32_t bits = population.lif ? plan.width(layer).membrane_bits : accumulator_bits;
-  const std::uint64_t updates = tally.active + tally.inactive;
+  SliceTally sum;
+  std::uint64_t accumulator_words = 0;
+  std::uint64_t membrane_words = 0;
+  for (std::size_t i = first; i < last; ++i) {
+    const SliceTally& one = tally.slices[i];
+    const std::uint64_t neurons = plan.slices[i].neurons();
+    sum.active += one.active;
+    sum.inactive += one.inactive;
+    sum.pooled += one.pooled;
+    sum.injected += one.injected;
+    accumulator_words +=
+        one.phases * words(*slice.kind, MemoryUnit::accumulator_memory, neurons * accumulator_bits);
+    if (!population.lif) continue;
+    membrane_words += one.phases * words(*slice.kind, MemoryUnit::membrane_memory, neurons * bits);
+  }
+  const std::uint64_t updates = sum.active + sum.inactive;
   KindCounts kind(counts, *slice.kind);
   for (const Action action : {Action::read_word, Action::write_word}) {
-    kind.memory(MemoryUnit::accumulator_memory, action, layer,
-                tally.phases * words(*slice.kind, MemoryUnit::accumulator_memory,
-                                     slice.neurons() * accumulator_bits));
-    if (!population.lif) continue;
-    kind.memory(
-        MemoryUnit::membrane_memory, action, layer,
-        tally.phases * words(*slice.kind, MemoryUnit::membrane_memory, slice.neurons() * bits));
+    kind.memory(MemoryUnit::accumulator_memory, action, layer, accumulator_words);
+    kind.memory(MemoryUnit::membrane_memory, action, layer, membrane_words);
   }
   if (population.lif) {
     kind.unit("neuron_unit", Action::accumulate, bits, layer, 3 * updates);
@@ -115,17 +140,18 @@ void count_neuron_phase(const Plan& plan, const SlicePlan& slice, const SliceTal
   } else if (std::holds_alternative<ClassifierHead>(*slice.op)) {
     kind.unit("neuron_unit", Action::accumulate, bits, layer, updates);
   }
-  kind.unit("neuron_unit", Action::neuron_update_active, bits, layer, tally.active);
-  kind.unit("neuron_unit", Action::neuron_update_inactive, bits, layer, tally.inactive);
+  kind.unit("neuron_unit", Action::neuron_update_active, bits, layer, sum.active);
+  kind.unit("neuron_unit", Action::neuron_update_inactive, bits, layer, sum.inactive);
   if (population.pool) {
-    kind.unit("neuron_unit", Action::or_bit, 1, *population.pool, tally.pooled);
+    kind.unit("neuron_unit", Action::or_bit, 1, *population.pool, sum.pooled);
   }
   kind.unit("axon_out", Action::packet_inject, plan.packet_bits(slice.place.population),
-            population.output(), tally.injected);
+            population.output(), sum.injected);
 }
 
 void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally& tally,
                      ActionCounts& counts) {
+  if (!slice.attention()) return;
   const LayerId lead = plan.populations[slice.place.population].lead;
   const std::uint32_t accumulator_bits = plan.width(lead).accumulator_bits;
   KindCounts kind(counts, *slice.kind);
@@ -203,12 +229,22 @@ std::uint64_t Tally::hops() const {
 ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
                            Picoseconds latency) {
   ActionCounts counts;
-  for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
-    count_deliveries(plan, plan.receivers[r], tally.receivers[r], counts);
+  const auto kind_of = [&](std::uint32_t slice) {
+    return std::pair(plan.slices[slice].place.population, plan.slices[slice].kind);
+  };
+  for (std::size_t first = 0, last = 0; first < plan.receivers.size(); first = last) {
+    const auto key = [&](std::size_t r) {
+      return std::pair(plan.receivers[r].producer, kind_of(plan.receivers[r].slice));
+    };
+    while (last < plan.receivers.size() && key(last) == key(first)) ++last;
+    count_deliveries(plan, tally, first, last, counts);
+  }
+  for (std::uint32_t first = 0, last = 0; first < plan.slices.size(); first = last) {
+    while (last < plan.slices.size() && kind_of(last) == kind_of(first)) ++last;
+    count_neuron_phases(plan, tally, first, last, counts);
   }
   for (std::size_t s = 0; s < plan.slices.size(); ++s) {
     count_frames(plan, plan.slices[s], tally.slices[s], counts);
-    count_neuron_phase(plan, plan.slices[s], tally.slices[s], counts);
     count_attention(plan, plan.slices[s], tally.slices[s], counts);
   }
   for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {

@@ -7,21 +7,20 @@
 namespace nj {
 
 BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& spec,
-                                 const PacketSizes& sizes)
+                                 const PacketSizes& sizes, const RouteTrees& routes)
     : topology_(topology),
+      routes_(routes),
       depth_(*spec.buffer_flits),
       within_tile_(spec.within_tile),
       links_(topology, spec, sizes),
       states_(links_.links()),
-      queues_(channels()) {
-  for (std::uint32_t c = 0; c < channels(); ++c) queues_[c].router = links_.of(link_of(c), 0).to;
-}
+      queues_(channels()) {}
 
 void BufferedNetwork::run(const StepTraffic& traffic) {
   queues_.resize(channels() + traffic.sources.size());
   next_.clear();
   for (std::uint32_t s = 0; s < traffic.sources.size(); ++s) {
-    queues_[channels() + s] = Queue{traffic.sources[s].tile};
+    queues_[channels() + s] = Queue{};
     next_.push_back(traffic.sources[s].first);
     inject(traffic, Picoseconds{-1}, s);
   }
@@ -64,15 +63,15 @@ void BufferedNetwork::inject(const StepTraffic& traffic, Picoseconds now, std::u
   const PacketSource& from = traffic.sources[source];
   const std::uint32_t packet = next_[source];
   if (packet == from.last) return;
-  const Picoseconds injected = traffic.packets[packet].injected;
-  if (injected > now) {
-    push(injected, {What::inject, source, {}}, from.core.index, packet);
+  const Packet& sent = traffic.packets[packet];
+  if (sent.injected > now) {
+    push(sent.injected, {What::inject, source, {}}, from.core.index, packet);
     return;
   }
   ++next_[source];
+  const RouteTrees::Tree& tree = routes_.tree(sent.route);
   append(traffic, now, channels() + source,
-         keep({injected, traffic.packets[packet].first_target, traffic.last_target(packet),
-               from.core.index, traffic.stop(traffic.packets[packet].first_target).size}));
+         keep({sent.injected, tree.start, sent.first_target, from.core.index, tree.size}));
 }
 
 std::uint32_t BufferedNetwork::keep(const Copy& copy) {
@@ -103,38 +102,34 @@ void BufferedNetwork::come_to_front(const StepTraffic& traffic, Picoseconds now,
                                     std::uint32_t queue) {
   queues_[queue].asking = 0;
   queues_[queue].leaves = now;
-  const std::uint32_t front = queues_[queue].front;
-  const std::uint32_t last = copies_[front].last;
-  for (std::uint32_t first = copies_[front].first; first != last;) {
-    const Branch branch = split(topology_, queues_[queue].router, traffic, first, last);
-    Copy part = copies_[front];
-    part.first = first;
-    part.last = branch.last;
+  const Copy front = copies_[queues_[queue].front];
+  const RouteTrees::Node& node = routes_.node(front.node);
+  if (node.here_first != node.here_last) deliver(traffic, now, queue, front);
+  for (std::uint32_t i = 0; i < node.child_count; ++i) {
+    Copy part = front;
+    part.node = node.children + i;
+    part.first = front.first - node.first + routes_.node(part.node).first;
     part.next = none;
-    if (branch.link == Branch::here) {
-      deliver(traffic, now, queue, part);
-    } else {
-      ask(now, queue, part, branch.link);
-    }
-    first = branch.last;
+    ask(now, queue, part);
   }
   leave_when_done(now, queue);
 }
 
+/// To the targets that are at this router.
 void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue,
-                              const Copy& part) {
+                              const Copy& copy) {
   Picoseconds there = now + within_tile_;
   if (queue < channels()) {
-    there = std::max(now, part.head + links_.of(link_of(queue), part.size).tail);
+    there = std::max(now, copy.head + links_.of(link_of(queue), copy.size).tail);
     queues_[queue].leaves = there;
-  } else {
-    count_within_tile(traffic, part.first, part.last);
   }
-  nj::deliver(traffic, part.core, there, part.first, part.last);
+  const RouteTrees::Node& node = routes_.node(copy.node);
+  const std::uint32_t base = copy.first - node.first;
+  nj::deliver(traffic, copy.core, there, base + node.here_first, base + node.here_last);
 }
 
-void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part,
-                          std::uint32_t link) {
+void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part) {
+  const std::uint32_t link = routes_.node(part.node).link;
   const std::uint32_t channel =
       topology_.channel_after(queue < channels() ? queue : no_channel, link);
   ++queues_[queue].asking;
@@ -223,7 +218,6 @@ void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uin
   goal.flits += links_.flits(copy.size);
   goal.most = std::max(goal.most, ++goal.held);
   if (traffic.passes != nullptr) traffic.passes->push_back({link, now, copy.first});
-  count_hop(traffic, copy.first, timing.direction);
   copy.head = now + timing.latency;
   push(copy.head, {What::arrive, ask.channel, {ask.copy, 0, 0}}, copy.core, copy.first);
   Queue& from = queues_[ask.queue];

@@ -7,6 +7,7 @@
 #include "neurojoule/core/event_queue.hpp"
 
 #include "links.hpp"
+#include "route_trees.hpp"
 
 namespace nj {
 
@@ -26,7 +27,8 @@ namespace nj {
 class BufferedNetwork {
  public:
   /// `spec` has buffers.
-  BufferedNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
+  BufferedNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
+                  const RouteTrees& routes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -36,18 +38,17 @@ class BufferedNetwork {
 
  private:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-  /// Targets [first, last) of a packet in a queue.
+  /// A packet, or a copy of it, in a queue.
   struct Copy {
-    Picoseconds head;  ///< its head came to this router
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-    std::uint32_t core = 0;  ///< that sent it
+    Picoseconds head;         ///< its head came to this router
+    std::uint32_t node = 0;   ///< of the link that it came on
+    std::uint32_t first = 0;  ///< of its targets
+    std::uint32_t core = 0;   ///< that sent it
     std::uint32_t size = 0;
     std::uint32_t next = none;
   };
   /// A queue of copies before one router: a channel's, or a source's.
   struct Queue {
-    std::uint32_t router = 0;
     std::uint32_t front = none;  ///< position in copies_
     std::uint32_t back = none;
     std::uint32_t asking = 0;  ///< copies that the front one still has to send
@@ -83,8 +84,8 @@ class BufferedNetwork {
   void append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, std::uint32_t copy);
   void inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source);
   void come_to_front(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
-  void ask(Picoseconds now, std::uint32_t queue, const Copy& part, std::uint32_t link);
-  void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, const Copy& part);
+  void ask(Picoseconds now, std::uint32_t queue, const Copy& part);
+  void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, const Copy& copy);
   void leave_when_done(Picoseconds now, std::uint32_t queue);
   void leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
   void plan_choice(Picoseconds now, std::uint32_t link);
@@ -100,6 +101,7 @@ class BufferedNetwork {
   [[nodiscard]] std::uint32_t keep(const Copy& copy);
 
   const Topology& topology_;
+  const RouteTrees& routes_;
   std::uint32_t depth_;  ///< flits per channel
   Picoseconds within_tile_;
   LinkTimings links_;

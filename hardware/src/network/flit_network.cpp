@@ -30,8 +30,9 @@ std::uint32_t keep(std::vector<Value>& pool, std::vector<std::uint32_t>& unused,
 }  // namespace
 
 FlitNetwork::FlitNetwork(const Topology& topology, const TopologySpec& spec,
-                         const PacketSizes& sizes)
+                         const PacketSizes& sizes, const RouteTrees& routes)
     : topology_(topology),
+      routes_(routes),
       sizes_(sizes),
       flit_bits_(spec.flit_bits),
       bounded_(spec.buffer_flits.has_value()),
@@ -52,8 +53,7 @@ FlitNetwork::FlitNetwork(const Topology& topology, const TopologySpec& spec,
         {link.spec.width_bits, link.from, ticks(link.spec.cycle), ticks(link.spec.latency)});
     for (std::uint32_t v = 0; v < topology.virtual_channels(); ++v) {
       const auto number = static_cast<std::uint32_t>(queues_.size());
-      queues_.push_back(
-          {.worms = {}, .router = link.to, .input = inputs_[link.to]++, .port = link_of(number)});
+      queues_.push_back({.worms = {}, .input = inputs_[link.to]++, .port = link_of(number)});
     }
   }
   std::uint64_t pairs = 0;
@@ -99,7 +99,6 @@ void FlitNetwork::prepare(const StepTraffic& traffic) {
     const PacketSource& source = traffic.sources[s];
     next_.push_back(source.first);
     queues_.push_back({.worms = {},
-                       .router = source.tile,
                        .input = inputs[source.tile]++,
                        .port = static_cast<std::uint32_t>(links_.links()) + s});
     if (source.first == source.last) continue;
@@ -151,14 +150,15 @@ void FlitNetwork::plan_injection(const StepTraffic& traffic, std::uint32_t sourc
 
 void FlitNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const std::uint32_t packet = next_[source]++;
-  const std::uint32_t size = traffic.stop(traffic.packets[packet].first_target).size;
+  const Packet& sent = traffic.packets[packet];
+  const RouteTrees::Tree& tree = routes_.tree(sent.route);
   const std::uint32_t worm = keep(worms_, unused_worms_,
-                                  {.first = traffic.packets[packet].first_target,
-                                   .last = traffic.last_target(packet),
+                                  {.node = tree.start,
+                                   .first = sent.first_target,
                                    .core = traffic.sources[source].core.index,
                                    .queue = channels() + source,
-                                   .size = size,
-                                   .bits = sizes_[size],
+                                   .size = tree.size,
+                                   .bits = sizes_[tree.size],
                                    .head = wheel_.now()});
   Queue& queue = queues_[channels() + source];
   queue.worms = {worm, worm};
@@ -199,37 +199,26 @@ bool FlitNetwork::enqueue(std::uint32_t id) {
 
 void FlitNetwork::route(const StepTraffic& traffic, std::uint32_t id) {
   Worm& worm = worms_[id];
-  const Queue& queue = queues_[worm.queue];
   worm.routed = true;
-  worm.delivered = true;
-  for (std::uint32_t first = worm.first; first != worm.last;) {
-    const Branch branch = split(topology_, queue.router, traffic, first, worm.last);
-    if (branch.link == Branch::here) {
-      worm.here_first = first;
-      worm.here_last = branch.last;
-      worm.delivered = false;
-    } else {
-      add_part(id, first, branch);
-    }
-    first = branch.last;
-  }
+  const RouteTrees::Node& node = routes_.node(worm.node);
+  worm.delivered = node.here_first == node.here_last;
+  for (std::uint32_t i = 0; i < node.child_count; ++i) add_part(id, node.children + i);
   if (!worm.delivered && worm.bits == sizes_[worm.size]) deliver_here(traffic, worm);
   free_flits(traffic, id);
 }
 
-void FlitNetwork::add_part(std::uint32_t id, std::uint32_t first, const Branch& branch) {
+void FlitNetwork::add_part(std::uint32_t id, std::uint32_t node) {
   Worm& worm = worms_[id];
   const bool passes = worm.queue < channels();
-  const std::uint32_t channel =
-      topology_.channel_after(passes ? worm.queue : no_channel, branch.link);
+  const std::uint32_t link = routes_.node(node).link;
+  const std::uint32_t channel = topology_.channel_after(passes ? worm.queue : no_channel, link);
   const std::uint32_t part = keep(
-      parts_, unused_parts_,
-      {.worm = id, .channel = channel, .first = first, .last = branch.last, .other = worm.part});
+      parts_, unused_parts_, {.worm = id, .channel = channel, .node = node, .other = worm.part});
   worm.part = part;
   ++worm.parts;
-  const Tick ready =
-      passes ? worm.head + wait_for_words(link_of(worm.queue), branch.link, sizes_[worm.size])
-             : wheel_.now();
+  const Tick ready = passes
+                         ? worm.head + wait_for_words(link_of(worm.queue), link, sizes_[worm.size])
+                         : wheel_.now();
   if (ready <= wheel_.now()) return ask(part);
   wheel_.add(ready - wheel_.now(), {.what = Event::What::ask, .at = part});
 }
@@ -266,11 +255,10 @@ void FlitNetwork::ask(std::uint32_t part) {
 
 void FlitNetwork::deliver_here(const StepTraffic& traffic, Worm& worm) {
   worm.delivered = true;
-  if (worm.queue < channels()) {
-    return deliver(traffic, worm.core, now(), worm.here_first, worm.here_last);
-  }
-  count_within_tile(traffic, worm.here_first, worm.here_last);
-  deliver(traffic, worm.core, now() + within_tile_, worm.here_first, worm.here_last);
+  const Picoseconds there = worm.queue < channels() ? now() : now() + within_tile_;
+  const RouteTrees::Node& node = routes_.node(worm.node);
+  const std::uint32_t base = worm.first - node.first;
+  deliver(traffic, worm.core, there, base + node.here_first, base + node.here_last);
 }
 
 /// Gives the credits of what has left on all ways back, and the whole place after the last word.
@@ -415,7 +403,7 @@ void FlitNetwork::send(const StepTraffic& traffic, const Grant& grant) {
   Channel& channel = channels_[grant.channel];
   Output& output = outputs_[grant.link];
   const std::uint32_t id = channel.holder;
-  if (parts_[id].bits == 0) start_copy(traffic, id, grant.link);
+  if (parts_[id].bits == 0) start_copy(id, grant.link);
   Part& part = parts_[id];
   const std::uint32_t all = sizes_[worms_[part.worm].size];
   const std::uint32_t bits = bits_after_next(part, grant.link);
@@ -440,20 +428,21 @@ void FlitNetwork::send(const StepTraffic& traffic, const Grant& grant) {
 }
 
 /// The first word of a copy enters its link.
-void FlitNetwork::start_copy(const StepTraffic& traffic, std::uint32_t id, std::uint32_t link) {
+void FlitNetwork::start_copy(std::uint32_t id, std::uint32_t link) {
   Part& part = parts_[id];
-  part.copy = keep(worms_, unused_worms_,
-                   {.first = part.first,
-                    .last = part.last,
-                    .core = worms_[part.worm].core,
-                    .queue = part.channel,
-                    .size = worms_[part.worm].size});
-  const std::uint32_t size = worms_[part.worm].size;
+  const Worm& worm = worms_[part.worm];
+  const std::uint32_t size = worm.size;
+  part.copy =
+      keep(worms_, unused_worms_,
+           {.node = part.node,
+            .first = worm.first - routes_.node(worm.node).first + routes_.node(part.node).first,
+            .core = worm.core,
+            .queue = part.channel,
+            .size = size});
   outputs_[link].flits += links_.flits(size);
   outputs_[link].busy += links_.of(link, size).service;
   Queue& goal = queues_[part.channel];
   goal.most = std::max(goal.most, ++goal.held);
-  count_hop(traffic, part.first, links_.of(link, size).direction);
 }
 
 std::vector<LinkLoad> FlitNetwork::loads() const {

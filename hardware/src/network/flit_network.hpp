@@ -6,6 +6,7 @@
 
 #include "event_wheel.hpp"
 #include "links.hpp"
+#include "route_trees.hpp"
 
 namespace nj {
 
@@ -47,7 +48,8 @@ namespace nj {
 class FlitNetwork {
  public:
   /// Throws: Error(capacity) for over `max_pairs` pairs of input and output in all routers.
-  FlitNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
+  FlitNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
+              const RouteTrees& routes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -67,19 +69,17 @@ class FlitNetwork {
     Tick cycle = 0;
     Tick latency = 0;
   };
-  /// A packet, or a copy, in a queue or on its way to it: targets [first, last).
+  /// A packet, or a copy, in a queue or on its way to it.
   struct Worm {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
+    std::uint32_t node = 0;   ///< of the link that it came on
+    std::uint32_t first = 0;  ///< of its targets
     std::uint32_t core = 0;   ///< that sent it
     std::uint32_t queue = 0;  ///< channel, or channels() + source
     std::uint32_t size = 0;
     std::uint32_t bits = 0;   ///< that have come
     std::uint32_t flits = 0;  ///< that have left
     std::uint32_t part = none;
-    std::uint32_t parts = 0;       ///< that are not sent
-    std::uint32_t here_first = 0;  ///< targets at this router
-    std::uint32_t here_last = 0;
+    std::uint32_t parts = 0;    ///< that are not sent
     std::uint32_t next = none;  ///< behind it in the queue
     bool routed = false;
     bool delivered = false;  ///< to the targets at this router, if there are any
@@ -89,8 +89,7 @@ class FlitNetwork {
   struct Part {
     std::uint32_t worm = 0;
     std::uint32_t channel = 0;
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
+    std::uint32_t node = 0;       ///< of that link
     std::uint32_t bits = 0;       ///< sent
     std::uint32_t copy = none;    ///< the worm that it makes at the other end
     std::uint32_t other = none;   ///< next part of the worm
@@ -102,7 +101,6 @@ class FlitNetwork {
   };
   struct Queue {
     Line worms;
-    std::uint32_t router = 0;
     std::uint32_t input = 0;  ///< number among the inputs of the router
     std::uint32_t port = 0;   ///< link, or links + source: virtual channels share it
     std::uint32_t held = 0;   ///< worms in it or on their way
@@ -145,7 +143,7 @@ class FlitNetwork {
   void word_comes(const StepTraffic& traffic, std::uint32_t worm);
   [[nodiscard]] bool enqueue(std::uint32_t worm);
   void route(const StepTraffic& traffic, std::uint32_t worm);
-  void add_part(std::uint32_t worm, std::uint32_t first, const Branch& branch);
+  void add_part(std::uint32_t worm, std::uint32_t node);
   [[nodiscard]] Tick wait_for_words(std::uint32_t from, std::uint32_t to,
                                     std::uint32_t packet_bits) const;
   void ask(std::uint32_t part);
@@ -162,7 +160,7 @@ class FlitNetwork {
   [[nodiscard]] bool has_room(std::uint32_t channel) const;
   void accept(const StepTraffic& traffic, std::size_t begin, std::size_t end);
   void send(const StepTraffic& traffic, const Grant& grant);
-  void start_copy(const StepTraffic& traffic, std::uint32_t part, std::uint32_t link);
+  void start_copy(std::uint32_t part, std::uint32_t link);
 
   [[nodiscard]] std::uint32_t channels() const {
     return static_cast<std::uint32_t>(channels_.size());
@@ -174,6 +172,7 @@ class FlitNetwork {
   [[nodiscard]] Picoseconds now() const;
 
   const Topology& topology_;
+  const RouteTrees& routes_;
   PacketSizes sizes_;
   std::uint32_t flit_bits_;
   bool bounded_;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "links.hpp"
+#include "route_trees.hpp"
 
 namespace nj {
 
@@ -16,7 +17,8 @@ namespace nj {
 /// that; from there its packet has at least the latencies of the links to its farthest receiver.
 class FreeNetwork {
  public:
-  FreeNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
+  FreeNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
+              const RouteTrees& routes);
 
   void run(const StepTraffic& traffic);
   /// The latest bound of any link: not all that `run` carried last is delivered before it.
@@ -36,11 +38,12 @@ class FreeNetwork {
     std::uint32_t core = 0;  ///< that sent it
     std::uint32_t spikes = 1;
     std::uint32_t size = 0;
+    std::uint32_t first_target = 0;
   };
   Picoseconds pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
-                   std::uint32_t first, const Branch& branch);
+                   const RouteTrees::Node& node);
 
-  const Topology& topology_;
+  const RouteTrees& routes_;
   Picoseconds within_tile_;
   LinkTimings links_;
   std::vector<Passing> passing_;  ///< by link

@@ -1,7 +1,5 @@
 #include "links.hpp"
 
-#include <algorithm>
-
 namespace nj {
 
 LinkTimings::LinkTimings(const Topology& topology, const TopologySpec& spec,
@@ -28,18 +26,6 @@ Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::u
     before = &link;
   }
   return before == nullptr ? time : time + before->tail;
-}
-
-Branch split_many(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
-                  std::uint32_t first, std::uint32_t last) {
-  Branch branch{way_of(topology, router, traffic, first), first + 1};
-  for (std::uint32_t i = first + 1; i < last; ++i) {
-    if (way_of(topology, router, traffic, i) != branch.link) continue;
-    const auto begin = traffic.targets.begin();
-    std::rotate(begin + branch.last, begin + i, begin + i + 1);
-    ++branch.last;
-  }
-  return branch;
 }
 
 }  // namespace nj

@@ -45,50 +45,12 @@ inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
 Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::uint32_t size,
                       std::uint32_t from, std::uint32_t to);
 
-/// Targets that take the same link out of a router, or stay there; `last` is where they end.
-struct Branch {
-  static constexpr std::uint32_t here = 0xFFFFFFFFU;
-  std::uint32_t link = here;
-  std::uint32_t last = 0;
-};
-/// The link that a target takes out of `router`, or `here`.
-inline std::uint32_t way_of(const Topology& topology, std::uint32_t router,
-                            const StepTraffic& traffic, std::uint32_t target) {
-  const std::uint32_t tile = traffic.stop(target).tile;
-  return tile == router ? Branch::here : topology.next_link(router, tile);
-}
-
-/// Brings the targets that take the same channel out of `router` as the first one, or stay there as
-/// it does, to the front of [first, last), which is not empty; the order within both parts stays.
-Branch split_many(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
-                  std::uint32_t first, std::uint32_t last);
-inline Branch split(const Topology& topology, std::uint32_t router, const StepTraffic& traffic,
-                    std::uint32_t first, std::uint32_t last) {
-  if (last - first == 1) return {way_of(topology, router, traffic, first), last};
-  return split_many(topology, router, traffic, first, last);
-}
-
 /// Targets [first, last) of a packet that `core` sent have it.
 inline void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
                     std::uint32_t first, std::uint32_t last) {
   for (std::uint32_t target = first; target != last; ++target) {
     traffic.arrivals[traffic.stop(target).core].push_back({now, core, target});
   }
-}
-
-/// Counts a packet of so many spikes, one of whose targets is `target`, on a link of that
-/// direction.
-inline void count_hop(const StepTraffic& traffic, std::uint32_t target, Direction direction,
-                      std::uint32_t spikes = 1) {
-  const std::uint32_t producer = traffic.stop(target).producer;
-  traffic.senders[producer].hops[static_cast<std::size_t>(direction)] += spikes;
-}
-
-/// Counts targets that have their packet of so many spikes without a link.
-inline void count_within_tile(const StepTraffic& traffic, std::uint32_t first, std::uint32_t last,
-                              std::uint32_t spikes = 1) {
-  traffic.senders[traffic.stop(first).producer].within_tile +=
-      std::uint64_t{spikes} * (last - first);
 }
 
 }  // namespace nj

@@ -12,6 +12,7 @@
 #include "lane.hpp"
 #include "link_bookings.hpp"
 #include "links.hpp"
+#include "route_trees.hpp"
 
 namespace nj {
 
@@ -24,10 +25,10 @@ struct AskKey {
   }
 };
 
-/// Targets of a packet, before a link that they want.
+/// A packet, or a copy of it, before a link that it wants.
 struct LinkAsk : AskKey {
-  std::uint32_t last = 0;  ///< where the targets end
-  std::uint32_t link = 0;
+  std::uint32_t node = 0;  ///< of that link, in the packet's tree
+  std::uint32_t size = 0;  ///< of the packet: position in PacketSizes
 };
 
 /// Links with unbounded buffers: a packet waits at the link that it wants, first come first served;
@@ -43,42 +44,33 @@ struct LinkAsk : AskKey {
 /// `Packets` says what an order means. Orders grow with (source, sequence) and are below `through`;
 /// those of the targets of one packet are consecutive.
 ///
-///     std::pair<const StepTraffic&, std::uint32_t> find(std::uint64_t order);  // and the target
-///     void deliver(const StepTraffic& traffic, std::uint64_t order, Picoseconds time,
-///                  std::uint32_t first, std::uint32_t last);  // `order` is that of the first
-///     void note_pass(const LinkAsk& ask, std::uint32_t first, Picoseconds enters);
+///     void deliver(std::uint64_t order, std::uint32_t targets, Picoseconds time);
+///     void note_pass(const LinkAsk& ask, std::uint32_t link, Picoseconds enters);
 class OpenLinks {
  public:
   /// In the order of what has passed a link.
   static constexpr std::uint64_t through = std::uint64_t{1} << 63;
 
-  OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes)
+  OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
+            const RouteTrees& routes)
       : topology_(topology),
+        routes_(routes),
         within_tile_(spec.within_tile),
         links_(topology, spec, sizes),
         lanes_(topology.links().size()),
         circles_(topology.link_groups().count()) {}
 
-  /// Packets from `packet` to before `end` set out from a tile, if they are injected before the
-  /// horizon; `order` is that of target 0. Returns the next packet.
-  template <class Packets>
-  std::uint32_t inject(Packets& packets, const StepTraffic& traffic, std::uint32_t tile,
-                       std::uint64_t order, std::uint32_t packet, std::uint32_t end,
-                       Picoseconds horizon) {
+  /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
+  /// `order` is that of target 0. Returns the next packet.
+  template <class Receive>
+  std::uint32_t inject(Receive& receive, std::span<const Packet> packets, std::uint64_t order,
+                       std::uint32_t packet, std::uint32_t end, Picoseconds horizon) {
     for (; packet != end; ++packet) {
-      const Picoseconds now = traffic.packets[packet].injected;
-      if (now >= horizon) break;
-      const std::uint32_t last = traffic.last_target(packet);
-      for (std::uint32_t first = traffic.packets[packet].first_target; first != last;) {
-        const Branch branch = split(topology_, tile, traffic, first, last);
-        if (branch.link == Branch::here) {
-          count_within_tile(traffic, first, branch.last);
-          packets.deliver(traffic, order + first, now + within_tile_, first, branch.last);
-        } else {
-          lanes_[branch.link].push({{now, order + first}, branch.last, branch.link});
-        }
-        first = branch.last;
-      }
+      const Packet& sent = packets[packet];
+      if (sent.injected >= horizon) break;
+      const RouteTrees::Tree& tree = routes_.tree(sent.route);
+      go_on<false>(receive, routes_.node(tree.start), order + sent.first_target, tree.size,
+                   sent.injected + within_tile_, [&](const LinkTiming&) { return sent.injected; });
     }
     return packet;
   }
@@ -91,7 +83,7 @@ class OpenLinks {
       const auto links = groups.group(group_);
       if (links.size() == 1) {
         lanes_[links.front()].take_before(horizon, sorter_,
-                                          [&](const LinkAsk& ask) { pass(packets, ask); });
+                                          [&](const LinkAsk& ask) { pass<false>(packets, ask); });
       } else {
         work_through_circle(packets, links, horizon);
       }
@@ -104,8 +96,9 @@ class OpenLinks {
     for (const Circle& circle : circles_) count += circle.asks.size() + circle.turns.size();
     return count;
   }
-  /// Calls `tell` with each ask that waits and a time before which none of its targets has the
-  /// packet: those in line before it pass the link first, and then no other is on its way.
+  /// Calls `tell` with each ask that waits, for how many targets, and a time before which none of
+  /// these has the packet: those in line before it pass the link first, and then no other is on its
+  /// way.
   template <class Tell>
   void for_each_ask(Tell&& tell) {
     const auto shortest = [&](std::uint32_t link) { return links_.timings().of(link, 0); };
@@ -117,18 +110,17 @@ class OpenLinks {
       Picoseconds free = links_.free(link);
       for (const LinkAsk& ask : lanes_[link].waiting()) {
         const Picoseconds enters = std::max(ask.time, free);
-        tell(ask, there(link, enters));
+        tell(ask, targets_of(ask), there(link, enters));
         free = enters + shortest(link).service;
       }
     }
     for (const Circle& circle : circles_) {
-      for (const LinkAsk& ask : circle.asks.waiting()) {
-        tell(ask, there(ask.link, std::max(ask.time, links_.free(ask.link))));
-      }
-      for (const auto& [key, copy] : circle.turns.events()) {
-        tell(LinkAsk{key, copy.last, copy.link},
-             there(copy.link, std::max(key.time, links_.free(copy.link))));
-      }
+      const auto tell_one = [&](const LinkAsk& ask) {
+        const std::uint32_t link = link_of(ask);
+        tell(ask, targets_of(ask), there(link, std::max(ask.time, links_.free(link))));
+      };
+      for (const LinkAsk& ask : circle.asks.waiting()) tell_one(ask);
+      for (const auto& [key, copy] : circle.turns.events()) tell_one({key, copy.node, copy.size});
     }
   }
 
@@ -138,8 +130,8 @@ class OpenLinks {
 
  private:
   struct Copy {
-    std::uint32_t last = 0;
-    std::uint32_t link = 0;
+    std::uint32_t node = 0;
+    std::uint32_t size = 0;
   };
   /// Links in which packets may go round.
   struct Circle {
@@ -158,9 +150,9 @@ class OpenLinks {
       if (!turns.empty() && turns.top().key.time < horizon &&
           (next == nullptr || turns.top().key < *next)) {
         const auto [key, copy] = turns.pop();
-        pass(packets, {key, copy.last, copy.link});
+        pass<true>(packets, {key, copy.node, copy.size});
       } else if (next != nullptr) {
-        pass(packets, *next);
+        pass<true>(packets, *next);
         asks.drop();
       } else {
         return asks.forget_taken();
@@ -168,36 +160,47 @@ class OpenLinks {
     }
   }
 
-  template <class Packets>
+  [[nodiscard]] std::uint32_t link_of(const LinkAsk& ask) const {
+    return routes_.node(ask.node).link;
+  }
+  [[nodiscard]] std::uint32_t targets_of(const LinkAsk& ask) const {
+    return routes_.node(ask.node).last - routes_.node(ask.node).first;
+  }
+
+  template <bool Circular, class Packets>
   void pass(Packets& packets, const LinkAsk& ask) {
-    const std::uint32_t last = ask.last;
-    const auto [traffic, begin] = packets.find(ask.order);
-    const std::uint64_t base = ask.order - begin;  // of target 0
-    const std::uint32_t size = traffic.stop(begin).size;
-    const LinkTiming& link = links_.timings().of(ask.link, size);
-    const Picoseconds enters = links_.book(ask.link, size, ask.time);
-    packets.note_pass(ask, begin, enters);
-    count_hop(traffic, begin, link.direction);
+    const RouteTrees::Node& node = routes_.node(ask.node);
+    const LinkTiming& link = links_.timings().of(node.link, ask.size);
+    const Picoseconds enters = links_.book(node.link, ask.size, ask.time);
+    packets.note_pass(ask, node.link, enters);
     const Picoseconds head = enters + link.latency;
-    for (std::uint32_t first = begin; first != last;) {
-      const Branch branch = split(topology_, link.to, traffic, first, last);
-      const std::uint64_t order = base + first;
-      if (branch.link == Branch::here) {
-        packets.deliver(traffic, order & ~through, head + link.tail, first, branch.last);
+    go_on<Circular>(packets, node, (ask.order | through) - node.first, ask.size, head + link.tail,
+                    [&](const LinkTiming& next) { return head + gap(link, next); });
+  }
+
+  /// A packet is at the end of a node's link, which is of a circle or not: `base` is the order of
+  /// its target 0, it is delivered at `there`, and ready for a link that follows at `ready` of
+  /// that.
+  template <bool Circular, class Packets, class Ready>
+  void go_on(Packets& packets, const RouteTrees::Node& node, std::uint64_t base, std::uint32_t size,
+             Picoseconds there, Ready&& ready) {
+    if (node.here_first != node.here_last) {
+      packets.deliver((base & ~through) + node.here_first, node.here_last - node.here_first, there);
+    }
+    for (std::uint32_t i = 0; i < node.child_count; ++i) {
+      const std::uint32_t next = node.children + i;
+      const RouteTrees::Node& child = routes_.node(next);
+      const AskKey then{ready(links_.timings().of(child.link, size)), base + child.first};
+      if (Circular && topology_.link_groups().of[child.link] == group_) {
+        circles_[group_].turns.push(then, {next, size});
       } else {
-        const AskKey then{head + gap(link, links_.timings().of(branch.link, size)),
-                          order | through};
-        if (topology_.link_groups().of[branch.link] == group_) {
-          circles_[group_].turns.push(then, {branch.last, branch.link});
-        } else {
-          lanes_[branch.link].push({then, branch.last, branch.link});
-        }
+        lanes_[child.link].push({then, next, size});
       }
-      first = branch.last;
     }
   }
 
   const Topology& topology_;
+  const RouteTrees& routes_;
   Picoseconds within_tile_;
   LinkBookings links_;
   std::vector<Lane<LinkAsk>> lanes_;  ///< by link

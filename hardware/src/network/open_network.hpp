@@ -10,8 +10,9 @@ namespace nj {
 /// of which are known when it starts. The cores sort what is delivered to them.
 class OpenNetwork {
  public:
-  OpenNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes)
-      : links_(topology, spec, sizes) {}
+  OpenNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
+              const RouteTrees& routes)
+      : links_(topology, spec, sizes, routes) {}
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
