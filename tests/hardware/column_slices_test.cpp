@@ -2,6 +2,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -234,6 +235,21 @@ TEST_CASE("column slices: a Spikformer in halves does the same operations, at al
   s.mapping = map_network(s.network, s.populations, s.widths, s.chip).mapping;
   const SimulationResult whole = run(s);
   s.mapping = halved(s.network, s.populations, s.chip, s.mapping);
+  // Attention: q of its own tokens, k and v of all.
+  const auto uses = footprints(s.network, s.populations, s.widths, s.chip, s.mapping);
+  std::uint64_t attention_slices = 0;
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    const LayerSlice& slice = s.mapping.slices[i];
+    const LayerId lead = s.populations[slice.population].lead;
+    if (!std::holds_alternative<SpikingSelfAttention>(s.network.layer(lead).op)) continue;
+    ++attention_slices;
+    const FeatureShape& shape = s.network.output_shape(lead);
+    const std::uint64_t columns = std::min(slice.column_end, shape.width) - slice.column_begin;
+    const std::uint64_t rows = slice.row_end - slice.row_begin;
+    CHECK(uses[i].axons ==
+          (slice.channel_end - slice.channel_begin) * (rows * columns + 2 * shape.positions()));
+  }
+  CHECK(attention_slices >= 2);
   ChipSpec without_barriers = s.chip.spec();
   without_barriers.barrier = Picoseconds{0};
   without_barriers.handshake = Picoseconds{10'000};

@@ -231,6 +231,26 @@ TEST_CASE("counts: another network changes hops and times only") {
   }
 }
 
+TEST_CASE("counts: slices of different sizes have words of their own") {
+  testing::MappedNetwork s = testing::micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  spec.core_kinds[0].max_neurons = 3;
+  for (const std::size_t memory : {1U, 2U})
+    spec.core_kinds[0].memories[memory]->capacity = Bits{96};
+  s.chip = Chip(spec);
+  s.mapping.slices[0].channel_end = 1;
+  s.mapping.slices[1].channel_begin = 1;
+  const SimulationResult result =
+      simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
+  // Each gets 3 packets: a row of 5 bits is 1 word of 8, of 15 bits 2; sums of 10 bits 1 word of
+  // 16, of 30 bits 2. Per time step membranes of 12 bits take 1 word of 16, and of 36 bits 3.
+  const LayerId a{1}, a_lif{2};
+  CHECK(result.actions.at({"neuron.synapse_memory", Action::read_word, 8, a}) == 3 * 1 + 3 * 2);
+  CHECK(result.actions.at({"neuron.accumulator_memory", Action::write_word, 16, a}) == 3 + 3 * 2);
+  CHECK(result.actions.at({"neuron.membrane_memory", Action::read_word, 16, a_lif}) == 3 * (1 + 3));
+  CHECK(result.actions.at({"neuron.synapse_unit", Action::accumulate, 10, a}) == 3 * 1 + 3 * 3);
+}
+
 TEST_CASE("counts: multicast sends a spike once and delivers it as often") {
   testing::MappedNetwork m = spikformer_on("loihi1.yaml");
   const SimulationResult unicast = run(m);
