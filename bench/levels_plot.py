@@ -83,7 +83,7 @@ def print_tables(series):
         for analytic, event, flit in zip(*(levels[level] for level in LEVELS)):
             rows = (analytic, event, flit)
             cells = [f"{flit['load']:g}", f"{flit['packets']:.0f}"]
-            cells += [f"{row['latency_ns']:.1f}" for row in rows]
+            cells += ["" if row["latency_ns"] is None else f"{row['latency_ns']:.1f}" for row in rows]
             cells += [f"{row['time_us']:.2f}" for row in rows]
             cells += [f"{100 * row['error']:.1f} %" for row in rows[:2]]
             cells += [f"{row['seconds']:.3f}" for row in rows]
