@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <numeric>
 #include <set>
-#include <unordered_map>
 
 #include <fmt/core.h>
 
@@ -62,7 +61,6 @@ class Load {
     auto next = order.begin();
     for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) {
       sources.push_back({CoreId{tile}, tile, packets(), 0});
-      trees_.clear();
       for (; next != order.end() && messages[*next].from == tile; ++next) {
         add(messages[*next], find_size(sizes, bits[*next]), first_stop[*next], spec.multicast);
       }
@@ -85,7 +83,7 @@ class Load {
     const std::span tiles(message.to);
     const std::size_t together = multicast ? tiles.size() : 1;
     for (std::size_t i = 0; i < tiles.size(); i += together) {
-      const std::uint32_t route = route_of(message.from, tiles.subspan(i, together), size);
+      const std::uint32_t route = routes.find(message.from, tiles.subspan(i, together), size);
       outbox.packets.push_back(
           {message.injected, static_cast<std::uint32_t>(outbox.targets.size()), route});
       for (const std::uint32_t to : routes.order_of(route)) {
@@ -95,16 +93,6 @@ class Load {
       for (std::size_t d = 0; d < hops.size(); ++d) hops[d] += routes.tree(route).hops[d];
     }
   }
-  /// Trees to one tile are shared by all packets of a size that take them.
-  std::uint32_t route_of(std::uint32_t from, std::span<const std::uint32_t> tiles,
-                         std::uint32_t size) {
-    if (tiles.size() != 1) return routes.add(from, tiles, size);
-    const auto [tree, fresh] = trees_.try_emplace(std::uint64_t{size} << 32 | tiles.front(), 0);
-    if (fresh) tree->second = routes.add(from, tiles, size);
-    return tree->second;
-  }
-
-  std::unordered_map<std::uint64_t, std::uint32_t> trees_;  ///< of the tile in work
 };
 
 }  // namespace

@@ -52,16 +52,17 @@ std::uint32_t Sender::find_route(std::span<const Way> ways) {
   const bool port = source_ >= plan_.slices.size();
   const std::uint32_t from =
       port ? io_tile : plan_.chip.core(plan_.slices[source_].place.core).tile;
-  return routes_.add(from, tiles, find_size(sizes_, plan_.packet_bits(population_)));
+  return routes_.find(from, tiles, find_size(sizes_, plan_.packet_bits(population_)));
 }
 
-/// Calls `give` with the tree of each packet that a spike of a cell makes, and its ways.
+/// Calls `give` with the receiver or group of each packet that a spike of a cell makes, and its
+/// ways.
 template <class Give>
 void Sender::for_each_packet(std::uint32_t cell, std::span<const Way> ways, Give&& give) {
-  if (multicast_) return give(route(fan_->groups[cell], ways), ways);
+  if (multicast_) return give(fan_->groups[cell], ways);
   for (std::size_t i = 0; i < ways.size(); ++i) {
     const auto way = ways.subspan(i, 1);
-    give(route(way.front().receiver - fan_->receivers.begin, way), way);
+    give(way.front().receiver - fan_->receivers.begin, way);
   }
 }
 
@@ -81,7 +82,8 @@ Picoseconds Sender::send(std::uint32_t position, std::uint32_t channel, std::int
     return clock + axon_out_ * (multicast_ ? 1 : static_cast<std::int64_t>(ways.size()));
   }
   auto& [packets, targets] = *outbox_;
-  for_each_packet(cell, ways, [&](std::uint32_t tree, std::span<const Way> to) {
+  for_each_packet(cell, ways, [&](std::uint32_t key, std::span<const Way> to) {
+    const std::uint32_t tree = route(key, to);
     clock += axon_out_;
     const auto packet = static_cast<std::uint32_t>(packets.size());
     packets.push_back({clock, static_cast<std::uint32_t>(targets.size()), tree, address, 1, value});
@@ -102,13 +104,13 @@ std::uint64_t Sender::finish() {
     count(cell, ways, fired);
     if (packing_ == Packing::single) continue;
     Picoseconds injected = fired.first;
-    for_each_packet(cell, ways, [&](std::uint32_t tree, std::span<const Way> to) {
+    for_each_packet(cell, ways, [&](std::uint32_t key, std::span<const Way> to) {
       injected += axon_out_;
-      bundle(tree, to, injected, fired);
+      bundle(key, to, injected, fired);
     });
   }
   cells_.clear();
-  for (const std::uint32_t tree : bundled_) bundle_[tree] = none;
+  for (const std::uint32_t key : bundled_) bundle_[key] = none;
   bundled_.clear();
   return packets;
 }
@@ -128,8 +130,8 @@ void Sender::count(std::uint32_t cell, std::span<const Way> ways, const Fired& f
     tally.positions += spikes * way.positions;
   }
   SenderTally& tally = tally_.senders[population_];
-  for_each_packet(cell, ways, [&](std::uint32_t route, std::span<const Way> /*to*/) {
-    const RouteTrees::Tree& tree = routes_.tree(route);
+  for_each_packet(cell, ways, [&](std::uint32_t key, std::span<const Way> to) {
+    const RouteTrees::Tree& tree = routes_.tree(route(key, to));
     const RouteTrees::Node& start = routes_.node(tree.start);
     tally.within_tile += std::uint64_t{fired.count} * (start.here_last - start.here_first);
     for (std::size_t i = 0; i < tree.hops.size(); ++i) {
@@ -138,19 +140,20 @@ void Sender::count(std::uint32_t cell, std::span<const Way> ways, const Fired& f
   });
 }
 
-/// Adds what a cell fired to the packet of all that takes that tree.
-void Sender::bundle(std::uint32_t route, std::span<const Way> ways, Picoseconds injected,
+/// Adds what a cell fired to the packet of all that goes to the same receivers.
+void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds injected,
                     const Fired& fired) {
   auto& [packets, targets] = *outbox_;
-  const auto order = routes_.order_of(route);
-  if (route >= bundle_.size()) bundle_.resize(route + std::size_t{1}, none);
-  if (bundle_[route] == none) {
-    bundle_[route] = static_cast<std::uint32_t>(packets.size());
-    bundled_.push_back(route);
-    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), route, 0, 0, 1});
-    for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle_[route], 0});
+  const std::uint32_t tree = route(key, ways);
+  const auto order = routes_.order_of(tree);
+  if (key >= bundle_.size()) bundle_.resize(key + std::size_t{1}, none);
+  if (bundle_[key] == none) {
+    bundle_[key] = static_cast<std::uint32_t>(packets.size());
+    bundled_.push_back(key);
+    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), tree, 0, 0, 1});
+    for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle_[key], 0});
   }
-  Packet& packet = packets[bundle_[route]];
+  Packet& packet = packets[bundle_[key]];
   packet.count += fired.count;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Way& way = ways[order[i]];

@@ -41,6 +41,7 @@ class Sender {
              Outbox& outbox);
   template <class Give>
   void for_each_packet(std::uint32_t cell, std::span<const Way> ways, Give&& give);
+  /// The tree of packets to some receivers.
   [[nodiscard]] std::uint32_t route(std::uint32_t key, std::span<const Way> ways) {
     std::uint32_t& tree = routes_of_source_[key];
     if (tree == none) tree = find_route(ways);
@@ -48,7 +49,7 @@ class Sender {
   }
   [[nodiscard]] std::uint32_t find_route(std::span<const Way> ways);
   void count(std::uint32_t cell, std::span<const Way> ways, const Fired& fired);
-  void bundle(std::uint32_t route, std::span<const Way> ways, Picoseconds injected,
+  void bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds injected,
               const Fired& fired);
   [[nodiscard]] std::uint64_t taken(const Way& way, const Fired& fired) const;
 
@@ -66,8 +67,8 @@ class Sender {
   /// By source (slices, then populations at the I/O port), and receiver of the population, or group
   /// of cells: the tree of its packets.
   std::vector<std::vector<std::uint32_t>> trees_;
-  std::vector<std::uint32_t> bundle_;   ///< by tree: the packet of what takes it
-  std::vector<std::uint32_t> bundled_;  ///< trees with a packet
+  std::vector<std::uint32_t> bundle_;   ///< by receiver, or group: its packet
+  std::vector<std::uint32_t> bundled_;  ///< of these, the ones with a packet
   // Of the slice in work:
   std::uint32_t population_ = 0;
   std::uint32_t source_ = 0;

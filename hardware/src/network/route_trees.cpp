@@ -5,6 +5,14 @@
 
 namespace nj {
 
+std::uint32_t RouteTrees::find(std::uint32_t router, std::span<const std::uint32_t> tiles,
+                               std::uint32_t size) {
+  if (tiles.size() != 1) return add(router, tiles, size);
+  const auto [tree, fresh] = single_.try_emplace({router, tiles.front(), size}, 0);
+  if (fresh) tree->second = add(router, tiles, size);
+  return tree->second;
+}
+
 std::uint32_t RouteTrees::add(std::uint32_t router, std::span<const std::uint32_t> tiles,
                               std::uint32_t size) {
   Tree tree;

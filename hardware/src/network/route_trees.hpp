@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -34,8 +35,10 @@ class RouteTrees {
 
   explicit RouteTrees(const Topology& topology) : topology_(topology) {}
 
-  /// Adds a tree from a router to tiles, all different; returns its position.
-  std::uint32_t add(std::uint32_t router, std::span<const std::uint32_t> tiles, std::uint32_t size);
+  /// The position of a tree from a router to tiles, all different; added where there is none. Trees
+  /// to one tile are shared by all that take them.
+  std::uint32_t find(std::uint32_t router, std::span<const std::uint32_t> tiles,
+                     std::uint32_t size);
 
   [[nodiscard]] const Tree& tree(std::uint32_t position) const { return trees_[position]; }
   /// The tiles in the order of a packet's targets: those of a node are next to each other.
@@ -54,12 +57,14 @@ class RouteTrees {
     std::uint32_t router = 0;
     std::uint32_t node = 0;
   };
+  std::uint32_t add(std::uint32_t router, std::span<const std::uint32_t> tiles, std::uint32_t size);
   void divide(const Work& work, std::span<const std::uint32_t> tiles, Tree& tree);
 
   const Topology& topology_;
   std::vector<Tree> trees_;
   std::vector<Node> nodes_;
   std::vector<std::uint32_t> order_;  ///< positions in `tiles`, tree by tree
+  std::map<std::array<std::uint32_t, 3>, std::uint32_t> single_;  ///< by router, tile, size
   std::vector<Work> work_;
 };
 
