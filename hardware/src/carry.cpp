@@ -49,7 +49,7 @@ class Load {
     for (const Message& message : messages) {
       bits.push_back(spec.bits_with(message.value_bits));
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
-      stops.resize(stops.size() + message.to.size());
+      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0});
     }
     sizes = packet_sizes(bits, spec);
     std::vector<std::uint32_t> order(messages.size());
@@ -80,10 +80,12 @@ class Load {
     return static_cast<std::uint32_t>(outbox.packets.size());
   }
   void add(const Message& message, std::uint32_t size, std::uint32_t first_stop, bool multicast) {
-    const std::span tiles(message.to);
-    const std::size_t together = multicast ? tiles.size() : 1;
-    for (std::size_t i = 0; i < tiles.size(); i += together) {
-      const std::uint32_t route = routes.find(message.from, tiles.subspan(i, together), size);
+    std::vector<RouteEnd> ends;
+    for (const std::uint32_t tile : message.to) ends.push_back({tile, 0});
+    const std::size_t together = multicast ? ends.size() : 1;
+    for (std::size_t i = 0; i < ends.size(); i += together) {
+      const auto to_these = std::span<const RouteEnd>(ends).subspan(i, together);
+      const std::uint32_t route = routes.find(message.from, to_these, size);
       outbox.packets.push_back(
           {message.injected, static_cast<std::uint32_t>(outbox.targets.size()), route});
       for (const std::uint32_t to : routes.order_of(route)) {
@@ -106,8 +108,9 @@ CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
                       std::span<const Message> messages, TimingLevel level) {
   check(topology, spec, messages);
   Load load(topology, spec, messages);
-  AnyNetwork network = make_network(topology, spec, level, load.sizes, load.routes);
-  std::vector<std::vector<Arrival>> arrivals(1);
+  std::vector<PlainList<Arrival>> arrivals(1);
+  AnyNetwork network =
+      make_network(topology, spec, level, load.sizes, load.routes, arrivals.size());
   CarriedMessages carried;
   carried.end = run_step(
       network, {load.outbox.packets, load.sources, load.outbox.targets, load.stops, arrivals});

@@ -273,23 +273,24 @@ class Dataflow {
   }
 
   void serve_arrivals() {
-    packets_.serve(horizon_, [this](std::uint32_t slice, const PacketsUnderWay::Arrived& arrived,
+    packets_.serve(horizon_, [this](std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived,
                                     const PacketsUnderWay::Found& found) {
       const Target& target = found.outbox.targets[found.target];
-      serve(slice, arrived, found.turn, target, found.outbox.packets[target.packet]);
+      serve(slice, arrived, found.turn, target, found.outbox.packets);
     });
   }
 
-  void serve(std::uint32_t slice, const PacketsUnderWay::Arrived& arrived, Turn turn,
-             const Target& target, const Packet& packet) {
+  void serve(std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived, Turn turn,
+             const Target& target, std::span<const Packet> packets) {
     SynapseUnit& unit = synapse_units_[slice];
+    const Packet& packet = packets[target.packet];
     if (arrived.time >= unit.free) {
       unit.period = {Cause::Kind::packet, turn, arrived.time, arrived.time, packet.injected,
                      target.receiver,     {}};
     }
     const Picoseconds begins = std::max(arrived.time, unit.free);
     unit.free =
-        begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, packet, turn.t);
+        begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, packets, turn.t);
     unit.busy += unit.free - begins;
     unit.period.end = unit.free;
     if (work_.on() || keeps_records_)
@@ -300,7 +301,7 @@ class Dataflow {
     if (--phase.packets_left == 0) start_if_ready(stage);
   }
 
-  void record(const PacketsUnderWay::Arrived& arrived, Turn turn, std::uint32_t to,
+  void record(const PacketsUnderWay::Links::Ask& arrived, Turn turn, std::uint32_t to,
               const Packet& packet, Picoseconds begins, Picoseconds served) {
     const Receiver& receiver = plan_.receivers[to];
     if (work_.on()) {
@@ -309,7 +310,7 @@ class Dataflow {
     }
     if (!keeps_records_) return;
     records_.emplace_back(
-        arrived, packet_record(plan_, receiver, packet, turn.t, stages_.all[turn.stage].core.index,
+        arrived, packet_record(plan_, receiver, packet, turn.t, stages_.all[turn.stage].core,
                                arrived.time, served));
   }
 
@@ -383,7 +384,7 @@ class Dataflow {
   std::vector<Sent> sent_;                      ///< by stage: by the phase that starts
   bool keeps_order_;                            ///< must_keep_order
   std::vector<Happened> happened_;              ///< up to the horizon
-  std::vector<std::pair<PacketsUnderWay::Arrived, PacketRecord>> records_;
+  std::vector<std::pair<PacketsUnderWay::Links::Ask, PacketRecord>> records_;
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "neurojoule/core/quantity.hpp"
 #include "neurojoule/hardware/timing_level.hpp"
 
+#include "plain_list.hpp"
 #include "plan.hpp"
 #include "tally.hpp"
 
@@ -41,7 +42,8 @@ struct Target {
 
 /// What a network asks about a receiver.
 struct Stop {
-  std::uint32_t core = 0;      ///< which list of arrivals is its
+  std::uint32_t tile = 0;
+  std::uint32_t list = 0;      ///< of arrivals: its core
   std::uint32_t producer = 0;  ///< population that it receives from
 };
 
@@ -69,15 +71,15 @@ inline std::uint32_t find_size(const PacketSizes& sizes, std::uint32_t bits) {
 inline std::vector<Stop> stops_of(const Plan& plan) {
   std::vector<Stop> stops;
   for (const Receiver& receiver : plan.receivers) {
-    stops.push_back({receiver.core.index, receiver.producer});
+    stops.push_back({receiver.tile, receiver.core.index, receiver.producer});
   }
   return stops;
 }
 
-/// All packets of one step, source by source.
+/// The packets of one step, source by source.
 struct Outbox {
-  std::vector<Packet> packets;
-  std::vector<Target> targets;
+  PlainList<Packet> packets;
+  PlainList<Target> targets;
   void clear() {
     packets.clear();
     targets.clear();
@@ -98,19 +100,27 @@ struct PacketSource {
   std::uint32_t first = 0;
   std::uint32_t last = 0;
   FrameTimes before{};
+  std::uint32_t moved = 0;    ///< by so much, modulo 2^32, the targets of its packets
+  std::uint32_t targets = 0;  ///< end of these
 };
+
+/// Brings the sources of a step, and the targets of their packets, into the order of cores.
+void sort_by_core(std::vector<PacketSource>& sources, const Outbox& outbox,
+                  PlainList<Target>& targets);
+
+/// Of a target: `sources` as sort_by_core leaves them.
+inline const PacketSource& source_of(std::span<const PacketSource> sources, std::uint32_t target) {
+  return *std::upper_bound(sources.begin(), sources.end(), target,
+                           [](std::uint32_t t, const PacketSource& s) { return t < s.targets; });
+}
 
 /// A packet at the axon-in of a core; cores serve them in this order.
 struct Arrival {
   Picoseconds time;
-  std::uint32_t source = 0;  ///< core that sent it
-  std::uint32_t target = 0;  ///< position in the step's targets; grows with a source's packets
+  std::uint32_t target = 0;                                    ///< position in the step's targets
   friend bool operator<(const Arrival& a, const Arrival& b) {  // without branches
-    return (a.time < b.time) | ((a.time == b.time) & (a.order() < b.order()));
+    return (a.time < b.time) | ((a.time == b.time) & (a.target < b.target));
   }
-
- private:
-  [[nodiscard]] std::uint64_t order() const { return std::uint64_t{source} << 32 | target; }
 };
 
 /// A packet that enters a link.
@@ -124,11 +134,11 @@ struct LinkPass {
 /// What the network carries in one step.
 struct StepTraffic {
   std::span<const Packet> packets;
-  std::span<const PacketSource> sources;
-  std::span<const Target> targets;           ///< of all packets, each in the order of its tree
-  std::span<const Stop> stops;               ///< by receiver
-  std::span<std::vector<Arrival>> arrivals;  ///< by core: appended in any order
-  std::vector<LinkPass>* passes = nullptr;   ///< appended in any order, where there is one
+  std::span<const PacketSource> sources;    ///< in the order of cores
+  std::span<const Target> targets;          ///< of all packets, each in the order of its tree
+  std::span<const Stop> stops;              ///< by receiver
+  std::span<PlainList<Arrival>> arrivals;   ///< by Stop::list: appended in any order
+  std::vector<LinkPass>* passes = nullptr;  ///< appended in any order, where there is one
 
   [[nodiscard]] const Stop& stop(std::uint32_t target) const {
     return stops[targets[target].receiver];

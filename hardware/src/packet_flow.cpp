@@ -16,21 +16,26 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, const RouteTrees& ro
       stalled_(stalled),
       records_(records),
       work_recorder_(work_recorder),
+      packing_(packing(level)),
       recording_(records != nullptr || work_recorder.on()),
       network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level,
-                            packet_sizes(plan), routes)),
+                            packet_sizes(plan), routes, plan.chip.cores().size())),
       transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
       synapses_(plan, packing(level)) {}
 
-std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, Outbox& outbox,
+std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
+                                        std::span<const Packet> packets,
+                                        std::span<const Target> targets,
                                         std::span<const PacketSource> sources) {
   step_ = step;
-  outbox_ = &outbox;
-  const StepTraffic traffic{outbox.packets, sources,   outbox.targets,
-                            stops_,         arrivals_, work_recorder_.on() ? &passes_ : nullptr};
+  packets_ = packets;
+  targets_ = targets;
+  sources_ = sources;
+  const StepTraffic traffic{packets, sources,   targets,
+                            stops_,  arrivals_, work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
   record_links(traffic);
   std::optional<BusyPeriod> last;
@@ -49,22 +54,19 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start, O
 
 StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
                              std::span<const PacketSource> sources) const {
-  const Target& target = outbox_->targets[last.first.target];
-  const Packet& packet = outbox_->packets[target.packet];
+  const Target& target = targets_[last.first.target];
+  const Packet& packet = packets_[target.packet];
   const Receiver& receiver = plan_.receivers[target.receiver];
-  const bool from_port = last.first.source == plan_.chip.cores().size();
-  const std::uint32_t from = from_port ? io_tile : plan_.chip.core({last.first.source}).tile;
-  const Picoseconds transit = transits_.to(receiver, from);
-  const auto source = std::find_if(sources.begin(), sources.end(), [&](const PacketSource& s) {
-    return s.core.index == last.first.source;
-  });
-  const FrameTimes& before = source->before;
+  const PacketSource& source = source_of(sources, last.first.target);
+  const bool from_port = source.core.index == plan_.chip.cores().size();
+  const Picoseconds transit = transits_.to(receiver, source.tile);
+  const FrameTimes& before = source.before;
   const std::uint32_t consumer = plan_.slices[receiver.slice].place.population;
   return {.last = WorkUnit::synapse_unit,
           .core = receiver.core,
           .layer = plan_.populations[consumer].lead,
           .sender = from_port ? WorkUnit::io_port : WorkUnit::neuron_unit,
-          .sender_core = from_port ? CoreId{} : CoreId{last.first.source},
+          .sender_core = from_port ? CoreId{} : source.core,
           .sender_layer = plan_.populations[receiver.producer].lead,
           .fetch = before.fetch,
           .encode = before.encode,
@@ -79,21 +81,20 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
 std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_); }
 
 /// Serves what came to a core in the step from `start` on; returns its last busy period.
-BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
-                             std::vector<Arrival>& arrivals) {
-  sorter_.sort(arrivals);
+BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start, PlainList<Arrival>& arrivals) {
   const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
   Picoseconds& free = core_free_[core];
+  const bool bundled = packing_ == Packing::bundled;
   Picoseconds busy;
   BusyPeriod period;
-  for (const Arrival& arrival : arrivals) {
-    const Target& target = outbox_->targets[arrival.target];
-    const Packet& packet = outbox_->packets[target.packet];
+  for (const Arrival& arrival : sorter_.sort(arrivals)) {
+    const Target& target = targets_[arrival.target];
+    const std::uint32_t spikes = bundled ? packets_[target.packet].count : 1;
     if (arrival.time >= free) period = {arrival.time, arrival.time, arrival};
     const Picoseconds begins = std::max(arrival.time, free);
-    free = begins + axon_in * packet.count + synapses_.serve(target, packet, step_);
+    free = begins + axon_in * spikes + synapses_.serve(target, packets_, step_);
     busy += free - begins;
-    if (recording_) record(arrival, target.receiver, packet, begins, free);
+    if (recording_) record(arrival, target, begins, free);
   }
   busy_[core].synapse_unit += busy;
   stalled_[core].synapse_unit += free - start - busy;
@@ -101,14 +102,16 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start,
   return period;
 }
 
-void PacketFlow::record(const Arrival& arrival, std::uint32_t to, const Packet& packet,
-                        Picoseconds begins, Picoseconds served) {
-  const Receiver& receiver = plan_.receivers[to];
+void PacketFlow::record(const Arrival& arrival, const Target& target, Picoseconds begins,
+                        Picoseconds served) {
+  const Receiver& receiver = plan_.receivers[target.receiver];
+  const Packet& packet = packets_[target.packet];
   const std::uint32_t t = step_ - plan_.graph.depth[receiver.producer];
   work_recorder_.add(service_record(plan_, receiver, packet, t, begins, served));
   if (records_ == nullptr) return;
+  const CoreId from = source_of(sources_, arrival.target).core;
   step_records_.emplace_back(
-      arrival, packet_record(plan_, receiver, packet, step_, arrival.source, arrival.time, served));
+      arrival, packet_record(plan_, receiver, packet, step_, from, arrival.time, served));
 }
 
 /// Records how long each link was kept in this step, link by link.

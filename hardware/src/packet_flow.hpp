@@ -40,18 +40,18 @@ class PacketFlow {
   /// Returns how the packet that is served last comes to be (StepPath, without barrier and tick),
   /// on the lowest of several cores; nothing when there are no packets. At the level `analytic` the
   /// wait for links is that of the busiest one, where cores could have ended sooner.
-  std::optional<StepPath> run(std::uint32_t step, Picoseconds start, Outbox& outbox,
+  std::optional<StepPath> run(std::uint32_t step, Picoseconds start,
+                              std::span<const Packet> packets, std::span<const Target> targets,
                               std::span<const PacketSource> sources);
   /// What the links carried since the last call.
   [[nodiscard]] std::vector<LinkLoad> take_loads();
 
  private:
   [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start,
-                                 std::vector<Arrival>& arrivals);
+                                 PlainList<Arrival>& arrivals);
   [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start,
                                  std::span<const PacketSource> sources) const;
-  void record(const Arrival& arrival, std::uint32_t to, const Packet& packet, Picoseconds begins,
-              Picoseconds served);
+  void record(const Arrival& arrival, const Target& target, Picoseconds begins, Picoseconds served);
   void append_records();
   void record_links(const StepTraffic& traffic);
 
@@ -60,17 +60,21 @@ class PacketFlow {
   std::vector<UnitTimes>& stalled_;
   std::vector<PacketRecord>* records_;
   WorkRecorder& work_recorder_;
+  Packing packing_;
   bool recording_;  ///< packets or work
   AnyNetwork network_;
   Transits transits_;
-  std::vector<Stop> stops_;                     ///< by receiver
-  std::vector<Picoseconds> core_free_;          ///< per core: synapse unit
-  std::vector<std::vector<Arrival>> arrivals_;  ///< per core: of the step in work
+  std::vector<Stop> stops_;                   ///< by receiver
+  std::vector<Picoseconds> core_free_;        ///< per core: synapse unit
+  std::vector<PlainList<Arrival>> arrivals_;  ///< per core: of the step in work
   RunSorter<Arrival> sorter_;
   SynapseWork synapses_;
   std::vector<std::pair<Arrival, PacketRecord>> step_records_;
   std::vector<LinkPass> passes_;  ///< of the step in work, while work is recorded
-  Outbox* outbox_ = nullptr;      ///< of the step in work
+  // Of the step in work:
+  std::span<const Packet> packets_;
+  std::span<const Target> targets_;
+  std::span<const PacketSource> sources_;
   std::uint32_t step_ = 0;
 };
 

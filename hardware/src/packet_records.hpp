@@ -32,15 +32,15 @@ inline WorkRecord link_record(const Plan& plan, std::uint32_t producer, std::uin
           .end = enters + service};
 }
 
-/// The journey of a packet to one of its receivers; `source` is the core that sent it.
+/// The journey of a packet from the core that sent it to one of its receivers.
 inline PacketRecord packet_record(const Plan& plan, const Receiver& receiver, const Packet& packet,
-                                  std::uint32_t step, std::uint32_t source, Picoseconds arrived,
+                                  std::uint32_t step, CoreId from, Picoseconds arrived,
                                   Picoseconds served) {
   return {step,
           plan.populations[receiver.producer].output(),
           packet.address,
           packet.value,
-          CoreId{source},
+          from,
           receiver.core,
           packet.injected,
           arrived,

@@ -10,10 +10,10 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, const R
     : plan_(plan),
       stages_(stages),
       passes_(passes),
-      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan), routes),
+      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan), routes,
+             plan.chip.cores().size()),
       stage_box_{0},
-      sent_(stages.all.size()),
-      arrivals_(plan.slices.size()) {
+      sent_(stages.all.size()) {
   for (const Stage& stage : stages.all) {
     std::uint32_t slots = 1;  // no consumer takes longer to empty them
     for (const std::uint32_t c : stage.consumers) {
@@ -58,16 +58,12 @@ void PacketsUnderWay::run(Picoseconds horizon) {
     const Stage& stage = stages_.all[box->turn.stage];
     const std::uint64_t order = std::uint64_t{stage.source} << position_bits | box->begin;
     const auto end = static_cast<std::uint32_t>(box->outbox.packets.size());
-    box->next = links_.inject(*this, box->outbox.packets, order, box->next, end, horizon);
+    box->next = links_.inject(box->outbox.packets, order, box->next, end, horizon);
     return box->next == end;
   });
-  links_.run(*this, horizon);
-}
-
-std::size_t PacketsUnderWay::waiting() const {
-  std::size_t count = links_.waiting();
-  for (const Lane<Arrived>& arrivals : arrivals_) count += arrivals.size();
-  return count;
+  links_.run(horizon, [&](const Links::Ask& ask, std::uint32_t link, Picoseconds enters) {
+    if (passes_ != nullptr) passes_->push_back({ask.key(), box_of(ask.order).turn, link, enters});
+  });
 }
 
 }  // namespace nj

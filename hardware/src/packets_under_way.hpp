@@ -15,17 +15,10 @@ namespace nj {
 /// barriers: up to a horizon before which no other phase starts.
 class PacketsUnderWay {
  public:
-  /// A packet at the axon-in of a slice's core.
-  struct Arrived {
-    Picoseconds time;
-    std::uint64_t order = 0;  ///< source, then how many targets it sent to before
-    friend bool operator<(const Arrived& a, const Arrived& b) {  // without branches
-      return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));
-    }
-  };
+  using Links = OpenLinks<std::uint64_t>;  ///< an order: source, then how many targets before
   /// A packet on a link.
   struct Pass {
-    AskKey key;
+    AskKey<std::uint64_t> key;
     Turn turn;  ///< whose packet it is
     std::uint32_t link = 0;
     Picoseconds enters;
@@ -47,48 +40,37 @@ class PacketsUnderWay {
   void send(Turn turn);
   /// Takes all packets through the network that are on their way before the horizon.
   void run(Picoseconds horizon);
-  /// Calls `serve` with (slice, Arrived, Found) for all that has arrived before the horizon of the
-  /// last run; slice by slice, in the order of arrival.
+  /// Calls `serve` with (slice, Links::Ask, Found) for all that has arrived before the horizon of
+  /// the last run; slice by slice, in the order of arrival.
   template <class Serve>
   void serve(Picoseconds horizon, Serve&& serve) {
-    for (std::uint32_t slice = 0; slice < arrivals_.size(); ++slice) {
-      if (arrivals_[slice].empty()) continue;
-      arrivals_[slice].take_before(horizon, sorter_, [&](const Arrived& arrived) {
+    for (std::uint32_t slice = 0; slice < plan_.slices.size(); ++slice) {
+      Lane<Links::Ask>& arrivals = arrivals_of(slice);
+      if (arrivals.empty()) continue;
+      for (const Links::Ask& arrived : arrivals.take_before(horizon, sorter_)) {
         const Box& box = box_of(arrived.order);
         serve(slice, arrived, Found{box.outbox, target_in(box, arrived.order), box.turn});
-      });
+      }
     }
   }
   /// Copies of packets in the network and arrivals.
-  [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t waiting() const { return links_.waiting(); }
   /// Calls `tell` with (slice, Turn, time) for all of them: at that slice no sooner.
   template <class Tell>
   void for_each_waiting(Tell&& tell) {
-    links_.for_each_ask([&](const LinkAsk& ask, std::uint32_t targets, Picoseconds time) {
+    links_.for_each_ask([&](const Links::Ask& ask, std::uint32_t targets, Picoseconds time) {
       const Box& box = box_of(ask.order);
       const std::uint32_t first = target_in(box, ask.order);
       for (std::uint32_t i = 0; i < targets; ++i) tell(slice_at(box, first + i), box.turn, time);
     });
-    for (std::uint32_t slice = 0; slice < arrivals_.size(); ++slice) {
-      for (const Arrived& arrived : arrivals_[slice].waiting()) {
+    for (std::uint32_t slice = 0; slice < plan_.slices.size(); ++slice) {
+      for (const Links::Ask& arrived : arrivals_of(slice).waiting()) {
         tell(slice, box_of(arrived.order).turn, arrived.time);
       }
     }
   }
   /// What the links carried.
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
-
-  // For OpenLinks.
-  void deliver(std::uint64_t order, std::uint32_t targets, Picoseconds time) {
-    const Box& box = box_of(order);
-    const std::uint32_t first = target_in(box, order);
-    for (std::uint32_t i = 0; i < targets; ++i) {
-      arrivals_[slice_at(box, first + i)].push({time, order + i});
-    }
-  }
-  void note_pass(const LinkAsk& ask, std::uint32_t link, Picoseconds enters) {
-    if (passes_ != nullptr) passes_->push_back({ask, box_of(ask.order).turn, link, enters});
-  }
 
  private:
   static constexpr unsigned position_bits = 39;
@@ -104,7 +86,7 @@ class PacketsUnderWay {
 
   /// Boxes of a source are next to each other, and an order is in one of them.
   [[nodiscard]] const Box& box_of(std::uint64_t order) const {
-    const std::uint64_t source = (order & ~OpenLinks::through) >> position_bits;
+    const std::uint64_t source = (order & ~Links::through) >> position_bits;
     const std::uint64_t position = order & (positions - 1);
     const Box* box = first_box_[source];
     while (position - box->begin >= box->targets) ++box;
@@ -114,6 +96,9 @@ class PacketsUnderWay {
     return static_cast<std::uint32_t>((order & (positions - 1)) - box.begin);
   }
   Box& box_of(Turn turn);
+  Lane<Links::Ask>& arrivals_of(std::uint32_t slice) {
+    return links_.arrived(plan_.slices[slice].place.core.index);
+  }
   [[nodiscard]] std::uint32_t slice_at(const Box& box, std::uint32_t target) const {
     return plan_.receivers[box.outbox.targets[target].receiver].slice;
   }
@@ -121,14 +106,13 @@ class PacketsUnderWay {
   const Plan& plan_;
   const Stages& stages_;
   std::vector<Pass>* passes_;
-  OpenLinks links_;
+  Links links_;
   std::vector<Box> boxes_;                ///< stage by stage: of the phases that may be under way
   std::vector<std::uint32_t> stage_box_;  ///< [stages + 1]: where its boxes begin
   std::vector<const Box*> first_box_;     ///< by source
   std::vector<std::uint64_t> sent_;       ///< by stage: targets so far
   std::vector<Box*> leaving_;             ///< not all of their packets are in the network
-  std::vector<Lane<Arrived>> arrivals_;   ///< by slice
-  RunSorter<Arrived> sorter_;
+  RunSorter<Links::Ask> sorter_;
 };
 
 }  // namespace nj

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace nj {
@@ -12,30 +14,34 @@ namespace nj {
 template <class Item>
 class RunSorter {
  public:
-  void sort(std::vector<Item>& items) {
+  /// The items in order: in their place, or until the next call in one of the sorter's, while their
+  /// own has them in no order.
+  std::span<Item> sort(std::span<Item> items) {
     find_runs(items);
-    if (ends_.size() < 2) return;
-    merged_.resize(items.size());
+    if (ends_.size() < 2) return items;
+    if (merged_.size() < items.size()) merged_.resize(items.size());
+    std::span<Item> to = std::span(merged_).first(items.size());
     while (ends_.size() > 1) {
-      merge_pairs(items);
-      items.swap(merged_);
+      merge_pairs(items, to);
+      std::swap(items, to);
     }
+    return items;
   }
 
-  /// The same of [begin, end), where [begin, sorted) is sorted already and little of the rest goes
-  /// far before its end: that much is looked at.
-  void sort_rest(std::vector<Item>& items, std::size_t begin, std::size_t sorted) {
+  /// The same in their place, of items of which the first `sorted` are sorted already and little of
+  /// the rest goes far before its end: that much is looked at.
+  void sort_rest(std::span<Item> items, std::size_t sorted) {
     rest_.assign(items.begin() + static_cast<std::ptrdiff_t>(sorted), items.end());
-    sort(rest_);
+    const std::span<Item> rest = sort(rest_);
     std::size_t out = items.size();
-    for (std::size_t left = rest_.size(); left != 0;) {
-      const bool earlier = sorted != begin && rest_[left - 1] < items[sorted - 1];
-      items[--out] = earlier ? items[--sorted] : rest_[--left];
+    for (std::size_t left = rest.size(); left != 0;) {
+      const bool earlier = sorted != 0 && rest[left - 1] < items[sorted - 1];
+      items[--out] = earlier ? items[--sorted] : rest[--left];
     }
   }
 
  private:
-  void find_runs(const std::vector<Item>& items) {
+  void find_runs(std::span<const Item> items) {
     ends_.clear();
     for (std::size_t i = 1; i < items.size(); ++i) {
       if (items[i] < items[i - 1]) ends_.push_back(i);
@@ -44,14 +50,13 @@ class RunSorter {
   }
 
   /// Of every two runs one; a last one without another is copied.
-  void merge_pairs(const std::vector<Item>& items) {
+  void merge_pairs(std::span<const Item> items, std::span<Item> to) {
     std::size_t begin = 0;
     std::size_t runs = 0;
     for (std::size_t r = 0; r < ends_.size(); r += 2) {
       const std::size_t middle = ends_[r];
       const std::size_t end = r + 1 < ends_.size() ? ends_[r + 1] : middle;
-      merge(items.data() + begin, items.data() + middle, items.data() + end,
-            merged_.data() + begin);
+      merge(items.data() + begin, items.data() + middle, items.data() + end, to.data() + begin);
       ends_[runs++] = end;
       begin = end;
     }

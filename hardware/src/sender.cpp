@@ -47,12 +47,15 @@ void Sender::begin(std::uint32_t population, std::uint32_t source, std::uint32_t
 
 /// The tree of packets to some receivers, of which the first is to be sent.
 std::uint32_t Sender::find_route(std::span<const Way> ways) {
-  std::vector<std::uint32_t> tiles;
-  for (const Way& way : ways) tiles.push_back(plan_.receivers[way.receiver].tile);
+  std::vector<RouteEnd> ends;
+  for (const Way& way : ways) {
+    const Receiver& receiver = plan_.receivers[way.receiver];
+    ends.push_back({receiver.tile, receiver.core.index});
+  }
   const bool port = source_ >= plan_.slices.size();
   const std::uint32_t from =
       port ? io_tile : plan_.chip.core(plan_.slices[source_].place.core).tile;
-  return routes_.find(from, tiles, find_size(sizes_, plan_.packet_bits(population_)));
+  return routes_.find(from, ends, find_size(sizes_, plan_.packet_bits(population_)));
 }
 
 /// Calls `give` with the receiver or group of each packet that a spike of a cell makes, and its

@@ -61,7 +61,9 @@ class Simulation {
     sources_.clear();
     path_.reset();
     io_port_ += run_cores(step, start, send_inputs(step, start)) - start;
-    if (const auto served = flow_.run(step, start, outbox_, sources_)) note(*served);
+    sort_by_core(sources_, outbox_, targets_);
+    if (const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_))
+      note(*served);
     StepPath path = path_.value_or(StepPath{});
     const Picoseconds end = start + work_time(path);
     const ChipSpec& chip = plan_.chip.spec();
@@ -182,6 +184,7 @@ class Simulation {
   Picoseconds io_port_;                ///< since the last `collect`: it worked
   std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
   Outbox outbox_;                      ///< of the step in work
+  PlainList<Target> targets_;          ///< in the order of cores
   std::vector<PacketSource> sources_;  ///< of the step in work
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "packet.hpp"
@@ -13,11 +14,14 @@ class SynapseWork {
  public:
   SynapseWork(const Plan& plan, Packing packing);
 
-  /// For a packet of one of a sender's steps, counted from anywhere. Of single packets that bring a
-  /// receiver the same pooled position in one step the first takes time.
-  [[nodiscard]] Picoseconds serve(const Target& target, const Packet& packet, std::uint32_t step) {
+  /// For one of the packets of one of a sender's steps, counted from anywhere. Of single packets
+  /// that bring a receiver the same pooled position in one step the first takes time.
+  [[nodiscard]] Picoseconds serve(const Target& target, std::span<const Packet> packets,
+                                  std::uint32_t step) {
     Receiving& receiver = receivers_[target.receiver];
-    if (receiver.merges && seen_before(receiver, packet.address, step)) return Picoseconds{0};
+    if (receiver.merges && seen_before(receiver, packets[target.packet].address, step)) {
+      return Picoseconds{0};
+    }
     return receiver.position_time * static_cast<std::int64_t>(target.positions);
   }
 
@@ -26,7 +30,8 @@ class SynapseWork {
     Picoseconds position_time;  ///< per position reached
     std::uint32_t slots = 1;
     bool merges = false;
-    std::vector<std::uint32_t> seen{};  ///< [slots, neurons sent]: step + 1
+    std::uint32_t first = 0;            ///< address that may reach it
+    std::vector<std::uint32_t> seen{};  ///< [slots, addresses from there on]: step + 1
   };
   static bool seen_before(Receiving& receiver, std::uint32_t address, std::uint32_t step);
 

@@ -13,15 +13,16 @@ namespace nj {
 
 using AnyNetwork = std::variant<FreeNetwork, OpenNetwork, BufferedNetwork, FlitNetwork>;
 
-/// The network of a level, for packets that take `routes` and fit its buffers. Throws: as
+/// The network of a level, for packets that take `routes` and fit its buffers, to so many lists of
+/// arrivals. Throws: as
 /// FlitNetwork.
 inline AnyNetwork make_network(const Topology& topology, const TopologySpec& spec,
                                TimingLevel level, const PacketSizes& sizes,
-                               const RouteTrees& routes) {
+                               const RouteTrees& routes, std::size_t lists) {
   if (level == TimingLevel::analytic) return FreeNetwork(topology, spec, sizes, routes);
   if (level == TimingLevel::flit) return FlitNetwork(topology, spec, sizes, routes);
   if (spec.buffer_flits) return BufferedNetwork(topology, spec, sizes, routes);
-  return OpenNetwork(topology, spec, sizes, routes);
+  return OpenNetwork(topology, spec, sizes, routes, lists);
 }
 
 /// Carries a step's packets; returns a time before which not all of them are delivered.

@@ -71,7 +71,8 @@ void BufferedNetwork::inject(const StepTraffic& traffic, Picoseconds now, std::u
   ++next_[source];
   const RouteTrees::Tree& tree = routes_.tree(sent.route);
   append(traffic, now, channels() + source,
-         keep({sent.injected, tree.start, sent.first_target, from.core.index, tree.size}));
+         keep({sent.injected, tree.start, sent.first_target + from.moved, from.core.index,
+               tree.size}));
 }
 
 std::uint32_t BufferedNetwork::keep(const Copy& copy) {
@@ -125,7 +126,7 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::
   }
   const RouteTrees::Node& node = routes_.node(copy.node);
   const std::uint32_t base = copy.first - node.first;
-  nj::deliver(traffic, copy.core, there, base + node.here_first, base + node.here_last);
+  nj::deliver(traffic, there, base + node.here_first, base + node.here_last);
 }
 
 void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part) {

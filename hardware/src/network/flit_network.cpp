@@ -154,7 +154,7 @@ void FlitNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const RouteTrees::Tree& tree = routes_.tree(sent.route);
   const std::uint32_t worm = keep(worms_, unused_worms_,
                                   {.node = tree.start,
-                                   .first = sent.first_target,
+                                   .first = sent.first_target + traffic.sources[source].moved,
                                    .core = traffic.sources[source].core.index,
                                    .queue = channels() + source,
                                    .size = tree.size,
@@ -258,7 +258,7 @@ void FlitNetwork::deliver_here(const StepTraffic& traffic, Worm& worm) {
   const Picoseconds there = worm.queue < channels() ? now() : now() + within_tile_;
   const RouteTrees::Node& node = routes_.node(worm.node);
   const std::uint32_t base = worm.first - node.first;
-  deliver(traffic, worm.core, there, base + node.here_first, base + node.here_last);
+  deliver(traffic, there, base + node.here_first, base + node.here_last);
 }
 
 /// Gives the credits of what has left on all ways back, and the whole place after the last word.

@@ -19,9 +19,9 @@ void FreeNetwork::run(const StepTraffic& traffic) {
       const Packet& packet = traffic.packets[i];
       const RouteTrees::Tree& tree = routes_.tree(packet.route);
       const RouteTrees::Node& start = routes_.node(tree.start);
-      const Copy copy{source.core.index, packet.count, tree.size, packet.first_target};
-      deliver(traffic, copy.core, packet.injected + within_tile_,
-              copy.first_target + start.here_first, copy.first_target + start.here_last);
+      const Copy copy{packet.count, tree.size, packet.first_target + source.moved};
+      deliver(traffic, packet.injected + within_tile_, copy.first_target + start.here_first,
+              copy.first_target + start.here_last);
       for (const RouteTrees::Node& child : routes_.children(start)) {
         pass(traffic, copy, packet.injected, child);
       }
@@ -33,7 +33,7 @@ void FreeNetwork::run(const StepTraffic& traffic) {
 Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                               const RouteTrees::Node& node) {
   const LinkTiming& link = links_.of(node.link, copy.size);
-  deliver(traffic, copy.core, now + link.latency + link.tail, copy.first_target + node.here_first,
+  deliver(traffic, now + link.latency + link.tail, copy.first_target + node.here_first,
           copy.first_target + node.here_last);
   Picoseconds rest;
   for (const RouteTrees::Node& child : routes_.children(node)) {

@@ -35,7 +35,6 @@ class FreeNetwork {
     Picoseconds rest;   ///< least sum of latencies from here on, to a packet's farthest receiver
   };
   struct Copy {
-    std::uint32_t core = 0;  ///< that sent it
     std::uint32_t spikes = 1;
     std::uint32_t size = 0;
     std::uint32_t first_target = 0;

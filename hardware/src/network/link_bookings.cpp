@@ -12,13 +12,14 @@ std::vector<LinkLoad> LinkBookings::loads() const {
     const std::int64_t service = timings_.of(i, 0).service.value();
     const auto queue =
         static_cast<std::uint64_t>((booking.longest_wait.value() + service - 1) / service);
-    loads.push_back({booking.flits, booking.busy, lines_.empty() ? queue : lines_[i].most});
+    loads.push_back({loads_[i].flits, loads_[i].busy, lines_.empty() ? queue : lines_[i].most});
   }
   return loads;
 }
 
 void LinkBookings::clear_loads() {
-  for (Booking& booking : bookings_) booking = {booking.free, {}, 0, {}};
+  for (Booking& booking : bookings_) booking.longest_wait = {};
+  loads_.assign(loads_.size(), {});
   for (Line& line : lines_) line.most = 0;
 }
 

@@ -45,11 +45,11 @@ inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
 Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::uint32_t size,
                       std::uint32_t from, std::uint32_t to);
 
-/// Targets [first, last) of a packet that `core` sent have it.
-inline void deliver(const StepTraffic& traffic, std::uint32_t core, Picoseconds now,
-                    std::uint32_t first, std::uint32_t last) {
+/// Targets [first, last) of a packet have it.
+inline void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t first,
+                    std::uint32_t last) {
   for (std::uint32_t target = first; target != last; ++target) {
-    traffic.arrivals[traffic.stop(target).core].push_back({now, core, target});
+    traffic.arrivals[traffic.stop(target).list].push_back({now, target});
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,19 +17,24 @@
 
 namespace nj {
 
-/// When, and before what else of that time, a packet asks for a link.
+/// When, and before what else of that time, a packet asks for a link, or has arrived.
+template <class Order>
 struct AskKey {
   Picoseconds time;
-  std::uint64_t order = 0;  ///< of the first target; with OpenLinks::through
+  Order order = 0;                                           ///< of the first target
   friend bool operator<(const AskKey& a, const AskKey& b) {  // without branches
     return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));
   }
 };
 
-/// A packet, or a copy of it, before a link that it wants.
-struct LinkAsk : AskKey {
-  std::uint32_t node = 0;  ///< of that link, in the packet's tree
-  std::uint32_t size = 0;  ///< of the packet: position in PacketSizes
+/// A packet, or a copy of it, before a link that it wants, or at one of its ends.
+template <class Order>
+struct LinkAsk {
+  Picoseconds time;
+  Order order = 0;           ///< of the first target; with OpenLinks::through
+  std::uint32_t onward = 0;  ///< the first branch that follows the link; none at an end
+  [[nodiscard]] AskKey<Order> key() const { return {time, order}; }
+  friend bool operator<(const LinkAsk& a, const LinkAsk& b) { return a.key() < b.key(); }
 };
 
 /// Links with unbounded buffers: a packet waits at the link that it wants, first come first served;
@@ -41,58 +47,67 @@ struct LinkAsk : AskKey {
 /// every event's key is greater than that of the event that made it. Nothing in the network follows
 /// from a delivery.
 ///
-/// `Packets` says what an order means. Orders grow with (source, sequence) and are below `through`;
+/// An `Order` is an unsigned number. Orders grow with (source, sequence) and are below `through`;
 /// those of the targets of one packet are consecutive.
-///
-///     void deliver(std::uint64_t order, std::uint32_t targets, Picoseconds time);
-///     void note_pass(const LinkAsk& ask, std::uint32_t link, Picoseconds enters);
+template <class Order>
 class OpenLinks {
  public:
+  using Ask = LinkAsk<Order>;
   /// In the order of what has passed a link.
-  static constexpr std::uint64_t through = std::uint64_t{1} << 63;
+  static constexpr Order through = Order{1} << (std::numeric_limits<Order>::digits - 1);
 
+  /// `ends`: lists of arrivals. Calls `note_pass(ask, link, enters)` for each packet on a link.
   OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-            const RouteTrees& routes)
+            const RouteTrees& routes, std::size_t ends)
       : topology_(topology),
         routes_(routes),
         within_tile_(spec.within_tile),
         links_(topology, spec, sizes),
-        lanes_(topology.links().size()),
+        first_end_(topology.links().size()),
+        lanes_(first_end_ + ends),
         circles_(topology.link_groups().count()) {}
 
   /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
   /// `order` is that of target 0. Returns the next packet.
-  template <class Receive>
-  std::uint32_t inject(Receive& receive, std::span<const Packet> packets, std::uint64_t order,
-                       std::uint32_t packet, std::uint32_t end, Picoseconds horizon) {
+  std::uint32_t inject(std::span<const Packet> packets, Order order, std::uint32_t packet,
+                       std::uint32_t end, Picoseconds horizon) {
+    follow_routes();
+    const std::uint32_t* const starts = starts_.data();
+    const Branch* const branches = branches_.data();
+    Lane<Ask>* const lanes = lanes_.data();
     for (; packet != end; ++packet) {
       const Packet& sent = packets[packet];
       if (sent.injected >= horizon) break;
-      const RouteTrees::Tree& tree = routes_.tree(sent.route);
-      go_on<false>(receive, routes_.node(tree.start), order + sent.first_target, tree.size,
-                   sent.injected + within_tile_, [&](const LinkTiming&) { return sent.injected; });
+      go_on(branches + starts[sent.route], order + sent.first_target, sent.injected,
+            [lanes](std::uint32_t lane, const Ask& next) { lanes[lane].push(next); });
     }
     return packet;
   }
 
   /// Works through all that asks for a link before the horizon.
-  template <class Packets>
-  void run(Packets& packets, Picoseconds horizon) {
+  template <class NotePass>
+  void run(Picoseconds horizon, const NotePass& note_pass) {
     const LinkGroups& groups = topology_.link_groups();
     for (group_ = 0; group_ < groups.count(); ++group_) {
       const auto links = groups.group(group_);
       if (links.size() == 1) {
-        lanes_[links.front()].take_before(horizon, sorter_,
-                                          [&](const LinkAsk& ask) { pass<false>(packets, ask); });
+        work_through(links.front(), horizon, note_pass);
       } else {
-        work_through_circle(packets, links, horizon);
+        work_through_circle(links, horizon, note_pass);
       }
     }
   }
 
+  /// What has come to an end, in no order: with orders, below `through`, of single targets.
+  [[nodiscard]] Lane<Ask>& arrived(std::size_t list) { return lanes_[first_end_ + list]; }
+  [[nodiscard]] const Lane<Ask>& arrived(std::size_t list) const {
+    return lanes_[first_end_ + list];
+  }
+
+  /// Copies of packets in the network, and arrivals.
   [[nodiscard]] std::size_t waiting() const {
     std::size_t count = 0;
-    for (const Lane<LinkAsk>& asks : lanes_) count += asks.size();
+    for (const Lane<Ask>& asks : lanes_) count += asks.size();
     for (const Circle& circle : circles_) count += circle.asks.size() + circle.turns.size();
     return count;
   }
@@ -105,22 +120,24 @@ class OpenLinks {
     const auto there = [&](std::uint32_t link, Picoseconds enters) {
       return enters + shortest(link).latency + shortest(link).tail;
     };
-    for (std::uint32_t link = 0; link < lanes_.size(); ++link) {
+    for (std::uint32_t link = 0; link < first_end_; ++link) {
       lanes_[link].sort(sorter_);
       Picoseconds free = links_.free(link);
-      for (const LinkAsk& ask : lanes_[link].waiting()) {
+      for (const Ask& ask : lanes_[link].waiting()) {
         const Picoseconds enters = std::max(ask.time, free);
         tell(ask, targets_of(ask), there(link, enters));
         free = enters + shortest(link).service;
       }
     }
     for (const Circle& circle : circles_) {
-      const auto tell_one = [&](const LinkAsk& ask) {
+      const auto tell_one = [&](const Ask& ask) {
         const std::uint32_t link = link_of(ask);
         tell(ask, targets_of(ask), there(link, std::max(ask.time, links_.free(link))));
       };
-      for (const LinkAsk& ask : circle.asks.waiting()) tell_one(ask);
-      for (const auto& [key, copy] : circle.turns.events()) tell_one({key, copy.node, copy.size});
+      for (const Ask& ask : circle.asks.waiting()) tell_one(ask);
+      for (const auto& [key, onward] : circle.turns.events()) {
+        tell_one({key.time, key.order, onward});
+      }
     }
   }
 
@@ -129,73 +146,128 @@ class OpenLinks {
   void clear_loads() { links_.clear_loads(); }
 
  private:
-  struct Copy {
-    std::uint32_t node = 0;
-    std::uint32_t size = 0;
+  /// A link that follows a node, or an end. Those of a node are next to each other.
+  struct Branch {
+    Picoseconds ready;  ///< after the packet entered the node's link, or was injected
+    Order order = 0;    ///< more than that of the packet at the node
+    std::uint32_t lane = 0;
+    std::uint32_t onward = 0;  ///< the first branch that follows this one; none at an end
+    std::uint16_t size = 0;    ///< of the packet
+    bool last = false;         ///< of the node
   };
   /// Links in which packets may go round.
   struct Circle {
-    Lane<LinkAsk> asks;  ///< of what comes from outside
-    EventQueue<Copy, AskKey> turns;
+    Lane<Ask> asks;                                  ///< of what comes from outside
+    EventQueue<std::uint32_t, AskKey<Order>> turns;  ///< what follows
   };
 
-  template <class Packets>
-  void work_through_circle(Packets& packets, std::span<const std::uint32_t> links,
-                           Picoseconds horizon) {
+  /// Works out what follows the nodes that are new.
+  void follow_routes() {
+    const auto first = static_cast<std::uint32_t>(onward_.size());
+    if (first == routes_.nodes()) return;
+    auto position = static_cast<std::uint32_t>(branches_.size());
+    for (std::uint32_t i = first; i != routes_.nodes(); ++i) {
+      const RouteTrees::Node& node = routes_.node(i);
+      const std::uint32_t count = node.here_last - node.here_first + node.child_count;
+      onward_.push_back(position);
+      nodes_.insert(nodes_.end(), count, i);
+      position += count;
+    }
+    for (std::uint32_t i = first; i != routes_.nodes(); ++i) add_branches(routes_.node(i));
+    while (starts_.size() < routes_.trees()) {
+      const auto tree = static_cast<std::uint32_t>(starts_.size());
+      starts_.push_back(onward_[routes_.tree(tree).start]);
+    }
+  }
+
+  void add_branches(const RouteTrees::Node& node) {
+    const LinkTimings& timings = links_.timings();
+    const bool start = node.link == RouteTrees::no_link;
+    const LinkTiming* const link = start ? nullptr : &timings.of(node.link, node.size);
+    const Picoseconds there = start ? within_tile_ : link->latency + link->tail;
+    const auto size = static_cast<std::uint16_t>(node.size);
+    Order order = node.here_first - node.first;
+    for (const std::uint32_t list : routes_.lists(node)) {
+      branches_.push_back({there, order++, static_cast<std::uint32_t>(first_end_) + list, 0, size});
+    }
+    for (std::uint32_t child = node.children; child != node.children + node.child_count; ++child) {
+      const RouteTrees::Node& next = routes_.node(child);
+      const Picoseconds ready =
+          start ? Picoseconds{0} : link->latency + gap(*link, timings.of(next.link, next.size));
+      order = next.first - node.first;
+      branches_.push_back(
+          {ready, start ? order : order | through, next.link, onward_[child], size});
+    }
+    branches_.back().last = true;
+  }
+
+  template <class NotePass>
+  void work_through(std::uint32_t link, Picoseconds horizon, const NotePass& note_pass) {
+    if (lanes_[link].empty()) return;
+    const Branch* const branches = branches_.data();
+    Lane<Ask>* const lanes = lanes_.data();
+    const std::span<const Ask> asks = lanes_[link].take_before(horizon, sorter_);
+    links_.book_all(
+        link, asks, [branches](const Ask& ask) { return branches[ask.onward].size; },
+        [&](const Ask& ask, Picoseconds enters) {
+          note_pass(ask, link, enters);
+          go_on(branches + ask.onward, ask.order & ~through, enters,
+                [lanes](std::uint32_t lane, const Ask& next) { lanes[lane].push(next); });
+        });
+  }
+
+  template <class NotePass>
+  void work_through_circle(std::span<const std::uint32_t> links, Picoseconds horizon,
+                           const NotePass& note_pass) {
     auto& [asks, turns] = circles_[group_];
-    for (const std::uint32_t link : links) lanes_[link].move_to(asks);
+    const auto pass = [&](const Ask& ask) {
+      const std::uint32_t link = link_of(ask);
+      const Branch* const onward = &branches_[ask.onward];
+      const Picoseconds enters = links_.book(link, onward->size, ask.time);
+      note_pass(ask, link, enters);
+      go_on(onward, ask.order & ~through, enters, [&](std::uint32_t lane, const Ask& next) {
+        if (lane < first_end_ && topology_.link_groups().of[lane] == group_) {
+          turns.push(next.key(), next.onward);
+        } else {
+          lanes_[lane].push(next);
+        }
+      });
+    };
+    for (const std::uint32_t link : links) {
+      for (const Ask& ask : lanes_[link].waiting()) asks.push(ask);
+      lanes_[link].clear();
+    }
     asks.sort(sorter_);
     while (true) {
-      const LinkAsk* next = asks.next(horizon);
+      const Ask* next = asks.next(horizon);
       if (!turns.empty() && turns.top().key.time < horizon &&
-          (next == nullptr || turns.top().key < *next)) {
-        const auto [key, copy] = turns.pop();
-        pass<true>(packets, {key, copy.node, copy.size});
+          (next == nullptr || turns.top().key < next->key())) {
+        const auto [key, onward] = turns.pop();
+        pass({key.time, key.order, onward});
       } else if (next != nullptr) {
-        pass<true>(packets, *next);
+        pass(*next);
         asks.drop();
       } else {
-        return asks.forget_taken();
+        return;
       }
     }
   }
 
-  [[nodiscard]] std::uint32_t link_of(const LinkAsk& ask) const {
-    return routes_.node(ask.node).link;
+  [[nodiscard]] std::uint32_t link_of(const Ask& ask) const {
+    return routes_.node(nodes_[ask.onward]).link;
   }
-  [[nodiscard]] std::uint32_t targets_of(const LinkAsk& ask) const {
-    return routes_.node(ask.node).last - routes_.node(ask.node).first;
-  }
-
-  template <bool Circular, class Packets>
-  void pass(Packets& packets, const LinkAsk& ask) {
-    const RouteTrees::Node& node = routes_.node(ask.node);
-    const LinkTiming& link = links_.timings().of(node.link, ask.size);
-    const Picoseconds enters = links_.book(node.link, ask.size, ask.time);
-    packets.note_pass(ask, node.link, enters);
-    const Picoseconds head = enters + link.latency;
-    go_on<Circular>(packets, node, (ask.order | through) - node.first, ask.size, head + link.tail,
-                    [&](const LinkTiming& next) { return head + gap(link, next); });
+  [[nodiscard]] std::uint32_t targets_of(const Ask& ask) const {
+    const RouteTrees::Node& node = routes_.node(nodes_[ask.onward]);
+    return node.last - node.first;
   }
 
-  /// A packet is at the end of a node's link, which is of a circle or not: `base` is the order of
-  /// its target 0, it is delivered at `there`, and ready for a link that follows at `ready` of
-  /// that.
-  template <bool Circular, class Packets, class Ready>
-  void go_on(Packets& packets, const RouteTrees::Node& node, std::uint64_t base, std::uint32_t size,
-             Picoseconds there, Ready&& ready) {
-    if (node.here_first != node.here_last) {
-      packets.deliver((base & ~through) + node.here_first, node.here_last - node.here_first, there);
-    }
-    for (std::uint32_t i = 0; i < node.child_count; ++i) {
-      const std::uint32_t next = node.children + i;
-      const RouteTrees::Node& child = routes_.node(next);
-      const AskKey then{ready(links_.timings().of(child.link, size)), base + child.first};
-      if (Circular && topology_.link_groups().of[child.link] == group_) {
-        circles_[group_].turns.push(then, {next, size});
-      } else {
-        lanes_[child.link].push({then, next, size});
-      }
+  /// A packet, whose first target is of that order, entered a link or was injected: calls `push`
+  /// with the lane and the ask of each branch that follows.
+  template <class Push>
+  static void go_on(const Branch* branch, Order order, Picoseconds entered, const Push& push) {
+    for (;; ++branch) {
+      push(branch->lane, Ask{entered + branch->ready, order + branch->order, branch->onward});
+      if (branch->last) return;
     }
   }
 
@@ -203,10 +275,15 @@ class OpenLinks {
   const RouteTrees& routes_;
   Picoseconds within_tile_;
   LinkBookings links_;
-  std::vector<Lane<LinkAsk>> lanes_;  ///< by link
-  std::vector<Circle> circles_;       ///< by group; of groups of several links
-  std::uint32_t group_ = 0;           ///< in work
-  RunSorter<LinkAsk> sorter_;
+  std::size_t first_end_;
+  std::vector<Lane<Ask>> lanes_;       ///< by link, then by end
+  std::vector<Circle> circles_;        ///< by group; of groups of several links
+  std::uint32_t group_ = 0;            ///< in work
+  std::vector<std::uint32_t> starts_;  ///< by tree: the first branch
+  std::vector<std::uint32_t> onward_;  ///< by node: its first branch
+  std::vector<Branch> branches_;       ///< of all nodes
+  std::vector<std::uint32_t> nodes_;   ///< by branch: what it follows
+  RunSorter<Ask> sorter_;
 };
 
 }  // namespace nj

@@ -1,41 +1,36 @@
 #include "open_network.hpp"
 
+#include <algorithm>
 #include <limits>
 
+#include "neurojoule/core/error.hpp"
+
 namespace nj {
-namespace {
-
-/// The packets of a step. An order is the source core and the target.
-class StepPackets {
- public:
-  explicit StepPackets(const StepTraffic& traffic) : traffic_(traffic) {}
-
-  static std::uint64_t order(CoreId source, std::uint32_t target) {
-    return std::uint64_t{source.index} << 32 | target;
-  }
-  void deliver(std::uint64_t order, std::uint32_t targets, Picoseconds time) const {
-    const auto first = static_cast<std::uint32_t>(order);
-    nj::deliver(traffic_, static_cast<std::uint32_t>(order >> 32), time, first, first + targets);
-  }
-  void note_pass(const LinkAsk& ask, std::uint32_t link, Picoseconds enters) const {
-    if (traffic_.passes == nullptr) return;
-    traffic_.passes->push_back({link, enters, static_cast<std::uint32_t>(ask.order)});
-  }
-
- private:
-  const StepTraffic& traffic_;
-};
-
-}  // namespace
 
 void OpenNetwork::run(const StepTraffic& traffic) {
-  constexpr Picoseconds horizon{std::numeric_limits<std::int64_t>::max()};
-  StepPackets packets(traffic);
-  for (const PacketSource& source : traffic.sources) {
-    links_.inject(packets, traffic.packets, StepPackets::order(source.core, 0), source.first,
-                  source.last, horizon);
+  using Links = OpenLinks<std::uint32_t>;
+  if (traffic.targets.size() >= Links::through) {
+    throw Error(ErrorKind::capacity, "packets of one step go to 2^31 receivers or more");
   }
-  links_.run(packets, horizon);
+  constexpr Picoseconds horizon{std::numeric_limits<std::int64_t>::max()};
+  for (const PacketSource& source : traffic.sources) {
+    links_.inject(traffic.packets, source.moved, source.first, source.last, horizon);
+  }
+  if (traffic.passes == nullptr) {
+    links_.run(horizon, [](const Links::Ask&, std::uint32_t, Picoseconds) {});
+  } else {
+    links_.run(horizon, [&](const Links::Ask& ask, std::uint32_t link, Picoseconds enters) {
+      traffic.passes->push_back({link, enters, ask.order & ~Links::through});
+    });
+  }
+  for (std::size_t list = 0; list < lists_; ++list) {
+    const auto arrived = links_.arrived(list).waiting();
+    std::ranges::transform(arrived, traffic.arrivals[list].append(arrived.size()),
+                           [](const Links::Ask& ask) {
+                             return Arrival{ask.time, ask.order};
+                           });
+    links_.arrived(list).clear();
+  }
 }
 
 }  // namespace nj

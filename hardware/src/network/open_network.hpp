@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "open_links.hpp"
@@ -10,10 +12,12 @@ namespace nj {
 /// of which are known when it starts. The cores sort what is delivered to them.
 class OpenNetwork {
  public:
+  /// `lists`: of arrivals.
   OpenNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-              const RouteTrees& routes)
-      : links_(topology, spec, sizes, routes) {}
+              const RouteTrees& routes, std::size_t lists)
+      : links_(topology, spec, sizes, routes, lists), lists_(lists) {}
 
+  /// Throws: Error(capacity) above 2^31 - 1 targets.
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
@@ -21,7 +25,8 @@ class OpenNetwork {
   void clear_loads() { links_.clear_loads(); }
 
  private:
-  OpenLinks links_;
+  OpenLinks<std::uint32_t> links_;  ///< an order is a target
+  std::size_t lists_;
 };
 
 }  // namespace nj
