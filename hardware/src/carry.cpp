@@ -116,7 +116,7 @@ CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
       network, {load.outbox.packets, load.sources, load.outbox.targets, load.stops, arrivals});
   std::vector<Picoseconds> arrived(load.stops.size());
   for (const Arrival& arrival : arrivals.front()) {
-    arrived[load.outbox.targets[arrival.target].receiver] = arrival.time;
+    arrived[load.outbox.targets[arrival.order].receiver] = arrival.time;
     carried.end = std::max(carried.end, arrival.time);
   }
   auto next = arrived.begin();

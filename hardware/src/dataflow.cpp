@@ -43,18 +43,16 @@ class Dataflow {
   Dataflow(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
       : plan_(plan),
         tally_(plan),
-        routes_(plan.chip.topology()),
         work_(result_.work, result_.work_until, options.work_records),
         keeps_records_(options.record_packets),
-        phases_(plan, trace, Packing::single, tally_, routes_, result_.busy, result_.stalled,
-                work_),
+        phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
         synapses_(plan, Packing::single),
         transits_(plan),
         stages_(plan),
         steps_(phases_.timesteps() * options.in_a_row),
         known_(stages_.all.size(), std::vector<Phase>(steps_)),
         synapse_units_(plan.slices.size()),
-        packets_(plan, stages_, routes_, work_.on() ? &passes_ : nullptr),
+        packets_(plan, stages_, work_.on() ? &passes_ : nullptr),
         sent_(stages_.all.size()),
         keeps_order_(must_keep_order()) {
     result_.busy.resize(plan.chip.cores().size());
@@ -363,7 +361,6 @@ class Dataflow {
   const Plan& plan_;
   SimulationResult result_;
   Tally tally_;
-  RouteTrees routes_;
   WorkRecorder work_;
   bool keeps_records_;
   Phases phases_;

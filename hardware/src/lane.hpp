@@ -22,6 +22,11 @@ class Lane {
   [[nodiscard]] std::span<const Item> waiting() const { return std::span(items_).subspan(first_); }
 
   void push(const Item& item) { items_.push_back(item); }
+  /// Gives what waits, where nothing has been taken, for an empty list.
+  void swap(PlainList<Item>& items) {
+    std::swap(items_, items);
+    first_ = sorted_ = 0;
+  }
   void clear() {
     items_.clear();
     first_ = sorted_ = 0;

@@ -92,11 +92,11 @@ class UnitClock {
 }  // namespace
 
 NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
-                         RouteTrees& routes, Packing packing)
+                         Packing packing)
     : plan_(plan),
       trace_(trace),
       tally_(tally),
-      sender_(plan, sent, tally, routes, packing),
+      sender_(plan, sent, tally, packing),
       pooling_(plan.populations.size()) {
   timesteps_ = check_trains(plan.network, plan.populations, trace);
   for (std::size_t p = 0; p < pooling_.size(); ++p) {
@@ -113,7 +113,7 @@ NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& se
       pooling_[p].columns.push_back(
           reached(x, window.kernel.x, window.stride.x, window.padding.x, {0, to.width}));
     }
-    pooling_[p].sent.assign(to.neurons(), 0);
+    pooling_[p].sent = Marks(to.neurons());
   }
 }
 
@@ -127,7 +127,6 @@ NeuronPhase::Done NeuronPhase::run_slice(std::uint32_t slice, std::uint32_t step
   const SlicePlan& plan = plan_.slices[slice];
   const Population& population = plan_.populations[plan.place.population];
   sender_.begin_slice(slice, step, outbox);
-  ++visit_;
   const std::uint32_t t = step % timesteps_;
   Done done;
   if (population.lif) {
@@ -160,6 +159,7 @@ Picoseconds NeuronPhase::run_neurons(std::uint32_t slice, std::uint32_t t, Picos
                       train<SpikeTensor>(operands[2].source), t);
     clock.wait(count(attention->prepare(), plan, tally));
   }
+  if (population.pool) start_pooling(plan);
   const auto pass = [&](std::uint64_t active, std::uint64_t inactive) {
     tally.active += active;
     tally.inactive += inactive;
@@ -265,6 +265,18 @@ NeuronPhase::Done NeuronPhase::run_input(std::uint32_t population, std::uint32_t
   return {std::max(clock, read_until(shape.neurons())), packets};
 }
 
+/// Nothing that the slice may send is sent.
+void NeuronPhase::start_pooling(const SlicePlan& slice) {
+  const LayerSlice& place = slice.place;
+  Pooling& pooling = pooling_[place.population];
+  const FeatureShape& to = plan_.fans[place.population].shape;
+  const std::size_t row = std::size_t{to.width} * to.channels;
+  for (std::uint32_t y = place.row_begin; y < place.row_end; ++y) {
+    const Range rows = pooling.rows[y];
+    if (!rows.empty()) pooling.sent.clear(rows.begin * row, rows.end * row);
+  }
+}
+
 /// Ors a spike into its windows; the first of a window in this slice and step is sent.
 Picoseconds NeuronPhase::pool(std::uint32_t slice, std::uint32_t y, std::uint32_t x,
                               std::uint32_t channel, Picoseconds clock) {
@@ -277,8 +289,7 @@ Picoseconds NeuronPhase::pool(std::uint32_t slice, std::uint32_t y, std::uint32_
   for (std::uint32_t to_y = rows.begin; to_y < rows.end; ++to_y) {
     for (std::uint32_t to_x = columns.begin; to_x < columns.end; ++to_x) {
       const std::uint32_t position = to_y * shape.width + to_x;
-      std::uint64_t& sent = pooling.sent[std::uint64_t{position} * shape.channels + channel];
-      if (std::exchange(sent, visit_) == visit_) continue;
+      if (!pooling.sent.mark(std::size_t{position} * shape.channels + channel)) continue;
       clock = sender_.send(position, channel, 1, clock);
     }
   }

@@ -20,7 +20,7 @@ class NeuronPhase {
  public:
   /// Throws: Error(shape) when a train that a population needs is missing or does not fit.
   NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& sent, Tally& tally,
-              RouteTrees& routes, Packing packing);
+              Packing packing);
 
   /// Of the sample.
   [[nodiscard]] std::uint32_t timesteps() const { return timesteps_; }
@@ -40,7 +40,7 @@ class NeuronPhase {
   struct Pooling {
     std::vector<Range> rows;
     std::vector<Range> columns;
-    std::vector<std::uint64_t> sent;  ///< visit, by address
+    Marks sent;  ///< by the slice in work
   };
   template <class Train>
   const Train& train(LayerId layer) const;
@@ -48,6 +48,7 @@ class NeuronPhase {
                           std::span<const std::uint8_t> reached);
   Picoseconds run_adds(std::uint32_t slice, std::uint32_t t, Picoseconds start);
   Picoseconds run_head(std::uint32_t slice, std::uint32_t t, Picoseconds start);
+  void start_pooling(const SlicePlan& slice);
   Picoseconds pool(std::uint32_t slice, std::uint32_t y, std::uint32_t x, std::uint32_t channel,
                    Picoseconds clock);
 
@@ -57,7 +58,6 @@ class NeuronPhase {
   Sender sender_;
   std::uint32_t timesteps_ = 0;
   std::vector<Pooling> pooling_;  ///< by population
-  std::uint64_t visit_ = 0;       ///< grows with every (slice, step)
 };
 
 }  // namespace nj

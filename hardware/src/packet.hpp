@@ -10,6 +10,7 @@
 #include "neurojoule/core/quantity.hpp"
 #include "neurojoule/hardware/timing_level.hpp"
 
+#include "link_ask.hpp"
 #include "plain_list.hpp"
 #include "plan.hpp"
 #include "tally.hpp"
@@ -46,26 +47,6 @@ struct Stop {
   std::uint32_t list = 0;      ///< of arrivals: its core
   std::uint32_t producer = 0;  ///< population that it receives from
 };
-
-/// Bits of a packet, ascending: the sizes that there are, one at least.
-using PacketSizes = std::vector<std::uint32_t>;
-inline PacketSizes packet_sizes(std::vector<std::uint32_t> of_packets, const TopologySpec& spec) {
-  if (of_packets.empty()) return {spec.packet_bits};
-  std::sort(of_packets.begin(), of_packets.end());
-  of_packets.erase(std::unique(of_packets.begin(), of_packets.end()), of_packets.end());
-  return of_packets;
-}
-inline PacketSizes packet_sizes(const Plan& plan) {
-  std::vector<std::uint32_t> bits;
-  for (const Receiver& receiver : plan.receivers)
-    bits.push_back(plan.packet_bits(receiver.producer));
-  return packet_sizes(std::move(bits), plan.chip.spec().topology);
-}
-/// Where a size is among them.
-inline std::uint32_t find_size(const PacketSizes& sizes, std::uint32_t bits) {
-  return static_cast<std::uint32_t>(std::lower_bound(sizes.begin(), sizes.end(), bits) -
-                                    sizes.begin());
-}
 
 /// By receiver.
 inline std::vector<Stop> stops_of(const Plan& plan) {
@@ -114,14 +95,9 @@ inline const PacketSource& source_of(std::span<const PacketSource> sources, std:
                            [](std::uint32_t t, const PacketSource& s) { return t < s.targets; });
 }
 
-/// A packet at the axon-in of a core; cores serve them in this order.
-struct Arrival {
-  Picoseconds time;
-  std::uint32_t target = 0;                                    ///< position in the step's targets
-  friend bool operator<(const Arrival& a, const Arrival& b) {  // without branches
-    return (a.time < b.time) | ((a.time == b.time) & (a.target < b.target));
-  }
-};
+/// A packet at the axon-in of a core; cores serve them in this order. Its `order` is a target: a
+/// position in the step's targets.
+using Arrival = LinkAsk<std::uint32_t>;
 
 /// A packet that enters a link.
 struct LinkPass {
@@ -137,7 +113,7 @@ struct StepTraffic {
   std::span<const PacketSource> sources;    ///< in the order of cores
   std::span<const Target> targets;          ///< of all packets, each in the order of its tree
   std::span<const Stop> stops;              ///< by receiver
-  std::span<PlainList<Arrival>> arrivals;   ///< by Stop::list: appended in any order
+  std::span<PlainList<Arrival>> arrivals;   ///< by Stop::list, empty: in any order
   std::vector<LinkPass>* passes = nullptr;  ///< appended in any order, where there is one
 
   [[nodiscard]] const Stop& stop(std::uint32_t target) const {

@@ -8,9 +8,9 @@
 
 namespace nj {
 
-PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, const RouteTrees& routes,
-                       std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
-                       std::vector<PacketRecord>* records, WorkRecorder& work_recorder)
+PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTimes>& busy,
+                       std::vector<UnitTimes>& stalled, std::vector<PacketRecord>* records,
+                       WorkRecorder& work_recorder)
     : plan_(plan),
       busy_(busy),
       stalled_(stalled),
@@ -18,8 +18,8 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, const RouteTrees& ro
       work_recorder_(work_recorder),
       packing_(packing(level)),
       recording_(records != nullptr || work_recorder.on()),
-      network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level,
-                            packet_sizes(plan), routes, plan.chip.cores().size())),
+      network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level, plan.sizes,
+                            plan.routes, plan.chip.cores().size())),
       transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
@@ -54,10 +54,10 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
 
 StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
                              std::span<const PacketSource> sources) const {
-  const Target& target = targets_[last.first.target];
+  const Target& target = targets_[last.first.order];
   const Packet& packet = packets_[target.packet];
   const Receiver& receiver = plan_.receivers[target.receiver];
-  const PacketSource& source = source_of(sources, last.first.target);
+  const PacketSource& source = source_of(sources, last.first.order);
   const bool from_port = source.core.index == plan_.chip.cores().size();
   const Picoseconds transit = transits_.to(receiver, source.tile);
   const FrameTimes& before = source.before;
@@ -86,11 +86,11 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start, PlainList<Ar
   Picoseconds& free = core_free_[core];
   const bool bundled = packing_ == Packing::bundled;
   Picoseconds busy;
-  BusyPeriod period;
+  const Arrival* first = nullptr;  // of the busy period
   for (const Arrival& arrival : sorter_.sort(arrivals)) {
-    const Target& target = targets_[arrival.target];
+    const Target& target = targets_[arrival.order];
     const std::uint32_t spikes = bundled ? packets_[target.packet].count : 1;
-    if (arrival.time >= free) period = {arrival.time, arrival.time, arrival};
+    if (arrival.time >= free) first = &arrival;
     const Picoseconds begins = std::max(arrival.time, free);
     free = begins + axon_in * spikes + synapses_.serve(target, packets_, step_);
     busy += free - begins;
@@ -98,8 +98,7 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start, PlainList<Ar
   }
   busy_[core].synapse_unit += busy;
   stalled_[core].synapse_unit += free - start - busy;
-  period.end = free;
-  return period;
+  return {first->time, free, *first};
 }
 
 void PacketFlow::record(const Arrival& arrival, const Target& target, Picoseconds begins,
@@ -109,7 +108,7 @@ void PacketFlow::record(const Arrival& arrival, const Target& target, Picosecond
   const std::uint32_t t = step_ - plan_.graph.depth[receiver.producer];
   work_recorder_.add(service_record(plan_, receiver, packet, t, begins, served));
   if (records_ == nullptr) return;
-  const CoreId from = source_of(sources_, arrival.target).core;
+  const CoreId from = source_of(sources_, arrival.order).core;
   step_records_.emplace_back(
       arrival, packet_record(plan_, receiver, packet, step_, from, arrival.time, served));
 }

@@ -33,9 +33,9 @@ struct BusyPeriod {
 class PacketFlow {
  public:
   /// `records` may be null.
-  PacketFlow(const Plan& plan, TimingLevel level, const RouteTrees& routes,
-             std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
-             std::vector<PacketRecord>* records, WorkRecorder& work_recorder);
+  PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTimes>& busy,
+             std::vector<UnitTimes>& stalled, std::vector<PacketRecord>* records,
+             WorkRecorder& work_recorder);
 
   /// Returns how the packet that is served last comes to be (StepPath, without barrier and tick),
   /// on the lowest of several cores; nothing when there are no packets. At the level `analytic` the

@@ -5,12 +5,11 @@
 #include "neurojoule/core/error.hpp"
 
 namespace nj {
-PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, const RouteTrees& routes,
-                                 std::vector<Pass>* passes)
+PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, std::vector<Pass>* passes)
     : plan_(plan),
       stages_(stages),
       passes_(passes),
-      links_(plan.chip.topology(), plan.chip.spec().topology, packet_sizes(plan), routes,
+      links_(plan.chip.topology(), plan.chip.spec().topology, plan.sizes, plan.routes,
              plan.chip.cores().size()),
       stage_box_{0},
       sent_(stages.all.size()) {

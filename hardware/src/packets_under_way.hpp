@@ -31,8 +31,7 @@ class PacketsUnderWay {
   };
 
   /// `passes`: appended to, link by link; may be null.
-  PacketsUnderWay(const Plan& plan, const Stages& stages, const RouteTrees& routes,
-                  std::vector<Pass>* passes);
+  PacketsUnderWay(const Plan& plan, const Stages& stages, std::vector<Pass>* passes);
 
   /// Where the packets of a phase go, emptied; until its consumers have served them all.
   Outbox& open(Turn turn);

@@ -20,12 +20,11 @@ class Phases {
  public:
   /// Throws: as NeuronPhase. `busy` and `stalled` are by core.
   Phases(const Plan& plan, const SpikeTrace& trace, Packing packing, Tally& tally,
-         RouteTrees& routes, std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled,
-         WorkRecorder& work)
+         std::vector<UnitTimes>& busy, std::vector<UnitTimes>& stalled, WorkRecorder& work)
       : plan_(plan),
         sent_(plan),
         reached_(plan),
-        neurons_(plan, trace, sent_, tally, routes, packing),
+        neurons_(plan, trace, sent_, tally, packing),
         frames_(plan, trace, neurons_.timesteps(), tally),
         busy_(busy),
         stalled_(stalled),

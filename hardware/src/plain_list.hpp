@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace nj {
@@ -43,17 +44,23 @@ class PlainList {
   void forget_first(std::size_t count) { end_ = std::copy(begin() + count, end(), begin()); }
 
  private:
+  static_assert(std::is_trivially_copyable_v<Item> && std::is_trivially_destructible_v<Item>);
+  struct Free {
+    std::size_t capacity = 0;
+    void operator()(Item* items) const { std::allocator<Item>().deallocate(items, capacity); }
+  };
+
   [[gnu::noinline]] void grow(std::size_t more) {
     const std::size_t used = size();
     const std::size_t capacity = std::max<std::size_t>({8, 2 * used, used + more});
-    auto items = std::make_unique_for_overwrite<Item[]>(capacity);
-    std::copy(begin(), end(), items.get());
+    std::unique_ptr<Item[], Free> items(std::allocator<Item>().allocate(capacity), Free{capacity});
+    std::uninitialized_copy(begin(), end(), items.get());
     items_ = std::move(items);
     end_ = items_.get() + used;
     limit_ = items_.get() + capacity;
   }
 
-  std::unique_ptr<Item[]> items_;
+  std::unique_ptr<Item[], Free> items_;  ///< not written from `end_` on
   Item* end_ = nullptr;
   Item* limit_ = nullptr;
 };

@@ -8,6 +8,7 @@
 #include "neurojoule/core/error.hpp"
 
 #include "footprint.hpp"
+#include "plan_routes.hpp"
 
 namespace nj {
 namespace {
@@ -252,6 +253,9 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
             population_graph(network, populations, chip.reads_frames()),
             {},
             {},
+            {},
+            {},
+            RouteTrees(chip.topology()),
             {}};
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
   for (SlicePlan& slice : plan.slices) {
@@ -265,6 +269,7 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
     add_receivers(plan, p, sent);
     plan.fans.push_back(fan_of(plan, first_receiver, sent));
   }
+  add_routes(plan);
   return plan;
 }
 

@@ -12,6 +12,9 @@
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/population_graph.hpp"
 
+#include "network/route_trees.hpp"
+#include "packet_sizes.hpp"
+
 // Everything about a mapped network that does not depend on spikes, worked out once per simulation.
 namespace nj {
 
@@ -142,6 +145,11 @@ struct Plan {
   std::vector<SlicePlan> slices;  ///< as in the mapping
   std::vector<Receiver> receivers;
   std::vector<Fan> fans;  ///< by population
+  PacketSizes sizes;
+  RouteTrees routes;
+  /// By source (slices, then populations at the I/O port), and receiver of the population, or with
+  /// multicast group of cells: the tree of its packets, where it sends such.
+  std::vector<std::vector<std::uint32_t>> trees;
 
   [[nodiscard]] const LayerWidths& width(LayerId layer) const { return widths[layer.index]; }
   /// Of a packet that a population sends.

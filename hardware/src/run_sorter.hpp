@@ -56,23 +56,36 @@ class RunSorter {
     for (std::size_t r = 0; r < ends_.size(); r += 2) {
       const std::size_t middle = ends_[r];
       const std::size_t end = r + 1 < ends_.size() ? ends_[r + 1] : middle;
-      merge(items.data() + begin, items.data() + middle, items.data() + end, to.data() + begin);
+      if (end == middle) {
+        std::copy(items.begin() + begin, items.end(), to.begin() + begin);
+      } else {
+        merge(items.data() + begin, items.data() + middle, items.data() + end, to.data() + begin);
+      }
       ends_[runs++] = end;
       begin = end;
     }
     ends_.resize(runs);
   }
 
+  /// Neither run is empty.
   static void merge(const Item* left, const Item* middle, const Item* end, Item* out) {
     const Item* right = middle;
-    while (left != middle && right != end) {
-      const bool from_right = *right < *left;
-      *out++ = from_right ? *right : *left;
-      left += from_right ? 0 : 1;
-      right += from_right ? 1 : 0;
+    while (true) {
+      for (const Item next = *right; !(next < *left);) {
+        *out++ = *left++;
+        if (left == middle) {
+          std::copy(right, end, out);
+          return;
+        }
+      }
+      for (const Item next = *left; *right < next;) {
+        *out++ = *right++;
+        if (right == end) {
+          std::copy(left, middle, out);
+          return;
+        }
+      }
     }
-    out = std::copy(left, middle, out);
-    std::copy(right, end, out);
   }
 
   std::vector<std::size_t> ends_;  ///< of the runs

@@ -18,7 +18,7 @@ SentMaps::SentMaps(const Plan& plan) {
     const FeatureShape& shape = plan.fans[p].shape;
     SentMap map;
     map.positions.resize(shape.positions());
-    if (merges[p]) map.addresses.resize((shape.neurons() + 63) / 64);
+    if (merges[p]) map.addresses = Marks(shape.neurons());
     maps_.emplace_back(slots[p] + std::size_t{1}, map);
   }
 }
@@ -28,7 +28,7 @@ SentMap& SentMaps::begin(std::uint32_t population, std::uint32_t t) {
   if (map.t == t) return map;
   map.t = t;
   std::fill(map.positions.begin(), map.positions.end(), std::uint8_t{0});
-  std::fill(map.addresses.begin(), map.addresses.end(), std::uint64_t{0});
+  map.addresses.clear();
   return map;
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "marks.hpp"
 #include "plan.hpp"
 
 namespace nj {
@@ -12,16 +13,8 @@ namespace nj {
 /// What a population has sent in one time step.
 struct SentMap {
   std::optional<std::uint32_t> t;
-  std::vector<std::uint8_t> positions;   ///< 1: something at this position
-  std::vector<std::uint64_t> addresses;  ///< a bit each, where two slices may send the same
-  /// Marks an address; returns whether it was not yet.
-  bool mark(std::uint32_t address) {
-    std::uint64_t& word = addresses[address / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (address % 64);
-    const bool fresh = (word & bit) == 0;
-    word |= bit;
-    return fresh;
-  }
+  std::vector<std::uint8_t> positions;  ///< 1: something at this position
+  Marks addresses;                      ///< where two slices may send the same
 };
 
 /// The maps of all populations, of as many time steps as some consumer may still ask for.

@@ -27,12 +27,11 @@ class Simulation {
   Simulation(const Plan& plan, const SpikeTrace& trace, const SimulationOptions& options)
       : plan_(plan),
         tally_(plan),
-        routes_(plan.chip.topology()),
         work_(result_.work, result_.work_until, options.work_records),
         busy_(plan.chip.cores().size()),
         stalled_(busy_.size()),
-        phases_(plan, trace, packing(options.timing), tally_, routes_, busy_, stalled_, work_),
-        flow_(plan, options.timing, routes_, busy_, stalled_,
+        phases_(plan, trace, packing(options.timing), tally_, busy_, stalled_, work_),
+        flow_(plan, options.timing, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records),
         timesteps_(phases_.timesteps() * options.in_a_row) {
@@ -173,7 +172,6 @@ class Simulation {
   const Plan& plan_;
   SimulationResult result_;
   Tally tally_;  ///< since the last `collect`
-  RouteTrees routes_;
   WorkRecorder work_;
   std::vector<UnitTimes> busy_;     ///< by core, since the last `collect`
   std::vector<UnitTimes> stalled_;  ///< likewise

@@ -22,15 +22,16 @@ Range rows_reaching(const Receiver& receiver) {
 }  // namespace
 
 SynapseWork::SynapseWork(const Plan& plan, Packing packing) {
+  const bool mixed = plan.chip.spec().handshake.has_value();
   for (const Receiver& receiver : plan.receivers) {
     const SlicePlan& slice = plan.slices[receiver.slice];
-    Receiving entry{slice.position_time, slice.slots,
-                    receiver.merges && packing == Packing::single};
-    if (entry.merges) {
+    Receiving entry{slice.position_time};
+    if (receiver.merges && packing == Packing::single) {
       const FeatureShape& sent = plan.fans[receiver.producer].shape;
       const Range rows = rows_reaching(receiver);
-      entry.first = rows.begin * sent.width * sent.channels;
-      entry.seen.assign(std::size_t{rows.size()} * sent.width * sent.channels * entry.slots, 0);
+      const std::size_t row = std::size_t{sent.width} * sent.channels;
+      entry.first = static_cast<std::uint32_t>(rows.begin * row);
+      entry.seen.assign(mixed ? slice.slots : 1, {0, Marks(rows.size() * row)});
     }
     receivers_.push_back(std::move(entry));
   }
@@ -38,10 +39,12 @@ SynapseWork::SynapseWork(const Plan& plan, Packing packing) {
 
 /// Without barriers packets of several steps come mixed, of no more than there are slots.
 bool SynapseWork::seen_before(Receiving& receiver, std::uint32_t address, std::uint32_t step) {
-  const std::size_t addresses = receiver.seen.size() / receiver.slots;
-  std::uint32_t& seen =
-      receiver.seen[step % receiver.slots * addresses + (address - receiver.first)];
-  return std::exchange(seen, step + 1) == step + 1;
+  Seen& seen = receiver.seen[receiver.seen.size() == 1 ? 0 : step % receiver.seen.size()];
+  if (seen.end != step + 1) {
+    seen.end = step + 1;
+    seen.addresses.clear();
+  }
+  return !seen.addresses.mark(address - receiver.first);
 }
 
 }  // namespace nj

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "marks.hpp"
 #include "packet.hpp"
 #include "plan.hpp"
 
@@ -19,19 +20,22 @@ class SynapseWork {
   [[nodiscard]] Picoseconds serve(const Target& target, std::span<const Packet> packets,
                                   std::uint32_t step) {
     Receiving& receiver = receivers_[target.receiver];
-    if (receiver.merges && seen_before(receiver, packets[target.packet].address, step)) {
+    if (!receiver.seen.empty() && seen_before(receiver, packets[target.packet].address, step)) {
       return Picoseconds{0};
     }
     return receiver.position_time * static_cast<std::int64_t>(target.positions);
   }
 
  private:
+  /// What a receiver got in one step.
+  struct Seen {
+    std::uint32_t end = 0;  ///< step + 1
+    Marks addresses;        ///< counted from the receiver's first
+  };
   struct Receiving {
     Picoseconds position_time;  ///< per position reached
-    std::uint32_t slots = 1;
-    bool merges = false;
-    std::uint32_t first = 0;            ///< address that may reach it
-    std::vector<std::uint32_t> seen{};  ///< [slots, addresses from there on]: step + 1
+    std::uint32_t first = 0;    ///< address that may reach it
+    std::vector<Seen> seen{};   ///< as many as steps may come mixed; none where nothing merges
   };
   static bool seen_before(Receiving& receiver, std::uint32_t address, std::uint32_t step);
 

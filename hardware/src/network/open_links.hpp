@@ -11,31 +11,12 @@
 #include "neurojoule/core/event_queue.hpp"
 
 #include "lane.hpp"
+#include "link_ask.hpp"
 #include "link_bookings.hpp"
 #include "links.hpp"
 #include "route_trees.hpp"
 
 namespace nj {
-
-/// When, and before what else of that time, a packet asks for a link, or has arrived.
-template <class Order>
-struct AskKey {
-  Picoseconds time;
-  Order order = 0;                                           ///< of the first target
-  friend bool operator<(const AskKey& a, const AskKey& b) {  // without branches
-    return (a.time < b.time) | ((a.time == b.time) & (a.order < b.order));
-  }
-};
-
-/// A packet, or a copy of it, before a link that it wants, or at one of its ends.
-template <class Order>
-struct LinkAsk {
-  Picoseconds time;
-  Order order = 0;           ///< of the first target; with OpenLinks::through
-  std::uint32_t onward = 0;  ///< the first branch that follows the link; none at an end
-  [[nodiscard]] AskKey<Order> key() const { return {time, order}; }
-  friend bool operator<(const LinkAsk& a, const LinkAsk& b) { return a.key() < b.key(); }
-};
 
 /// Links with unbounded buffers: a packet waits at the link that it wants, first come first served;
 /// of one time, new packets go before through traffic, and then it is by source and sequence.
@@ -98,7 +79,7 @@ class OpenLinks {
     }
   }
 
-  /// What has come to an end, in no order: with orders, below `through`, of single targets.
+  /// What has come to an end: with orders, below `through`, of single targets.
   [[nodiscard]] Lane<Ask>& arrived(std::size_t list) { return lanes_[first_end_ + list]; }
   [[nodiscard]] const Lane<Ask>& arrived(std::size_t list) const {
     return lanes_[first_end_ + list];

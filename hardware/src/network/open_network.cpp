@@ -1,6 +1,5 @@
 #include "open_network.hpp"
 
-#include <algorithm>
 #include <limits>
 
 #include "neurojoule/core/error.hpp"
@@ -24,12 +23,7 @@ void OpenNetwork::run(const StepTraffic& traffic) {
     });
   }
   for (std::size_t list = 0; list < lists_; ++list) {
-    const auto arrived = links_.arrived(list).waiting();
-    std::ranges::transform(arrived, traffic.arrivals[list].append(arrived.size()),
-                           [](const Links::Ask& ask) {
-                             return Arrival{ask.time, ask.order};
-                           });
-    links_.arrived(list).clear();
+    if (!links_.arrived(list).empty()) links_.arrived(list).swap(traffic.arrivals[list]);
   }
 }
 

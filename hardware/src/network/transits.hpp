@@ -10,9 +10,7 @@ namespace nj {
 class Transits {
  public:
   explicit Transits(const Plan& plan)
-      : plan_(plan),
-        sizes_(packet_sizes(plan)),
-        links_(plan.chip.topology(), plan.chip.spec().topology, sizes_) {}
+      : plan_(plan), links_(plan.chip.topology(), plan.chip.spec().topology, plan.sizes) {}
 
   /// From axon-out on a tile to the axon-in of a receiver.
   [[nodiscard]] Picoseconds to(const Receiver& receiver, std::uint32_t from) const {
@@ -26,11 +24,10 @@ class Transits {
 
  private:
   [[nodiscard]] std::uint32_t size(std::uint32_t population) const {
-    return find_size(sizes_, plan_.packet_bits(population));
+    return find_size(plan_.sizes, plan_.packet_bits(population));
   }
 
   const Plan& plan_;
-  PacketSizes sizes_;
   LinkTimings links_;
 };
 

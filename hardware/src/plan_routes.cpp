@@ -1,0 +1,122 @@
+#include "plan_routes.hpp"
+
+#include <limits>
+#include <utility>
+#include <variant>
+
+#include "place.hpp"
+
+namespace nj {
+namespace {
+
+PacketSizes sizes_of(const Plan& plan) {
+  std::vector<std::uint32_t> bits;
+  for (const Receiver& receiver : plan.receivers)
+    bits.push_back(plan.packet_bits(receiver.producer));
+  return packet_sizes(std::move(bits), plan.chip.spec().topology);
+}
+
+/// What a slice sends of its population's output.
+struct Sent {
+  Range rows;
+  Range columns;
+  Range channels;
+};
+
+/// The outputs of pooling windows that cover some inputs, along one axis.
+Range pooled(Range from, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
+             std::uint32_t outputs) {
+  Range to;
+  for (std::uint32_t i = from.begin; i < from.end; ++i) {
+    const Range range = reached(i, kernel, stride, padding, {0, outputs});
+    if (range.empty()) continue;
+    to = {to.empty() ? range.begin : to.begin, range.end};
+  }
+  return to;
+}
+
+Sent sent_by(const Plan& plan, const SlicePlan& slice) {
+  const Population& population = plan.populations[slice.place.population];
+  const Range channels{slice.place.channel_begin, slice.place.channel_end};
+  if (!population.pool) return {slice.rows(), slice.columns(), channels};
+  const auto& window = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
+  const FeatureShape& to = plan.fans[slice.place.population].shape;
+  return {pooled(slice.rows(), window.kernel.y, window.stride.y, window.padding.y, to.height),
+          pooled(slice.columns(), window.kernel.x, window.stride.x, window.padding.x, to.width),
+          channels};
+}
+
+/// Finds the trees of one source on a tile.
+class SourceRoutes {
+ public:
+  SourceRoutes(Plan& plan, std::uint32_t population, std::uint32_t tile)
+      : plan_(plan),
+        fan_(plan.fans[population]),
+        tile_(tile),
+        size_(find_size(plan.sizes, plan.packet_bits(population))),
+        trees_(plan.chip.spec().topology.multicast ? fan_.group_count : fan_.receivers.size(),
+               none) {}
+
+  std::vector<std::uint32_t> of(const Sent& sent) && {
+    for (std::uint32_t y = sent.rows.begin; y < sent.rows.end; ++y) {
+      for (std::uint32_t x = sent.columns.begin; x < sent.columns.end; ++x) {
+        const std::uint32_t position = y * fan_.shape.width + x;
+        const std::uint32_t last = fan_.cell(position, sent.channels.end - 1);
+        for (std::uint32_t cell = fan_.cell(position, sent.channels.begin); cell <= last; ++cell) {
+          add(cell);
+        }
+      }
+    }
+    return std::move(trees_);
+  }
+
+ private:
+  static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
+
+  void add(std::uint32_t cell) {
+    const auto ways = fan_.at(cell);
+    if (ways.empty()) return;
+    if (plan_.chip.spec().topology.multicast) return add(fan_.groups[cell], ways);
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      add(ways[i].receiver - fan_.receivers.begin, ways.subspan(i, 1));
+    }
+  }
+  void add(std::uint32_t key, std::span<const Way> ways) {
+    if (trees_[key] != none) return;
+    ends_.clear();
+    for (const Way& way : ways) {
+      const Receiver& receiver = plan_.receivers[way.receiver];
+      ends_.push_back({receiver.tile, receiver.core.index});
+    }
+    trees_[key] = plan_.routes.find(tile_, ends_, size_);
+  }
+
+  Plan& plan_;
+  const Fan& fan_;
+  std::uint32_t tile_;
+  std::uint32_t size_;
+  std::vector<std::uint32_t> trees_;
+  std::vector<RouteEnd> ends_;
+};
+
+}  // namespace
+
+void add_routes(Plan& plan) {
+  plan.sizes = sizes_of(plan);
+  for (const SlicePlan& slice : plan.slices) {
+    const std::uint32_t tile = plan.chip.core(slice.place.core).tile;
+    plan.trees.push_back(SourceRoutes(plan, slice.place.population, tile).of(sent_by(plan, slice)));
+  }
+  for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
+    const FeatureShape& shape = plan.fans[p].shape;
+    const bool at_port =
+        std::holds_alternative<Input>(plan.network.layer(plan.populations[p].lead).op) &&
+        !plan.graph.only_read(p);
+    plan.trees.push_back(at_port
+                             ? SourceRoutes(plan, p, io_tile)
+                                   .of({{0, shape.height}, {0, shape.width}, {0, shape.channels}})
+                             : std::vector<std::uint32_t>{});
+  }
+}
+
+}  // namespace nj
