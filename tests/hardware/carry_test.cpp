@@ -417,6 +417,16 @@ TEST_CASE("flit: copies proceed by themselves, and their place is given back aft
   CHECK(carried.hops[static_cast<std::size_t>(Direction::undirected)] == 3);
 }
 
+TEST_CASE("flit: a packet gives back its own flits, however short others are") {
+  // Two packets of three words and one of one. The first keeps all room at b; its words enter the
+  // link to c at 100, 200 and 300, and their credits are back at a at 200, 300 and 400. So the
+  // words of the second are at b at 300, 400 and 500, and at e 100 later.
+  TopologySpec spec = with_buffer(line(link(100, 100)), 3);
+  spec.value_added = true;
+  const std::vector<Message> messages{{ps(0), 0, {2}, 16}, {ps(0), 0, {4}, 16}, {ps(0), 4, {1}}};
+  CHECK(flit_arrivals(spec, messages) == Times{ps(400), ps(600), ps(100)});
+}
+
 TEST_CASE("flit: routers with too many pairs of input and output are refused") {
   TopologySpec spec;
   spec.network = NetworkSpec{CrossbarShape{2050, link(1, 1)}};
