@@ -34,6 +34,7 @@ constexpr std::array<Unit, 7> information_units = {{{"bit", 1},
 constexpr std::array<Unit, 4> power_units = {{{"uW", 1}, {"nW", 1, 1e3}, {"mW", 1e3}, {"W", 1e6}}};
 constexpr std::array<Unit, 2> voltage_units = {{{"V", 1}, {"mV", 1, 1e3}}};
 constexpr std::array<Unit, 3> length_units = {{{"nm", 1}, {"um", 1e3}, {"mm", 1e6}}};
+constexpr std::array<Unit, 2> area_units = {{{"mm2", 1}, {"um2", 1, 1e6}}};
 
 template <class Q>
 std::span<const Unit> units_of() {
@@ -43,6 +44,7 @@ std::span<const Unit> units_of() {
   if constexpr (std::is_same_v<Q, Microwatts>) return power_units;
   if constexpr (std::is_same_v<Q, Volts>) return voltage_units;
   if constexpr (std::is_same_v<Q, Nanometres>) return length_units;
+  if constexpr (std::is_same_v<Q, SquareMillimetres>) return area_units;
 }
 
 std::string names(std::span<const Unit> units) {
@@ -119,6 +121,7 @@ template Bits parse_quantity<Bits>(std::string_view);
 template Microwatts parse_quantity<Microwatts>(std::string_view);
 template Volts parse_quantity<Volts>(std::string_view);
 template Nanometres parse_quantity<Nanometres>(std::string_view);
+template SquareMillimetres parse_quantity<SquareMillimetres>(std::string_view);
 
 std::string to_string(Picojoules energy) {
   static constexpr std::array<Steps, 6> steps = {
@@ -142,5 +145,6 @@ std::string to_exact_string(Picojoules energy) { return fmt::format("{} pJ", ene
 std::string to_exact_string(Picoseconds time) { return fmt::format("{} ps", time.value()); }
 std::string to_exact_string(Bits storage) { return fmt::format("{} bit", storage.value()); }
 std::string to_exact_string(Microwatts power) { return fmt::format("{} uW", power.value()); }
+std::string to_exact_string(SquareMillimetres area) { return fmt::format("{} mm2", area.value()); }
 
 }  // namespace nj

@@ -457,6 +457,7 @@ template Bits YamlNode::quantity<Bits>() const;
 template Microwatts YamlNode::quantity<Microwatts>() const;
 template Volts YamlNode::quantity<Volts>() const;
 template Nanometres YamlNode::quantity<Nanometres>() const;
+template SquareMillimetres YamlNode::quantity<SquareMillimetres>() const;
 
 std::size_t YamlNode::index_of(const std::vector<std::string_view>& names) const {
   const std::string word = text();

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 #include <map>
 #include <tuple>
@@ -12,7 +11,9 @@
 
 #include "neurojoule/core/yaml.hpp"
 
+#include "memory_area.hpp"
 #include "price_fit.hpp"
+#include "table_reading.hpp"
 
 namespace nj {
 namespace {
@@ -21,7 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t max_entries = 10'000;
 constexpr std::size_t max_bases = 64;
-constexpr std::uint32_t max_width = 1U << 30;
 constexpr double max_coefficient_pj = 1e12;
 
 const std::vector<std::pair<std::string_view, WidthRule>> width_rules{
@@ -55,18 +55,6 @@ std::string read_component(const YamlNode& node) {
         "expected a component name of letters, digits, '_', '-', '.' and '*', got '{}'", text));
   }
   return text;
-}
-
-/// A map's key that is a number of bits or words.
-std::uint32_t read_count(const std::string& key, const YamlNode& value, std::string_view unit) {
-  std::uint32_t count = 0;
-  const auto [end, code] = std::from_chars(key.data(), key.data() + key.size(), count);
-  if (code != std::errc{} || end != key.data() + key.size() || key.front() == '0' ||
-      count > max_width) {
-    const std::string_view what = unit == "bits" ? "a width of " : "";
-    throw value.error(fmt::format("expected {}1..{} {}, got '{}'", what, max_width, unit, key));
-  }
-  return count;
 }
 
 using Points = std::vector<std::pair<std::uint32_t, Picojoules>>;
@@ -127,36 +115,6 @@ std::pair<Bits, Bits> read_range(const YamlNode& node) {
     throw node.error("expected 0 < smallest <= largest");
   }
   return range;
-}
-
-/// A capacity or word as a key of a map.
-Bits read_size(const std::string& key, const YamlNode& value) {
-  try {
-    const Bits size = parse_quantity<Bits>(key);
-    if (size == Bits{}) throw Error(ErrorKind::config, "expected more than 0 bits");
-    return size;
-  } catch (const Error& failure) {
-    throw value.error(fmt::format("the key '{}': {}", key, failure.message()));
-  }
-}
-
-/// `points: {1 KiB: {8: 0.55 pJ, 16: ...}, 2 KiB: ...}`: energies by capacity and word.
-/// What is listed by capacity and word; `what` names it, and `read` reads it.
-template <class Value, class Read>
-std::map<std::pair<Bits, Bits>, Value> read_by_memory(const YamlNode& node, std::string_view what,
-                                                      const Read& read) {
-  std::map<std::pair<Bits, Bits>, Value> listed;
-  for (const auto& [capacity, words] : node.entries()) {
-    const Bits size = read_size(capacity, words);
-    for (const auto& [word, value] : words.entries()) {
-      const std::pair of{size, Bits{read_count(word, value, "bits")}};
-      if (!listed.emplace(of, read(value)).second) {
-        throw value.error(fmt::format("a second {} for {} in words of {} bits", what,
-                                      to_string(of.first), of.second.value()));
-      }
-    }
-  }
-  return listed;
 }
 
 /// Rising with the rows is optional.
@@ -273,11 +231,7 @@ std::vector<PriceEntry> read_entry(const YamlNode& node) {
   }
   common.category = node.at("category").one_of(categories);
   common.price = read_price(node);
-  const YamlNode source = node.at("source");
-  common.source = source.text();
-  if (common.source.find_first_not_of(" \t\n") == std::string::npos) {
-    throw source.error("expected where the number comes from, or 'assumption: ...'");
-  }
+  common.source = read_source(node);
   if (const auto uncertainty = node.find("uncertainty")) {
     const std::vector<YamlNode> factors = uncertainty->elements();
     if (factors.size() != 2) throw uncertainty->error("expected [low, high] factors");
@@ -410,6 +364,11 @@ PriceTable TableReader::read(const YamlDocument& document, const fs::path& file)
     if (table.entries.size() > max_entries) {
       throw list.error(fmt::format("more than {} entries", max_entries), ErrorKind::capacity);
     }
+  }
+  if (const auto areas = root.find("areas")) {
+    table.areas = read_sram_areas(areas->at("sram"));
+  } else if (below) {
+    table.areas = std::move(below->areas);
   }
   document.finish();
   check_unique(table.entries);

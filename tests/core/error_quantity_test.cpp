@@ -46,6 +46,8 @@ TEST_CASE("quantities are read with their unit") {
   CHECK(parse_quantity<Microwatts>("250 nW") == Microwatts(0.25));
   CHECK(parse_quantity<Volts>("900 mV") == Volts(0.9));
   CHECK(parse_quantity<Nanometres>("45 nm") == Nanometres(45));
+  CHECK(parse_quantity<SquareMillimetres>("2.5 mm2") == SquareMillimetres(2.5));
+  CHECK(parse_quantity<SquareMillimetres>("750 um2") == SquareMillimetres(0.00075));
 }
 
 TEST_CASE("a quantity without a unit, or with another dimension's, is refused") {
@@ -55,6 +57,8 @@ TEST_CASE("a quantity without a unit, or with another dimension's, is refused") 
         "unknown unit 'pJ' in '4 pJ', expected one of ps, ns, us, ms, s");
   CHECK(message_of([] { parse_quantity<Picoseconds>("0.0001 ns"); }) ==
         "'0.0001 ns' is not a whole number of ps");
+  CHECK(message_of([] { parse_quantity<SquareMillimetres>("2 mm"); }) ==
+        "unknown unit 'mm' in '2 mm', expected one of mm2, um2");
   CHECK(message_of([] { parse_quantity<Bits>("-1 B"); }) == "'-1 B' is negative");
   CHECK(message_of([] { parse_quantity<Bits>("1e30 GiB"); }) == "'1e30 GiB' is too large");
   CHECK(message_of([] { parse_quantity<Picojoules>("nan pJ"); }) ==

@@ -1,6 +1,7 @@
 #include "neurojoule/energy/price_table.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "neurojoule/core/atomic_file.hpp"
 
@@ -204,6 +205,40 @@ TEST_CASE("bad price tables: lists that multiply to absurd sizes") {
         "t.yaml:4:5: entries[0]: stands for more than 10000 entries");
 }
 
+TEST_CASE("bad price tables: areas") {
+  // The block begins at line 4, so that `sram` is at line 4, column 9.
+  const auto areas = [](const std::string& block) {
+    return error_in("  []\nareas: {" + block + "}\n");
+  };
+  const auto points = [&](const std::string& list) {
+    return areas("sram: {source: s,\n  points: " + list + "}");
+  };
+  CHECK(points("{1 KiB: {8: 1 mm2, 16: 0.5 mm2}, 2 KiB: {8: 1 mm2, 16: 750000 um2}}") ==
+        "nothing thrown");
+  CHECK(areas("").find("areas: lacks the key 'sram'") != std::string::npos);
+  CHECK(areas("sram: {points: {1 KiB: {8: 1 mm2}}}") ==
+        "t.yaml:5:9: areas.sram: lacks the key 'source'");
+  CHECK(
+      areas("sram: {source: ' ', points: {1 KiB: {8: 1 mm2}}}") ==
+      "t.yaml:5:16: areas.sram.source: expected where the number comes from, or 'assumption: ...'");
+  CHECK(areas("sram: {source: s}") == "t.yaml:5:9: areas.sram: lacks the key 'points'");
+  CHECK(areas("sram: {source: s, points: {1 KiB: {8: 1 mm2}}}, rom: {}")
+            .find("areas.rom: unknown key") != std::string::npos);
+  CHECK(points("{}") == "t.yaml:6:3: areas.sram.points: expected at least one memory");
+  CHECK(points("{1 KiB: {8: 1 pJ}}") ==
+        "t.yaml:6:20: areas.sram.points.1 KiB.8: unknown unit 'pJ' in '1 pJ', expected one of mm2, "
+        "um2");
+  CHECK(points("{1 KiB: {8: 0 mm2}}") ==
+        "t.yaml:6:20: areas.sram.points.1 KiB.8: expected an area above zero");
+  CHECK(points("{1 KiB: {8: 1 mm2}, 1024 B: {8: 1 mm2}}") ==
+        "t.yaml:6:40: areas.sram.points.1024 B.8: a second area for 1 KiB in words of 8 bits");
+  CHECK(points("{1 KiB: {8: 2 mm2}, 2 KiB: {8: 1 mm2}}") ==
+        "t.yaml:6:3: areas.sram.points: the area falls from 1 KiB to 2 KiB in words of 8 bits");
+  CHECK(points("{1 KiB: {8: 2 mm2}, 2 KiB: {8: 3 mm2, 16: 3 mm2}}") ==
+        "t.yaml:6:3: areas.sram.points: words of 8 and of 16 bits are listed for different "
+        "capacities");
+}
+
 TEST_CASE("a table on another: its own entries win, whatever they name") {
   testing::TemporaryFolder folder;
   write_file_atomically(folder / "low.yaml",
@@ -232,6 +267,21 @@ TEST_CASE("a table on another: its own entries win, whatever they name") {
   CHECK(testing::pj(table, testing::key("a.unit", Action::multiply, 8)) == 3);
   CHECK(find_entry(table, testing::key("a.unit", Action::multiply, 8)).location.file ==
         (folder / "low.yaml").string());
+
+  // So do its own areas; where it has none, those of its base hold.
+  const auto areas = [](int mm2) {
+    return fmt::format("areas: {{sram: {{source: s, points: {{1 KiB: {{8: {} mm2}}}}}}}}\n", mm2);
+  };
+  const auto area_of = [](const PriceTable& of) {
+    return of.areas->by_word.at(Bits{8}).at(Bits{8192}).value();
+  };
+  CHECK_FALSE(table.areas);
+  write_file_atomically(folder / "mid.yaml",
+                        "name: mid\nbase: low\n" + areas(2) +
+                            "entries:\n  - {action: shift, category: compute, price: 5 pJ, source: "
+                            "mid}\n");
+  CHECK(area_of(top("name: top\nbase: mid\nentries: []\n")) == 2);
+  CHECK(area_of(top("name: top\nbase: mid\n" + areas(3) + "entries: []\n")) == 3);
 
   const auto refusal = [&](const std::string& text) {
     const std::string message = message_of([&] { top(text); });

@@ -45,6 +45,77 @@ TEST_CASE("a listed memory costs what CACTI says, to the last digit") {
   }
 }
 
+TEST_CASE("areas: listed, by power laws between, in proportion beyond") {
+  // In words of 8 bits the area is as the capacity, in words of 32 bits as its power of
+  // ln(9 / 4) / ln 4.
+  PriceTable table = testing::table_of(
+      "  - {action: read_word, component: '*.sram', category: weight_memory, price: 1 pJ, source: "
+      "s}\n"
+      "  - action: read_word\n    component: '*.registers'\n    category: state_memory\n"
+      "    register_file: {per_bit: {1: 1 pJ, 1024: 2 pJ}}\n    source: s\n"
+      "areas:\n  sram:\n    source: s\n"
+      "    points: {1 KiB: {8: 1 mm2, 32: 4 mm2}, 4 KiB: {8: 4 mm2, 32: 9 mm2}}\n");
+  const auto mm2 = [&](std::uint64_t bits, std::uint64_t word) {
+    return memory_area(table, "a.sram", {Bits{bits}, Bits{word}}).value();
+  };
+  CHECK(mm2(8192, 8) == 1);
+  CHECK(mm2(8192, 32) == 4);
+  CHECK(mm2(4 * 8192, 8) == 4);
+  CHECK(mm2(4 * 8192, 32) == 9);
+  CHECK(mm2(2 * 8192, 8) == doctest::Approx(2).epsilon(1e-12));   // sqrt(1 x 4)
+  CHECK(mm2(2 * 8192, 32) == doctest::Approx(6).epsilon(1e-12));  // sqrt(4 x 9)
+  CHECK(mm2(8192, 16) == doctest::Approx(2).epsilon(1e-12));      // sqrt(1 x 4)
+  CHECK(mm2(2 * 8192, 16) == doctest::Approx(std::sqrt(2.0 * 6)).epsilon(1e-12));
+  CHECK(mm2(3 * 8192, 8) == doctest::Approx(3).epsilon(1e-12));
+  CHECK(mm2(4096, 8) == 0.5);                                 // half of 1 KiB
+  CHECK(mm2(1, 32) == 4.0 / 8192);                            // of 1 KiB
+  CHECK(mm2(8 * 8192, 32) == 18);                             // twice 4 KiB
+  CHECK(mm2(4096, 16) == doctest::Approx(1).epsilon(1e-12));  // sqrt(0.5 x 2)
+  CHECK(mm2(0, 8) == 0);
+
+  const auto refusal = [&](const char* component, std::uint64_t word) {
+    return testing::message_of([&] {
+      (void)memory_area(table, component, {Bits{8192}, Bits{word}});
+    });
+  };
+  CHECK(refusal("a.sram", 7) ==
+        "t.yaml:11:3: areas.sram: a.sram has words of 7 bits, and areas are of words of 8 to 32 "
+        "bits");
+  CHECK(refusal("a.sram", 33).find("a.sram has words of 33 bits") != std::string::npos);
+  CHECK(refusal("a.registers", 8) ==
+        "t.yaml:5:5: entries[1]: a.registers is made of registers, and areas are of SRAMs");
+  CHECK(refusal("a.other", 8).find("no price for a.other read_word") != std::string::npos);
+  table.areas.reset();
+  CHECK(refusal("a.sram", 8) == "t.yaml: areas: price table 't' does not say what memories cover");
+}
+
+TEST_CASE("horowitz45: areas of CACTI, which never fall with the capacity") {
+  const PriceTable table = shipped("horowitz45");
+  const auto mm2 = [&](double kib, std::uint64_t word) {
+    const MemoryGeometry memory{Bits{static_cast<std::uint64_t>(kib * 8192)}, Bits{word}};
+    return memory_area(table, "neuron.synapse_memory", memory).value();
+  };
+  CHECK(mm2(1, 8) == 0.00768529);
+  CHECK(mm2(16, 32) == 0.0734619);
+  CHECK(mm2(256, 64) == 1.77272);
+  CHECK(mm2(1024, 128) == 4.94491);
+  // 48 KiB: 0.122636 x (0.25331 / 0.122636)^(ln 1.5 / ln 2) = 0.122636 x 2.065544^0.584963.
+  CHECK(mm2(48, 128) == doctest::Approx(0.187457).epsilon(1e-5));
+  for (const std::uint64_t word : {8U, 12U, 16U, 48U, 64U, 100U, 128U}) {
+    CAPTURE(word);
+    double last = 0;
+    for (double kib = 0.25; kib < 2048; kib *= 1.1) {
+      CHECK(mm2(kib, word) > last);
+      last = mm2(kib, word);
+    }
+  }
+  for (const char* name : {"aladdin40", "nangate45", "horowitz45_ddr"}) {
+    CAPTURE(name);
+    CHECK(shipped(name).areas->by_word == table.areas->by_word);
+  }
+  CHECK_FALSE(shipped("loihi1_published").areas);
+}
+
 TEST_CASE("how far is CACTI from the formula? Reads 14 %, writes 6 % but for one point") {
   const std::string path = std::string(NJ_SHARED_DATA) + "/anchors/cacti/cacti7_sram_sweep.txt";
   std::ifstream file(path);

@@ -78,6 +78,7 @@ extern template Bits YamlNode::quantity<Bits>() const;
 extern template Microwatts YamlNode::quantity<Microwatts>() const;
 extern template Volts YamlNode::quantity<Volts>() const;
 extern template Nanometres YamlNode::quantity<Nanometres>() const;
+extern template SquareMillimetres YamlNode::quantity<SquareMillimetres>() const;
 
 /// A whole YAML file (one document), parsed and checked for duplicate keys.
 class YamlDocument {

@@ -133,6 +133,18 @@ struct PriceEntry {
   Location location;        ///< where it stands in its file
 };
 
+/// What SRAMs cover: listed by word and capacity, the same capacities for all words, and never
+/// falling with the capacity.
+///
+/// Between two capacities, and then between two words: a power law through the neighbours. Beyond
+/// the smallest and the largest capacity: in proportion to the bits. Beyond the listed words:
+/// refused.
+struct SramAreas {
+  std::map<Bits, std::map<Bits, SquareMillimetres>> by_word;  ///< then by capacity
+  std::string source;
+  Location location;
+};
+
 /// A named set of prices for one process. Own entries come first, then those of the base.
 struct PriceTable {
   std::string name;
@@ -140,6 +152,7 @@ struct PriceTable {
   std::string file;
   Process process;
   std::vector<PriceEntry> entries;
+  std::optional<SramAreas> areas{};  ///< the table's own, else those of its base
 };
 
 /// The name as results give it, with the tables that it builds on: `mine, on horowitz45`.
@@ -155,7 +168,8 @@ std::filesystem::path table_beside(const std::string& name, const std::filesyste
 /// docs/energy-model.md.
 /// Throws: Error(io), or Error(config) with line and column: unknown key or unit, negative price,
 /// no source, not exactly one kind of price, two entries for one action and component, an
-/// `included_in` that points to nothing priced, a base of another process, bases in a circle.
+/// `included_in` that points to nothing priced, a base of another process, bases in a circle, areas
+/// that fall or are not complete.
 PriceTable load_price_table(const std::filesystem::path& file,
                             const TableFinder& find = table_beside);
 /// The same from text; `name` stands for the file in errors.
@@ -181,5 +195,11 @@ Picojoules access_energy(const SramPrice& price, Bits capacity, Bits word);
 /// 4 x 2^floor(log2(C) / 2), or of C / 2 for words up to narrow_word; at most C / w and max_rows;
 /// what is listed for it instead.
 double array_rows(const SramPrice& price, Bits capacity, Bits word);
+
+/// What a memory covers in the table's own process; nothing without a capacity.
+/// Throws: Error(config) when the table has no areas or no price for reading the component, or it
+/// is made of registers, or its word is out of the range.
+SquareMillimetres memory_area(const PriceTable& table, const std::string& component,
+                              const MemoryGeometry& memory);
 
 }  // namespace nj
