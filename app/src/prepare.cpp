@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <bit>
 #include <memory>
-#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -202,12 +201,45 @@ struct ChipCosts::Mapped {
   [[nodiscard]] Simulator simulator() const {
     return {network, groups, mapped.widths, mapped.chip, mapped.mapping};
   }
+  /// `seen(kind, unit, bits)` of each memory that a core has and its slice takes bits of.
+  template <class Seen>
+  void for_memories(const Seen& seen) const {
+    const std::vector<Footprint> uses =
+        footprints(network, groups, mapped.widths, mapped.chip, mapped.mapping);
+    for (std::size_t i = 0; i < uses.size(); ++i) {
+      const CoreKindSpec& kind = mapped.chip.kind_of(mapped.mapping.slices[i].core);
+      for (const MemoryUnit unit : memory_units) {
+        const Bits bits(uses[i].bits(unit));
+        if (kind.memory(unit) && bits > Bits{}) seen(kind, unit, bits);
+      }
+    }
+  }
 };
 
 struct ChipCosts::Files {
   Scenario scenario;
   ChipFiles files;
 };
+
+namespace {
+
+void check_cores(const Chip& chip, const Location& location) {
+  if (!chip.spec().array) return;
+  throw Error(ErrorKind::config, "a chip with an array has no cores whose memories could be added",
+              location);
+}
+
+/// Of so many bits in a memory's banks.
+SquareMillimetres area_of(const PriceTable& prices, const CoreKindSpec& kind, MemoryUnit unit,
+                          Bits bits) {
+  const MemorySpec& memory = *kind.memory(unit);
+  const MemoryGeometry bank{Bits((bits.value() + memory.banks - 1) / memory.banks),
+                            Bits(memory.word_bits)};
+  return memory_area(prices, fmt::format("{}.{}", kind.name, to_string(unit)), bank) *
+         static_cast<double>(memory.banks);
+}
+
+}  // namespace
 
 ChipCosts::ChipCosts(const Scenario& scenario)
     : files_(std::make_unique<const Files>(Files{scenario, load_chip_files(scenario)})) {}
@@ -238,18 +270,53 @@ Picoseconds ChipCosts::latency(const QuantizedNetwork& network,
 }
 
 Bits ChipCosts::memory(const QuantizedNetwork& network) const {
-  if (files_->files.chip.spec().array) {
-    throw Error(ErrorKind::config,
-                "a chip with an array has no cores whose memories could be added",
-                files_->scenario.chip->chip_location);
-  }
+  check_cores(files_->files.chip, files_->scenario.chip->chip_location);
+  Bits sum;
+  Mapped(files_->scenario, files_->files, network)
+      .for_memories([&](const CoreKindSpec&, MemoryUnit, Bits bits) { sum += bits; });
+  return sum;
+}
+
+SquareMillimetres ChipCosts::area(const QuantizedNetwork& network) const {
+  check_cores(files_->files.chip, files_->scenario.chip->chip_location);
   const Mapped on(files_->scenario, files_->files, network);
-  std::uint64_t bits = 0;
-  for (const Footprint& use :
-       footprints(on.network, on.groups, on.mapped.widths, on.mapped.chip, on.mapped.mapping)) {
-    bits += std::accumulate(use.memory_bits.begin(), use.memory_bits.end(), std::uint64_t{0});
+  SquareMillimetres sum;
+  on.for_memories([&](const CoreKindSpec& kind, MemoryUnit unit, Bits bits) {
+    sum += area_of(on.mapped.prices, kind, unit, bits);
+  });
+  return sum;
+}
+
+void ChipCosts::check_area(const Location& wanted) const {
+  const auto& [chip, text, prices] = files_->files;
+  const ChipSpec& spec = chip.spec();
+  const Location& at = files_->scenario.chip->chip_location;
+  check_cores(chip, at);
+  if (!prices.areas) {
+    throw Error(ErrorKind::config,
+                fmt::format("area needs a price table that says what memories cover; '{}' does not",
+                            prices.name),
+                wanted);
   }
-  return Bits(bits);
+  if (prices.process.node != spec.node) {
+    throw Error(ErrorKind::config,
+                fmt::format("areas are not scaled: '{}' is for {} nm, and '{}' has {} nm",
+                            prices.name, prices.process.node.value(), spec.name, spec.node.value()),
+                wanted);
+  }
+  for (const CoreKindSpec& kind : spec.core_kinds) {
+    for (const MemoryUnit unit : memory_units) {
+      const auto& memory = kind.memory(unit);
+      if (!memory) continue;
+      if (memory->ports > 1) {
+        throw Error(ErrorKind::config,
+                    fmt::format("{}.{} has {} ports, and areas are of memories with one", kind.name,
+                                to_string(unit), memory->ports),
+                    at);
+      }
+      (void)area_of(prices, kind, unit, memory->capacity);
+    }
+  }
 }
 
 Ledger price(const PreparedRun& prepared, const ActionCounts& actions) {

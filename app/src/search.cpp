@@ -138,6 +138,8 @@ class PreparedSearch::Session {
     floating.layers.clear();
     floating.default_rule = {NumberFormat{}, ScaleRule::mse, 0.0};
     if (scenario_.chip) chip_ = std::make_unique<const ChipCosts>(scenario_);
+    const bool area = spec_.cost == SearchCost::area || spec_.constraints.area;
+    if (area) check_area();
     base_ = std::make_unique<BaseActivity>(
         BaseActivity{.scenario = scenario_,
                      .model = model_,
@@ -162,6 +164,15 @@ class PreparedSearch::Session {
     const bool memory = spec_.cost == SearchCost::memory || spec_.constraints.memory;
     if (latency) costs_[SearchCost::latency] = latency_cost(formats_, base);
     if (memory) costs_[SearchCost::memory] = memory_cost(formats_, base);
+    if (area) costs_[SearchCost::area] = area_cost(formats_, base);
+  }
+
+  void check_area() const {
+    if (spec_.cost == SearchCost::area) {
+      chip_->check_area(spec_.cost_location);
+    } else {
+      chip_->check_area({.file = scenario_.file.string(), .key = "search.constraints.area"});
+    }
   }
 
   void check_limits() {
@@ -182,6 +193,7 @@ class PreparedSearch::Session {
     if (limits.energy) add(SearchCost::energy, number(*limits.energy), " pJ");
     if (limits.latency) add(SearchCost::latency, number(*limits.latency), " ps");
     if (limits.memory) add(SearchCost::memory, number(*limits.memory), " bits");
+    if (limits.area) add(SearchCost::area, number(*limits.area), " mm2");
   }
 
   [[nodiscard]] const CandidateCost& cost() const { return costs_.at(spec_.cost); }

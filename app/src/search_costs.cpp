@@ -328,6 +328,12 @@ CandidateCost memory_cost(const FormatSpace& formats, const BaseActivity& base) 
   });
 }
 
+CandidateCost area_cost(const FormatSpace& formats, const BaseActivity& base) {
+  return measured_cost(formats, base, [&base](const QuantizedNetwork& network) {
+    return base.chip->area(network).value();
+  });
+}
+
 Picojoules linear_bits_energy(const PreparedRun& prepared, const RunResult& result) {
   return cost(Convention::linear_bits, layer_work(prepared, result)).energy();
 }

@@ -47,6 +47,8 @@ CandidateCost cost_of(CostTable table);
 CandidateCost latency_cost(const FormatSpace& formats, const BaseActivity& base);
 /// Bits of the memories of cores that a candidate takes, likewise.
 CandidateCost memory_cost(const FormatSpace& formats, const BaseActivity& base);
+/// mm2 that these cover, likewise.
+CandidateCost area_cost(const FormatSpace& formats, const BaseActivity& base);
 inline constexpr double forever = 1e18;
 
 /// Energy by linear-bits of an execution whose weights have the bits of their format.

@@ -131,7 +131,10 @@ std::string front_json(const SearchResult& result, const SearchScenario& search)
             {"neighbours_out_of_order", disordered(result)}};
   json["reference"] = json_of(result, result.reference);
   json["front"] = Json::array();
-  for (const SearchPoint& point : result.front) json["front"].push_back(json_of(result, point));
+  for (const SearchPoint& point : result.front) {
+    json["front"].push_back(json_of(result, point));
+    json["front"].back()["cost"] = point.cost;
+  }
   json["baselines"] = Json::array();
   for (const SearchPoint& point : result.baselines) {
     json["baselines"].push_back(json_of(result, point));

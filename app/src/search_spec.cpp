@@ -22,7 +22,8 @@ const std::vector<std::pair<std::string_view, SearchCost>> costs{
     {"linear_bits", SearchCost::linear_bits},
     {"storage", SearchCost::storage},
     {"latency", SearchCost::latency},
-    {"memory", SearchCost::memory}};
+    {"memory", SearchCost::memory},
+    {"area", SearchCost::area}};
 const std::vector<std::pair<std::string_view, SearchAlgorithm>> algorithms{
     {"greedy", SearchAlgorithm::greedy},        {"beam", SearchAlgorithm::beam},
     {"knapsack", SearchAlgorithm::knapsack},    {"nsga2", SearchAlgorithm::nsga2},
@@ -81,7 +82,8 @@ double read_share(const YamlNode& node) {
 std::string needs_chip(std::string_view cost) { return fmt::format("{} needs a chip", cost); }
 
 bool is_of_chip(SearchCost cost) {
-  return cost == SearchCost::energy || cost == SearchCost::latency || cost == SearchCost::memory;
+  return cost == SearchCost::energy || cost == SearchCost::latency || cost == SearchCost::memory ||
+         cost == SearchCost::area;
 }
 
 SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
@@ -99,6 +101,7 @@ SearchConstraints read_constraints(const YamlNode& node, bool has_chip) {
   if (const auto value = of_chip("energy")) limits.energy = value->quantity<Picojoules>();
   if (const auto value = of_chip("latency")) limits.latency = value->quantity<Picoseconds>();
   if (const auto value = of_chip("memory")) limits.memory = value->quantity<Bits>();
+  if (const auto value = of_chip("area")) limits.area = value->quantity<SquareMillimetres>();
   return limits;
 }
 
@@ -198,8 +201,8 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   }
   if (words && !is_of_chip(spec.cost)) {
     throw words->error(
-        fmt::format("words add nothing to {}; the cost must be energy, latency or "
-                    "memory",
+        fmt::format("words add nothing to {}; the cost must be energy, latency, memory or "
+                    "area",
                     to_string(spec.cost)));
   }
   if (const auto limits = node.find("constraints")) {
@@ -264,6 +267,7 @@ std::string constraints_text(const SearchConstraints& limits) {
   if (limits.energy) words.push_back(fmt::format("energy: {} pJ", limits.energy->value()));
   if (limits.latency) words.push_back(fmt::format("latency: {} ps", limits.latency->value()));
   if (limits.memory) words.push_back(fmt::format("memory: {} bit", limits.memory->value()));
+  if (limits.area) words.push_back(fmt::format("area: {}", to_exact_string(*limits.area)));
   return fmt::format("{{{}}}", fmt::join(words, ", "));
 }
 

@@ -179,7 +179,7 @@ TEST_CASE("words are searched with the formats, and go into the points' scenario
   CHECK(
       tiny.refusal({"search.cost=effective_bits"})
           .ends_with("search.words: words add nothing to effective_bits; the cost must be energy, "
-                     "latency or memory"));
+                     "latency, memory or area"));
   CHECK(tiny.refusal({"search.words.membrane=[24, 9]"}).find("search.words.membrane[1]: ") !=
         std::string::npos);
   CHECK(tiny.refusal({"search.words.accumulator=[8, {bits: 8}]"}).ends_with("is there twice"));
@@ -211,6 +211,7 @@ TEST_CASE("latency and memory of a chip are costs and limits like others") {
     for (const Footprint& use : footprints(run.network.network(), run.populations, run.chip->widths,
                                            run.chip->chip, run.chip->mapping)) {
       for (const std::uint64_t memory : use.memory_bits) bits += memory;
+      bits -= use.bits(MemoryUnit::score_memory);  // cores that add scores first have none
     }
     return static_cast<double>(bits);
   };
@@ -239,6 +240,118 @@ TEST_CASE("latency and memory of a chip are costs and limits like others") {
             .find("a chip with an array has no cores whose memories could be added") !=
         std::string::npos);
   CHECK(tiny.refusal({"search.constraints.latency=1"}).find("unit") != std::string::npos);
+}
+
+/// A chip on mesh45 and prices on horowitz45, with areas of such `points`.
+std::vector<std::string> made_up(const fs::path& folder, const std::string& chip,
+                                 const std::string& points, const std::string& entries = "[]") {
+  write_file_atomically(folder / "prices.yaml",
+                        "name: made_up\nbase: horowitz45\nareas: {sram: {source: s, points: {" +
+                            points + "}}}\nentries: " + entries + "\n");
+  write_file_atomically(folder / "chip.yaml", "base: mesh45\n" + chip);
+  return {"chip=" + (folder / "chip.yaml").string(), "prices=" + (folder / "prices.yaml").string()};
+}
+
+double area_of(const Scenario& scenario) {
+  return ChipCosts(scenario).area(prepare(scenario).network).value();
+}
+
+TEST_CASE("area: an SRAM of just the bits for each bank of each memory that takes any") {
+  const TinyScenario tiny;
+  const auto on = [&](const std::string& chip, const std::string& points) {
+    const auto with = made_up(tiny.folder().path(), chip, points);
+    return read_batch(tiny.file(), with).points[0].scenario;
+  };
+  // 12 cores hold weights, 16 sums (both in words of 128 bits), 12 membranes (64 bits); one of the
+  // latter two is for attention and holds q, k and v (64 bits). Where every SRAM of a word is
+  // alike, with weights in 4 banks: 2 x (12 x 4 + 16) + 1 x (12 + 1) = 141.
+  const Scenario banks =
+      on("core_kinds: {neuron: {synapse_memory: {capacity: 128 KiB, word: 128 bit, banks: 4}}}\n",
+         "1 bit: {64: 0.001 mm2, 128: 0.002 mm2}, 1 MiB: {64: 0.001 mm2, 128: 0.002 mm2}");
+  CHECK(area_of(banks) == doctest::Approx(0.141).epsilon(1e-12));
+  // Of weights there are 36 + 72 + 288 + 1152 + 2304 in convolutions, 4 x 256 + 2 x 512 in the
+  // block and 160 in the head: 6060 x 8 bits, and 159 scales of 32 bits, in all 53,568. Of sums
+  // 245,228 bits, of membranes 194,784. q, k and v of 25 tokens and two steps: 3 x 16 x 25 x 2 =
+  // 2400. With 2 um2 for a bit in words of 128 bits, and 1 in 64: 2 x (53,568 + 245,228) +
+  // 194,784 + 2400 = 794,776.
+  const Scenario even = on("", "1000 bit: {64: 0.001 mm2, 128: 0.002 mm2}");
+  CHECK(area_of(even) == doctest::Approx(0.794776).epsilon(1e-12));
+  CHECK(ChipCosts(even).memory(prepare(even).network).value() == 53'568 + 245'228 + 194'784 + 2400);
+}
+
+TEST_CASE("area of a chip's memories is a cost and a limit like others") {
+  const TinySearch tiny(few + "  budget: 24\n  points: 3\n  baselines: [uniform6]\n");
+  const auto area_at = [](const fs::path& of, const SearchPoint& point) {
+    return area_of(read_batch(of / "points" / point.name / "scenario.yaml", {}).points[0].scenario);
+  };
+  const fs::path any = tiny.folder("any");
+  const SearchScenario wanted = tiny.read({"search.cost=area"});
+  const SearchResult small = search(wanted, any, 1, {});
+  REQUIRE(small.front.size() == 3);
+  for (const SearchPoint& point : small.front) CHECK(point.cost == area_at(any, point));
+  CHECK(small.front[0].cost < small.front[2].cost);
+  CHECK(front_json(small, wanted).find(fmt::format("\"cost\": {}", small.front[2].cost)) !=
+        std::string::npos);
+
+  const double limit = small.front[1].cost;
+  const fs::path below = tiny.folder("below");
+  const std::string constraint = fmt::format("search.constraints.area={} mm2", limit);
+  const SearchScenario limited = tiny.read({constraint, "search.cost=effective_bits"});
+  for (const SearchPoint& point : search(limited, below, 1, {}).front) {
+    CHECK(area_at(below, point) <= limit);
+  }
+  write_file_atomically(below / "again.yaml", to_yaml(limited));
+  CHECK(to_yaml(read_search(below / "again.yaml", {})) == to_yaml(limited));
+}
+
+TEST_CASE("areas that nobody can tell are refused, with their place") {
+  const TinySearch tiny(few + "  cost: area\n");
+  CHECK(tiny.refusal({"search.constraints.area=0.1 mm2"})
+            .starts_with(": search.constraints.area: at least 0."));
+  CHECK(tiny.refusal({"search.constraints.area=0.1 mm"})
+            .ends_with("search.constraints.area: unknown unit 'mm' in '0.1 mm', expected one of "
+                       "mm2, um2"));
+  const std::string why =
+      "area needs a price table that says what memories cover; 'loihi1_published' does not";
+  CHECK(tiny.refusal({"prices=loihi1_published"}) == ":24:3: search.cost: " + why);
+  CHECK(tiny.refusal({"prices=loihi1_published", "search.cost=effective_bits",
+                      "search.constraints.area=1 mm2"}) == ": search.constraints.area: " + why);
+  CHECK(tiny.refusal({"chip=pe_array45"})
+            .find("a chip with an array has no cores whose memories could be added") !=
+        std::string::npos);
+  const auto on = [&](const std::string& chip, const std::string& entries = "[]") {
+    return tiny.refusal(
+        made_up(tiny.folder("made_up"), chip, "1 KiB: {64: 1 mm2, 128: 1 mm2}", entries));
+  };
+  CHECK(on("technology: {node: 32 nm}\n") ==
+        ":24:3: search.cost: areas are not scaled: 'made_up' is for 45 nm, and 'mesh45' has 32 nm");
+  CHECK(on("core_kinds: {neuron: {membrane_memory: {capacity: 12 KiB, word: 64 bit, ports: 2}}}\n")
+            .ends_with("neuron.membrane_memory has 2 ports, and areas are of memories with one"));
+  const std::string narrow =
+      "core_kinds: {neuron: {membrane_memory: {capacity: 12 KiB, word: 32 bit}}}\n";
+  const std::string words =
+      "neuron.membrane_memory has words of 32 bits, and areas are of words of 64 to 128 bits";
+  CHECK(on(narrow).ends_with(words));
+  const Scenario scenario =
+      tiny.read({"chip=" + (tiny.folder("made_up") / "chip.yaml").string(),
+                 "prices=" + (tiny.folder("made_up") / "prices.yaml").string()})
+          .scenario;
+  CHECK(message_of([&] { ChipCosts(scenario).check_area({}); }).ends_with(words));  // at once
+  CHECK(on("",
+           "[{action: read_word, component: '*.membrane_memory', category: state_memory,\n"
+           "  register_file: {per_bit: {1: 1 pJ, 4096: 2 pJ}}, source: s}]")
+            .ends_with("neuron.membrane_memory is made of registers, and areas are of SRAMs"));
+  SearchScenario nowhere = tiny.read();
+  nowhere.scenario.chip.reset();
+  const auto refused = [&] {
+    const fs::path file = tiny.folder("made_up") / "nowhere.yaml";
+    write_file_atomically(file, to_yaml(nowhere));
+    return message_of([&] { (void)read_search(file, {}); });
+  };
+  CHECK(refused().ends_with("search.cost: area needs a chip"));
+  nowhere.spec.cost = SearchCost::effective_bits;
+  nowhere.spec.constraints.area = SquareMillimetres(1);
+  CHECK(refused().ends_with("search.constraints.area: area needs a chip"));
 }
 
 TEST_CASE("greedy reaches most of what an exhaustive search finds, and no more") {

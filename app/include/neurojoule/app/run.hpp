@@ -114,6 +114,13 @@ class ChipCosts {
   /// What all slices take in the memories of their cores (Footprint). Throws: Error(config) for an
   /// array.
   [[nodiscard]] Bits memory(const QuantizedNetwork& network) const;
+  /// What SRAMs of just these bits cover, one for each bank, in the words of the chip. Throws: as
+  /// check_area.
+  [[nodiscard]] SquareMillimetres area(const QuantizedNetwork& network) const;
+  /// Whether all memories of the chip have an area. Throws: Error(config), at `wanted` when the
+  /// prices have no areas, or those of another node; for an array, or a memory of several ports; as
+  /// memory_area.
+  void check_area(const Location& wanted) const;
 
  private:
   struct Files;

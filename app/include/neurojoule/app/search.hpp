@@ -27,14 +27,15 @@ enum class SearchLoss : std::uint8_t {
 };
 std::string_view to_string(SearchLoss loss);
 
-/// What a candidate costs; all but the last two are sums over layers.
+/// What a candidate costs; all but the last three are sums over layers.
 enum class SearchCost : std::uint8_t {
   effective_bits,  ///< storage per weight, scales included
   energy,          ///< pJ of one inference on the chip, with the float32 spikes
   linear_bits,     ///< operations x weight bits / 32, likewise: SpikeHQ's rule
   storage,         ///< bits of all weights, scales included
   latency,         ///< ps of one inference on the chip, with the float32 spikes
-  memory           ///< bits that it takes in the memories of the chip's cores
+  memory,          ///< bits that it takes in the memories of the chip's cores
+  area             ///< mm2 that SRAMs of these bits cover
 };
 std::string_view to_string(SearchCost cost);
 
@@ -72,12 +73,13 @@ struct LayerTie {
 
 /// Limits that every point of the front keeps; absent: none.
 struct SearchConstraints {
-  std::optional<double> accuracy_drop;   ///< 0..1, on the validation samples
-  std::optional<double> effective_bits;  ///< storage per weight
-  std::optional<Bits> storage;           ///< of all weights, scales included
-  std::optional<Picojoules> energy;      ///< of one inference, as SearchCost::energy
-  std::optional<Picoseconds> latency;    ///< likewise
-  std::optional<Bits> memory;            ///< of cores
+  std::optional<double> accuracy_drop;    ///< 0..1, on the validation samples
+  std::optional<double> effective_bits;   ///< storage per weight
+  std::optional<Bits> storage;            ///< of all weights, scales included
+  std::optional<Picojoules> energy;       ///< of one inference, as SearchCost::energy
+  std::optional<Picoseconds> latency;     ///< likewise
+  std::optional<Bits> memory;             ///< of cores
+  std::optional<SquareMillimetres> area;  ///< of these
 };
 
 /// A scenario's `search:` block.
