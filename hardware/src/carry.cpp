@@ -49,7 +49,7 @@ class Load {
     for (const Message& message : messages) {
       bits.push_back(spec.bits_with(message.value_bits));
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
-      for (const std::uint32_t tile : message.to) stops.push_back({tile, 0, 0});
+      stops.resize(stops.size() + message.to.size());
     }
     sizes = packet_sizes(bits, spec);
     std::vector<std::uint32_t> order(messages.size());

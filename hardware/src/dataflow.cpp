@@ -274,21 +274,19 @@ class Dataflow {
     packets_.serve(horizon_, [this](std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived,
                                     const PacketsUnderWay::Found& found) {
       const Target& target = found.outbox.targets[found.target];
-      serve(slice, arrived, found.turn, target, found.outbox.packets);
+      serve(slice, arrived, found.turn, target, found.outbox.packets[target.packet]);
     });
   }
 
   void serve(std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived, Turn turn,
-             const Target& target, std::span<const Packet> packets) {
+             const Target& target, const Packet& packet) {
     SynapseUnit& unit = synapse_units_[slice];
-    const Packet& packet = packets[target.packet];
     if (arrived.time >= unit.free) {
       unit.period = {Cause::Kind::packet, turn, arrived.time, arrived.time, packet.injected,
                      target.receiver,     {}};
     }
     const Picoseconds begins = std::max(arrived.time, unit.free);
-    unit.free =
-        begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, packets, turn.t);
+    unit.free = begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, turn.t);
     unit.busy += unit.free - begins;
     unit.period.end = unit.free;
     if (work_.on() || keeps_records_)

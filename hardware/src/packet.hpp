@@ -38,12 +38,12 @@ inline Packing packing(TimingLevel level) {
 struct Target {
   std::uint32_t receiver = 0;
   std::uint32_t packet = 0;
-  std::uint64_t positions = 0;  ///< reached in the receiver, by all its spikes
+  std::uint32_t positions = 0;  ///< reached in the receiver, by all its spikes
+  std::uint32_t address = 0;    ///< the packet's
 };
 
 /// What a network asks about a receiver.
 struct Stop {
-  std::uint32_t tile = 0;
   std::uint32_t list = 0;      ///< of arrivals: its core
   std::uint32_t producer = 0;  ///< population that it receives from
 };
@@ -52,7 +52,7 @@ struct Stop {
 inline std::vector<Stop> stops_of(const Plan& plan) {
   std::vector<Stop> stops;
   for (const Receiver& receiver : plan.receivers) {
-    stops.push_back({receiver.tile, receiver.core.index, receiver.producer});
+    stops.push_back({receiver.core.index, receiver.producer});
   }
   return stops;
 }

@@ -92,7 +92,7 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start, PlainList<Ar
     const std::uint32_t spikes = bundled ? packets_[target.packet].count : 1;
     if (arrival.time >= free) first = &arrival;
     const Picoseconds begins = std::max(arrival.time, free);
-    free = begins + axon_in * spikes + synapses_.serve(target, packets_, step_);
+    free = begins + axon_in * spikes + synapses_.serve(target, step_);
     busy += free - begins;
     if (recording_) record(arrival, target, begins, free);
   }

@@ -1,7 +1,10 @@
 #include "sender.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
+
+#include "neurojoule/core/error.hpp"
 
 namespace nj {
 
@@ -79,7 +82,7 @@ Picoseconds Sender::send_each(std::span<const Way> ways, std::uint32_t address, 
     clock += axon_out_;
     const std::uint32_t tree = trees_[way.receiver - fan_->receivers.begin];
     *packets++ = {clock, target++, tree, address, 1, value};
-    *targets++ = {way.receiver, packet++, way.positions};
+    *targets++ = {way.receiver, packet++, way.positions, address};
   }
   return clock;
 }
@@ -94,7 +97,7 @@ Picoseconds Sender::send_one(std::uint32_t cell, std::span<const Way> ways, std:
   outbox_->packets.push_back({clock, target, tree, address, 1, value});
   Target* targets = outbox_->targets.append(ways.size());
   for (const std::uint32_t i : plan_.routes.order_of(tree)) {
-    *targets++ = {ways[i].receiver, packet, ways[i].positions};
+    *targets++ = {ways[i].receiver, packet, ways[i].positions, address};
   }
   return clock;
 }
@@ -160,13 +163,18 @@ void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds in
   if (bundle == none) {
     bundle = static_cast<std::uint32_t>(packets.size());
     packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), tree, 0, 0, 1});
-    for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle, 0});
+    for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle});
   }
   Packet& packet = packets[bundle];
   packet.count += fired.count;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Way& way = ways[order[i]];
-    targets[packet.first_target + i].positions += taken(way, fired) * way.positions;
+    std::uint32_t& positions = targets[packet.first_target + i].positions;
+    const std::uint64_t more = taken(way, fired) * way.positions;
+    if (more > std::numeric_limits<std::uint32_t>::max() - positions) {
+      throw Error(ErrorKind::capacity, "spikes of one slice reach 2^32 positions in one step");
+    }
+    positions += static_cast<std::uint32_t>(more);
   }
 }
 

@@ -25,7 +25,8 @@ class Sender {
   /// A spike that fires at `clock`; returns when its last packet has left. In order of time.
   Picoseconds send(std::uint32_t position, std::uint32_t channel, std::int16_t value,
                    Picoseconds clock);
-  /// Ends the time step of the slice; returns how many packets it sent.
+  /// Ends the time step of the slice; returns how many packets it sent. Throws: Error(capacity)
+  /// where bundled spikes reach more positions of a receiver than 32 bits count.
   std::uint64_t finish();
 
  private:

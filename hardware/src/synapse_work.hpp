@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "marks.hpp"
@@ -17,10 +16,9 @@ class SynapseWork {
 
   /// For one of the packets of one of a sender's steps, counted from anywhere. Of single packets
   /// that bring a receiver the same pooled position in one step the first takes time.
-  [[nodiscard]] Picoseconds serve(const Target& target, std::span<const Packet> packets,
-                                  std::uint32_t step) {
+  [[nodiscard]] Picoseconds serve(const Target& target, std::uint32_t step) {
     Receiving& receiver = receivers_[target.receiver];
-    if (!receiver.seen.empty() && seen_before(receiver, packets[target.packet].address, step)) {
+    if (!receiver.seen.empty() && seen_before(receiver, target.address, step)) {
       return Picoseconds{0};
     }
     return receiver.position_time * static_cast<std::int64_t>(target.positions);

@@ -146,6 +146,39 @@ TEST_CASE("timing: the input waits for the off-chip word that holds it") {
   CHECK(slow.timeline.steps[2].end - slow.timeline.steps[2].start == ns(161));
 }
 
+TEST_CASE("timing: of packets that come at one time, that of the lower core is served first") {
+  // Two slices of a, the first on core 2, one link away from core 0 like the second on core 1.
+  MappedNetwork s = with([](ChipSpec& spec) {
+    grid_of(spec).north_south = grid_of(spec).east_west;
+    spec.core_kinds[0].max_neurons = 4;
+  });
+  s.network = Network::build({{"input", Input{{1, 1, 2}, 1}, {}},
+                              {"a", Conv2d{1, 1, 1, 1, 0}, {{"input"}}},
+                              {"a.lif", Lif{}, {{"a"}}},
+                              {"b", Conv2d{1, 1, 1, 1, 0}, {{"a.lif"}}},
+                              {"b.lif", Lif{}, {{"b"}}}});
+  s.populations = populations(s.network);
+  s.widths.resize(5, s.widths.front());
+  s.mapping = {{{1, 0, 1, 0, 1, CoreId{2}, 0, 1},
+                {1, 0, 1, 0, 1, CoreId{1}, 1, 2},
+                {2, 0, 1, 0, 1, CoreId{0}}}};
+  s.trace = SpikeTrace(5);
+  s.trace[0] = SpikeTensor(1, {1, 1, 2});
+  SpikeTensor both(1, {1, 1, 2});
+  both.set(0, 0);
+  both.set(0, 1);
+  s.trace[2] = both;
+  s.trace[4] = SpikeTensor(1, {1, 1, 2});
+  const SimulationResult result = run(s);
+  REQUIRE(result.records.size() == 2);
+  const PacketRecord& first = to_core(result, 1, 1, 0);
+  const PacketRecord& second = to_core(result, 1, 0, 0);
+  CHECK(first.source == CoreId{1});
+  CHECK(second.source == CoreId{2});
+  CHECK(first.arrived == second.arrived);
+  CHECK(first.served < second.served);
+}
+
 TEST_CASE("timing: a shared link serialises a burst exactly") {
   // 1 x 2 mesh: I/O at tile 0, four neurons on the core of tile 1. 40 inputs of one frame leave one
   // per 1 ns, the link takes one per 6 ns: packet i departs at 1 + 6 i.

@@ -37,7 +37,7 @@ class OpenLinks {
   /// In the order of what has passed a link.
   static constexpr Order through = Order{1} << (std::numeric_limits<Order>::digits - 1);
 
-  /// `ends`: lists of arrivals. Calls `note_pass(ask, link, enters)` for each packet on a link.
+  /// `routes`: of all packets. `ends`: lists of arrivals.
   OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
             const RouteTrees& routes, std::size_t ends)
       : topology_(topology),
@@ -46,13 +46,14 @@ class OpenLinks {
         links_(topology, spec, sizes),
         first_end_(topology.links().size()),
         lanes_(first_end_ + ends),
-        circles_(topology.link_groups().count()) {}
+        circles_(topology.link_groups().count()) {
+    follow_routes();
+  }
 
   /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
   /// `order` is that of target 0. Returns the next packet.
   std::uint32_t inject(std::span<const Packet> packets, Order order, std::uint32_t packet,
                        std::uint32_t end, Picoseconds horizon) {
-    follow_routes();
     const std::uint32_t* const starts = starts_.data();
     const Branch* const branches = branches_.data();
     Lane<Ask>* const lanes = lanes_.data();
@@ -65,7 +66,8 @@ class OpenLinks {
     return packet;
   }
 
-  /// Works through all that asks for a link before the horizon.
+  /// Works through all that asks for a link before the horizon; calls `note_pass(ask, link,
+  /// enters)` for each.
   template <class NotePass>
   void run(Picoseconds horizon, const NotePass& note_pass) {
     const LinkGroups& groups = topology_.link_groups();
@@ -142,26 +144,21 @@ class OpenLinks {
     EventQueue<std::uint32_t, AskKey<Order>> turns;  ///< what follows
   };
 
-  /// Works out what follows the nodes that are new.
+  /// Works out what follows each node.
   void follow_routes() {
-    const auto first = static_cast<std::uint32_t>(onward_.size());
-    if (first == routes_.nodes()) return;
-    auto position = static_cast<std::uint32_t>(branches_.size());
-    for (std::uint32_t i = first; i != routes_.nodes(); ++i) {
+    std::vector<std::uint32_t> onward;  // by node: its first branch
+    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
       const RouteTrees::Node& node = routes_.node(i);
-      const std::uint32_t count = node.here_last - node.here_first + node.child_count;
-      onward_.push_back(position);
-      nodes_.insert(nodes_.end(), count, i);
-      position += count;
+      onward.push_back(static_cast<std::uint32_t>(nodes_.size()));
+      nodes_.insert(nodes_.end(), node.here_last - node.here_first + node.child_count, i);
     }
-    for (std::uint32_t i = first; i != routes_.nodes(); ++i) add_branches(routes_.node(i));
-    while (starts_.size() < routes_.trees()) {
-      const auto tree = static_cast<std::uint32_t>(starts_.size());
-      starts_.push_back(onward_[routes_.tree(tree).start]);
+    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) add_branches(routes_.node(i), onward);
+    for (std::uint32_t tree = 0; tree != routes_.trees(); ++tree) {
+      starts_.push_back(onward[routes_.tree(tree).start]);
     }
   }
 
-  void add_branches(const RouteTrees::Node& node) {
+  void add_branches(const RouteTrees::Node& node, std::span<const std::uint32_t> onward) {
     const LinkTimings& timings = links_.timings();
     const bool start = node.link == RouteTrees::no_link;
     const LinkTiming* const link = start ? nullptr : &timings.of(node.link, node.size);
@@ -176,8 +173,7 @@ class OpenLinks {
       const Picoseconds ready =
           start ? Picoseconds{0} : link->latency + gap(*link, timings.of(next.link, next.size));
       order = next.first - node.first;
-      branches_.push_back(
-          {ready, start ? order : order | through, next.link, onward_[child], size});
+      branches_.push_back({ready, start ? order : order | through, next.link, onward[child], size});
     }
     branches_.back().last = true;
   }
@@ -261,7 +257,6 @@ class OpenLinks {
   std::vector<Circle> circles_;        ///< by group; of groups of several links
   std::uint32_t group_ = 0;            ///< in work
   std::vector<std::uint32_t> starts_;  ///< by tree: the first branch
-  std::vector<std::uint32_t> onward_;  ///< by node: its first branch
   std::vector<Branch> branches_;       ///< of all nodes
   std::vector<std::uint32_t> nodes_;   ///< by branch: what it follows
   RunSorter<Ask> sorter_;
