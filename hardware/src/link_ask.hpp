@@ -23,9 +23,7 @@ struct LinkAsk {
   Order order = 0;           ///< of the first target; with OpenLinks::through
   std::uint32_t onward = 0;  ///< the first branch that follows the link; none at an end
   [[nodiscard]] AskKey<Order> key() const { return {time, order}; }
-  friend bool operator<(const LinkAsk& a, const LinkAsk& b) {
-    return a.time < b.time || (a.time == b.time && a.order < b.order);
-  }
+  friend bool operator<(const LinkAsk& a, const LinkAsk& b) { return a.key() < b.key(); }
 };
 
 }  // namespace nj
