@@ -7,6 +7,7 @@
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/core/yaml_text.hpp"
+#include "neurojoule/energy/price_table.hpp"
 #include "neurojoule/hardware/chip_file.hpp"
 
 #include "digest.hpp"
@@ -245,6 +246,17 @@ std::string scenario_text(const Scenario& scenario, const ChipRun* chip) {
                      scenario.outputs.baselines);
 }
 
+/// Of a price table's file, and of those that it builds on.
+std::string hash_of_prices(const fs::path& file) {
+  std::string hash = sha256_hex_of_file(file);
+  (void)load_price_table(file, [&](const std::string& name, const fs::path& directory) {
+    fs::path base = find_price_table(name, directory);
+    hash += sha256_hex_of_file(base);
+    return base;
+  });
+  return hash;
+}
+
 }  // namespace
 
 DatasetSpec read_samples(const YamlNode& node, DatasetSpec defaults, const fs::path& directory,
@@ -364,7 +376,7 @@ std::string scenario_hash(const Scenario& scenario, const Dataset& dataset,
   if (hashed.chip) {
     const fs::path chip = find_chip(scenario.chip->chip, scenario.directory);
     hashed.chip->chip = sha256_hex(chip_text(load_chip_document(chip, find_chip)));
-    hashed.chip->prices = sha256_hex_of_file(
+    hashed.chip->prices = hash_of_prices(
         find_data_file(DataKind::price_table, scenario.chip->prices, scenario.directory));
     std::string& mapping = hashed.chip->mapping.file;
     if (!mapping.empty()) mapping = sha256_hex_of_file(scenario.directory / mapping);

@@ -1,3 +1,5 @@
+#include <fstream>
+
 #include <doctest/doctest.h>
 
 #include <neurojoule/app/check.hpp>
@@ -116,6 +118,23 @@ TEST_CASE("the hash changes with whatever changes the results, and with nothing 
   tensors.at("head.bias").values[0] = 0.25F;
   write_safetensors(tiny.folder() / "other.safetensors", tensors);
   CHECK(hash_with({"model.checkpoint=other.safetensors"}) != hash);
+}
+
+TEST_CASE("the hash changes with the price tables that the named one builds on") {
+  const TinyScenario tiny;
+  const auto hash_on = [&](const char* barrier) {
+    std::ofstream(tiny.folder() / "below.yaml")
+        << "name: below\nbase: horowitz45\nentries:\n  - action: barrier\n"
+        << "    category: control\n    price: " << barrier
+        << "\n    source: \"assumption: a test\"\n";
+    std::ofstream(tiny.folder() / "above.yaml")
+        << "name: above\nbase: below.yaml\nentries:\n  - action: hop_chip\n"
+        << "    category: interconnect\n    price: 1 pJ\n    source: \"assumption: a test\"\n";
+    return prepare(read_batch(tiny.file(), {"prices=above.yaml"}).points.front().scenario).hash;
+  };
+  const std::string hash = hash_on("1 pJ");
+  CHECK(hash_on("1 pJ") == hash);
+  CHECK(hash_on("2 pJ") != hash);
 }
 
 TEST_CASE("a sweep is the product of its axes, the last one fastest") {
