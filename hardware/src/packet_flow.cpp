@@ -47,17 +47,16 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
   }
   if (records_ != nullptr) append_records();
   if (!last) return std::nullopt;
-  StepPath path = path_to(*last, start, sources);
+  StepPath path = path_to(*last, start);
   if (least_end > last->end) path.link_wait += least_end - last->end;
   return path;
 }
 
-StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start,
-                             std::span<const PacketSource> sources) const {
+StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const Target& target = targets_[last.first.order];
   const Packet& packet = packets_[target.packet];
   const Receiver& receiver = plan_.receivers[target.receiver];
-  const PacketSource& source = source_of(sources, last.first.order);
+  const PacketSource& source = source_of(sources_, last.first.order);
   const bool from_port = source.core.index == plan_.chip.cores().size();
   const Picoseconds transit = transits_.to(receiver, source.tile);
   const FrameTimes& before = source.before;

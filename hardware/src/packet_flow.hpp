@@ -49,8 +49,7 @@ class PacketFlow {
  private:
   [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start,
                                  PlainList<Arrival>& arrivals);
-  [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start,
-                                 std::span<const PacketSource> sources) const;
+  [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start) const;
   void record(const Arrival& arrival, const Target& target, Picoseconds begins, Picoseconds served);
   void append_records();
   void record_links(const StepTraffic& traffic);

@@ -216,6 +216,18 @@ Fan fan_of(const Plan& plan, std::uint32_t first_receiver, const FeatureShape& s
   return fan;
 }
 
+/// Windows that neurons [begin, end) along one side fall into.
+Range windows_of(Range neurons, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
+                 std::uint32_t all) {
+  Range windows{all, 0};
+  for (std::uint32_t i = neurons.begin; i < neurons.end; ++i) {
+    const Range of = reached(i, kernel, stride, padding, {0, all});
+    if (of.empty()) continue;
+    windows = {std::min(windows.begin, of.begin), std::max(windows.end, of.end)};
+  }
+  return windows;
+}
+
 }  // namespace
 
 Range reached(std::uint32_t i, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
@@ -236,6 +248,17 @@ std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bit
 
 std::uint64_t rounds(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t words) {
   return words == 0 ? 0 : kind.memory(unit)->rounds(words);
+}
+
+Sent sent_by(const Plan& plan, const SlicePlan& slice) {
+  const Population& population = plan.populations[slice.place.population];
+  const Range channels{slice.place.channel_begin, slice.place.channel_end};
+  if (!population.pool) return {slice.rows(), slice.columns(), channels};
+  const auto& pool = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
+  const FeatureShape& shape = plan.fans[slice.place.population].shape;
+  return {windows_of(slice.rows(), pool.kernel.y, pool.stride.y, pool.padding.y, shape.height),
+          windows_of(slice.columns(), pool.kernel.x, pool.stride.x, pool.padding.x, shape.width),
+          channels};
 }
 
 Plan make_plan(const Network& network, std::span<const Population> populations,

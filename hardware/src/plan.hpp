@@ -158,6 +158,15 @@ struct Plan {
   }
 };
 
+/// Outputs of a population, pooled where it pools.
+struct Sent {
+  Range rows;
+  Range columns;
+  Range channels;
+};
+/// What a slice may send; empty ranges where it sends nothing.
+Sent sent_by(const Plan& plan, const SlicePlan& slice);
+
 /// Throws: Error(capacity) with the first violation of the mapping.
 Plan make_plan(const Network& network, std::span<const Population> populations,
                std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping);

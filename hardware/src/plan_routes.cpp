@@ -16,36 +16,6 @@ PacketSizes sizes_of(const Plan& plan) {
   return packet_sizes(std::move(bits), plan.chip.spec().topology);
 }
 
-/// What a slice sends of its population's output.
-struct Sent {
-  Range rows;
-  Range columns;
-  Range channels;
-};
-
-/// The outputs of pooling windows that cover some inputs, along one axis.
-Range pooled(Range from, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
-             std::uint32_t outputs) {
-  Range to;
-  for (std::uint32_t i = from.begin; i < from.end; ++i) {
-    const Range range = reached(i, kernel, stride, padding, {0, outputs});
-    if (range.empty()) continue;
-    to = {to.empty() ? range.begin : to.begin, range.end};
-  }
-  return to;
-}
-
-Sent sent_by(const Plan& plan, const SlicePlan& slice) {
-  const Population& population = plan.populations[slice.place.population];
-  const Range channels{slice.place.channel_begin, slice.place.channel_end};
-  if (!population.pool) return {slice.rows(), slice.columns(), channels};
-  const auto& window = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
-  const FeatureShape& to = plan.fans[slice.place.population].shape;
-  return {pooled(slice.rows(), window.kernel.y, window.stride.y, window.padding.y, to.height),
-          pooled(slice.columns(), window.kernel.x, window.stride.x, window.padding.x, to.width),
-          channels};
-}
-
 /// Finds the trees of one source on a tile.
 class SourceRoutes {
  public:

@@ -15,36 +15,6 @@ namespace {
 constexpr std::uint64_t max_packets = std::uint64_t{1} << 48;
 constexpr std::uint64_t max_neurons_sent = std::uint64_t{1} << 31;
 
-/// What a slice sends.
-struct Sent {
-  Range rows;
-  Range columns;
-  Range channels;
-};
-
-/// Windows that neurons [begin, end) along one side fall into.
-Range windows_of(Range neurons, std::uint32_t kernel, std::uint32_t stride, std::uint32_t padding,
-                 std::uint32_t all) {
-  Range windows{all, 0};
-  for (std::uint32_t i = neurons.begin; i < neurons.end; ++i) {
-    const Range of = reached(i, kernel, stride, padding, {0, all});
-    if (of.empty()) continue;
-    windows = {std::min(windows.begin, of.begin), std::max(windows.end, of.end)};
-  }
-  return windows;
-}
-
-Sent sent_by(const Plan& plan, const SlicePlan& slice) {
-  const Population& population = plan.populations[slice.place.population];
-  const Range channels{slice.place.channel_begin, slice.place.channel_end};
-  if (!population.pool) return {slice.rows(), slice.columns(), channels};
-  const auto& pool = std::get<MaxPool2d>(plan.network.layer(*population.pool).op);
-  const FeatureShape& shape = plan.fans[slice.place.population].shape;
-  return {windows_of(slice.rows(), pool.kernel.y, pool.stride.y, pool.padding.y, shape.height),
-          windows_of(slice.columns(), pool.kernel.x, pool.stride.x, pool.padding.x, shape.width),
-          channels};
-}
-
 /// Neurons among the sent ones that every port of `subset` (a bit mask) takes.
 std::uint64_t taken_by_all(const Receiver& receiver, std::uint32_t subset, const Sent& sent) {
   const auto chosen = [&](auto&& test) {
