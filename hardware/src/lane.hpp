@@ -42,8 +42,7 @@ class Lane {
   void sort(RunSorter<Item>& sorter) {
     forget_taken();
     if (first_ == sorted_) {
-      const std::span<const Item> in_order = sorter.sort(left());
-      if (in_order.data() != left().data()) std::ranges::copy(in_order, left().begin());
+      sorter.sort_in_place(left());
     } else {
       sorter.sort_rest(left(), sorted_ - first_);
     }

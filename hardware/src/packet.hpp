@@ -113,7 +113,7 @@ struct StepTraffic {
   std::span<const PacketSource> sources;    ///< in the order of cores
   std::span<const Target> targets;          ///< of all packets, each in the order of its tree
   std::span<const Stop> stops;              ///< by receiver
-  std::span<PlainList<Arrival>> arrivals;   ///< by Stop::list, empty: in any order
+  std::span<PlainList<Arrival>> arrivals;   ///< by Stop::list, empty: in any order; see SharedLists
   std::vector<LinkPass>* passes = nullptr;  ///< appended in any order, where there is one
 
   [[nodiscard]] const Stop& stop(std::uint32_t target) const {

@@ -7,6 +7,19 @@
 #include "place.hpp"
 
 namespace nj {
+namespace {
+
+/// Targets are looked up in the order of arrival, all over the step's: so many arrivals before they
+/// are needed. 8 - 32 do about the same.
+constexpr std::size_t lookahead = 16;
+
+/// An arrival in a list of several cores, as that of one of them.
+Arrival further(Arrival arrival, const SharedLists::Place& place) {
+  arrival.order += place.further;
+  return arrival;
+}
+
+}  // namespace
 
 PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTimes>& busy,
                        std::vector<UnitTimes>& stalled, std::vector<PacketRecord>* records,
@@ -20,6 +33,7 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTime
       recording_(records != nullptr || work_recorder.on()),
       network_(make_network(plan.chip.topology(), plan.chip.spec().topology, level, plan.sizes,
                             plan.routes, plan.chip.cores().size())),
+      lists_(lists_of(network_, plan.chip.cores().size())),
       transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
@@ -39,12 +53,13 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
   const Picoseconds least_end = run_step(network_, traffic);
   record_links(traffic);
   std::optional<BusyPeriod> last;
+  sort_shared();
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
-    if (arrivals_[core].empty()) continue;
-    const BusyPeriod period = serve(core, start, arrivals_[core]);
+    if (arrivals_[lists_[core].list].empty()) continue;
+    const BusyPeriod period = serve(core, start);
     if (!last || period.end > last->end) last = period;
-    arrivals_[core].clear();
   }
+  for (PlainList<Arrival>& list : arrivals_) list.clear();
   if (records_ != nullptr) append_records();
   if (!last) return std::nullopt;
   StepPath path = path_to(*last, start);
@@ -79,25 +94,39 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
 
 std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_); }
 
+/// Lists of several cores are sorted once, the others when they are served.
+void PacketFlow::sort_shared() {
+  for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
+    if (lists_[core].shared && !arrivals_[core].empty()) sorter_.sort_in_place(arrivals_[core]);
+  }
+}
+
 /// Serves what came to a core in the step from `start` on; returns its last busy period.
-BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start, PlainList<Arrival>& arrivals) {
+BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start) {
   const Picoseconds axon_in = plan_.chip.kind_of(CoreId{core}).times.axon_in;
   Picoseconds& free = core_free_[core];
   const bool bundled = packing_ == Packing::bundled;
   Picoseconds busy;
   const Arrival* first = nullptr;  // of the busy period
-  for (const Arrival& arrival : sorter_.sort(arrivals)) {
-    const Target& target = targets_[arrival.order];
+  const SharedLists::Place place = lists_[core];
+  const Target* const targets = targets_.data() + place.further;
+  const std::span<const Arrival> in_order = place.shared
+                                                ? std::span<const Arrival>(arrivals_[place.list])
+                                                : sorter_.sort(arrivals_[place.list]);
+  for (std::size_t i = 0; i < in_order.size(); ++i) {
+    const Arrival& arrival = in_order[i];
+    __builtin_prefetch(&targets[in_order[std::min(i + lookahead, in_order.size() - 1)].order]);
+    const Target& target = targets[arrival.order];
     const std::uint32_t spikes = bundled ? packets_[target.packet].count : 1;
     if (arrival.time >= free) first = &arrival;
     const Picoseconds begins = std::max(arrival.time, free);
     free = begins + axon_in * spikes + synapses_.serve(target, step_);
     busy += free - begins;
-    if (recording_) record(arrival, target, begins, free);
+    if (recording_) record(further(arrival, place), target, begins, free);
   }
   busy_[core].synapse_unit += busy;
   stalled_[core].synapse_unit += free - start - busy;
-  return {first->time, free, *first};
+  return {first->time, free, further(*first, place)};
 }
 
 void PacketFlow::record(const Arrival& arrival, const Target& target, Picoseconds begins,

@@ -47,8 +47,8 @@ class PacketFlow {
   [[nodiscard]] std::vector<LinkLoad> take_loads();
 
  private:
-  [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start,
-                                 PlainList<Arrival>& arrivals);
+  void sort_shared();
+  [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start);
   [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start) const;
   void record(const Arrival& arrival, const Target& target, Picoseconds begins, Picoseconds served);
   void append_records();
@@ -62,10 +62,11 @@ class PacketFlow {
   Packing packing_;
   bool recording_;  ///< packets or work
   AnyNetwork network_;
+  SharedLists lists_;  ///< by core: of its arrivals
   Transits transits_;
   std::vector<Stop> stops_;                   ///< by receiver
   std::vector<Picoseconds> core_free_;        ///< per core: synapse unit
-  std::vector<PlainList<Arrival>> arrivals_;  ///< per core: of the step in work
+  std::vector<PlainList<Arrival>> arrivals_;  ///< by list: of the step in work
   RunSorter<Arrival> sorter_;
   SynapseWork synapses_;
   std::vector<std::pair<Arrival, PacketRecord>> step_records_;

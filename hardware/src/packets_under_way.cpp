@@ -10,7 +10,7 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, std::ve
       stages_(stages),
       passes_(passes),
       links_(plan.chip.topology(), plan.chip.spec().topology, plan.sizes, plan.routes,
-             plan.chip.cores().size()),
+             SharedLists(plan.chip.cores().size())),
       stage_box_{0},
       sent_(stages.all.size()) {
   for (const Stage& stage : stages.all) {

@@ -28,7 +28,13 @@ class RunSorter {
     return items;
   }
 
-  /// The same in their place, of items of which the first `sorted` are sorted already and little of
+  /// The same in their place.
+  void sort_in_place(std::span<Item> items) {
+    const std::span<const Item> in_order = sort(items);
+    if (in_order.data() != items.data()) std::ranges::copy(in_order, items.begin());
+  }
+
+  /// The same of items of which the first `sorted` are sorted already and little of
   /// the rest goes far before its end: that much is looked at.
   void sort_rest(std::span<Item> items, std::size_t sorted) {
     rest_.assign(items.begin() + static_cast<std::ptrdiff_t>(sorted), items.end());

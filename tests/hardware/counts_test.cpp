@@ -277,6 +277,40 @@ TEST_CASE("counts: multicast sends a spike once and delivers it as often") {
   CHECK(run(m).packets == multicast.packets);
 }
 
+/// Without bounded buffers, cores of a tile that always get the same packets are served from one
+/// list; with them, each core has its own.
+void check_lists(testing::MappedNetwork m) {
+  ChipSpec spec = m.chip.spec();
+  spec.topology.multicast = true;
+  m.chip = Chip(spec);
+  const SimulationResult shared = run(m, {.record_packets = true});
+  spec.topology.buffer_flits = 1U << 20U;
+  m.chip = Chip(spec);
+  const SimulationResult apart = run(m, {.record_packets = true});
+  CHECK(shared.records.size() > shared.packets);
+  CHECK(shared.records == apart.records);
+  CHECK(shared.timeline == apart.timeline);
+  CHECK(shared.busy == apart.busy);
+  CHECK(shared.stalled == apart.stalled);
+}
+
+TEST_CASE(
+    "counts: buffers that never fill change nothing, wherever cores of a tile get one packet") {
+  for (const char* name : {"loihi1.yaml", "spinnaker2.yaml"}) check_lists(spikformer_on(name));
+  // Row 0 of the input reaches rows 0 and 1 of a, row 1 rows 1 and 2: the first packet goes to core
+  // 0 alone, the last one to cores 0 and 1 of its tile.
+  testing::MappedNetwork m = spikformer_on("spinnaker2.yaml");
+  m.network = Network::build({{"input", Input{{1, 2, 1}, 1}, {}},
+                              {"a", Conv2d{1, 1, 2, 1, 1}, {{"input"}}},
+                              {"a.lif", Lif{}, {{"a"}}}});
+  m.populations = populations(m.network);
+  m.widths = testing::small_widths(m.network);
+  m.mapping = {{{1, 0, 1, 0, 2, CoreId{0}}, {1, 0, 1, 2, 3, CoreId{1}}}};
+  m.trace = testing::random_trace(m.network, 4, 100, 1);
+  check_lists(m);
+  CHECK(run(m).actions.total(Action::packet_deliver) == 4 * 3);
+}
+
 TEST_CASE("counts: the order of slices in a mapping changes neither counts nor hops") {
   testing::MappedNetwork m = spikformer_on("loihi1.yaml");
   const SimulationResult forward = run(m);

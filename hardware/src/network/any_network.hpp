@@ -32,6 +32,12 @@ inline Picoseconds run_step(AnyNetwork& network, const StepTraffic& traffic) {
   return free != nullptr ? free->least_end() : Picoseconds{0};
 }
 
+/// The lists of arrivals, of so many, that a network fills.
+inline SharedLists lists_of(const AnyNetwork& network, std::size_t lists) {
+  const auto* open = std::get_if<OpenNetwork>(&network);
+  return open != nullptr ? open->lists() : SharedLists(lists);
+}
+
 /// What the links carried since the last call.
 inline std::vector<LinkLoad> take_loads(AnyNetwork& network) {
   return std::visit(

@@ -15,6 +15,7 @@
 #include "link_bookings.hpp"
 #include "links.hpp"
 #include "route_trees.hpp"
+#include "shared_lists.hpp"
 
 namespace nj {
 
@@ -39,15 +40,15 @@ class OpenLinks {
 
   /// `routes`: of all packets. `ends`: lists of arrivals.
   OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-            const RouteTrees& routes, std::size_t ends)
+            const RouteTrees& routes, const SharedLists& ends)
       : topology_(topology),
         routes_(routes),
         within_tile_(spec.within_tile),
         links_(topology, spec, sizes),
         first_end_(topology.links().size()),
-        lanes_(first_end_ + ends),
+        lanes_(first_end_ + ends.size()),
         circles_(topology.link_groups().count()) {
-    follow_routes();
+    follow_routes(ends);
   }
 
   /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
@@ -81,7 +82,8 @@ class OpenLinks {
     }
   }
 
-  /// What has come to an end: with orders, below `through`, of single targets.
+  /// What has come to an end: with orders, below `through`, of single targets. Of lists that are
+  /// shared only that of the first is filled.
   [[nodiscard]] Lane<Ask>& arrived(std::size_t list) { return lanes_[first_end_ + list]; }
   [[nodiscard]] const Lane<Ask>& arrived(std::size_t list) const {
     return lanes_[first_end_ + list];
@@ -145,20 +147,25 @@ class OpenLinks {
   };
 
   /// Works out what follows each node.
-  void follow_routes() {
+  void follow_routes(const SharedLists& ends) {
     std::vector<std::uint32_t> onward;  // by node: its first branch
     for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
       const RouteTrees::Node& node = routes_.node(i);
       onward.push_back(static_cast<std::uint32_t>(nodes_.size()));
-      nodes_.insert(nodes_.end(), node.here_last - node.here_first + node.child_count, i);
+      const auto lists = std::ranges::count_if(
+          routes_.lists(node), [&](std::uint32_t list) { return ends[list].further == 0; });
+      nodes_.insert(nodes_.end(), static_cast<std::size_t>(lists) + node.child_count, i);
     }
-    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) add_branches(routes_.node(i), onward);
+    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
+      add_branches(routes_.node(i), ends, onward);
+    }
     for (std::uint32_t tree = 0; tree != routes_.trees(); ++tree) {
       starts_.push_back(onward[routes_.tree(tree).start]);
     }
   }
 
-  void add_branches(const RouteTrees::Node& node, std::span<const std::uint32_t> onward) {
+  void add_branches(const RouteTrees::Node& node, const SharedLists& ends,
+                    std::span<const std::uint32_t> onward) {
     const LinkTimings& timings = links_.timings();
     const bool start = node.link == RouteTrees::no_link;
     const LinkTiming* const link = start ? nullptr : &timings.of(node.link, node.size);
@@ -166,7 +173,9 @@ class OpenLinks {
     const auto size = static_cast<std::uint16_t>(node.size);
     Order order = node.here_first - node.first;
     for (const std::uint32_t list : routes_.lists(node)) {
-      branches_.push_back({there, order++, static_cast<std::uint32_t>(first_end_) + list, 0, size});
+      const Order own = order++;
+      if (ends[list].further != 0) continue;
+      branches_.push_back({there, own, static_cast<std::uint32_t>(first_end_) + list, 0, size});
     }
     for (std::uint32_t child = node.children; child != node.children + node.child_count; ++child) {
       const RouteTrees::Node& next = routes_.node(child);

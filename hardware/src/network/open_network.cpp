@@ -22,7 +22,7 @@ void OpenNetwork::run(const StepTraffic& traffic) {
       traffic.passes->push_back({link, enters, ask.order & ~Links::through});
     });
   }
-  for (std::size_t list = 0; list < lists_; ++list) {
+  for (std::size_t list = 0; list < lists_.size(); ++list) {
     if (!links_.arrived(list).empty()) links_.arrived(list).swap(traffic.arrivals[list]);
   }
 }
