@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,13 +10,15 @@
 
 #include <neurojoule/hardware/placement.hpp>
 #include <neurojoule/hardware/simulate.hpp>
+#include <neurojoule/models/family.hpp>
 
 #include "support/small_spikformer.hpp"
 
 // Question: how many packets per second does one thread simulate? A 96-channel Spikformer (34 x 34
 // input, 2 blocks, T = 4) with random spikes, on a chip that was mapped before. Without barriers
-// too; there also five convolutions (64 x 64 events, T = 16) on speck, and Spikformer 2-256 on a
-// board of 32 Loihi chips.
+// too; there also five convolutions (64 x 64 events, T = 16) on speck. And Spikformer 2-256 on
+// boards of several chips. A delivery is a packet at one receiving core, what SANA-FE calls a
+// message: with multicast a packet is several of them, elsewhere one.
 
 namespace nj {
 namespace {
@@ -59,6 +63,7 @@ void measure(benchmark::State& state, const Case& c, double density, TimingLevel
   };
   state.counters["packets"] = static_cast<double>(once.packets);
   state.counters["packets/s"] = rate(once.packets);
+  state.counters["deliveries/s"] = rate(once.actions.total(Action::packet_deliver));
   state.counters["hops/s"] = rate(once.hops);
 }
 
@@ -97,19 +102,30 @@ void speck_packets(benchmark::State& state) {
           static_cast<double>(state.range(0)) / 100, TimingLevel::event);
 }
 
-void board_packets(benchmark::State& state, bool barriers) {
+/// Spikformer 2-256 of CIFAR10-DVS.
+FamilyParameters spikformer_2_256() {
+  const std::vector<Preset> all = presets(Family::spikformer);
+  return std::ranges::find(all, std::string_view("cifar10_dvs"), &Preset::name)->parameters;
+}
+
+/// Spikformer 2-256 on several chips of a kind, as examples/chips_large.yaml has it.
+void board_packets(benchmark::State& state, const std::string& name, bool barriers) {
   const std::string root = NJ_SOURCE_DIR;
   const Chip board =
-      load_chip(root + "/examples/chips_large/loihi1_x32.yaml",
-                [&](const std::string& name, const std::filesystem::path& folder) {
-                  return name.ends_with(".yaml")
-                             ? folder / name
-                             : std::filesystem::path(root + "/hardware/chips/" + name + ".yaml");
+      load_chip(root + "/examples/chips_large/" + name,
+                [&](const std::string& base, const std::filesystem::path& folder) {
+                  return base.ends_with(".yaml")
+                             ? folder / base
+                             : std::filesystem::path(root + "/hardware/chips/" + base + ".yaml");
                 });
-  measure(state,
-          {.chip = barriers ? board : without_barriers(board),
-           .network = testing::small_spikformer({256, 128, 2, 8, 10})},
-          0.012, TimingLevel::event);
+  const Network network = build_network(spikformer_2_256());
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  widths.front().output_bits = 4;
+  for (LayerWidths& layer : widths) layer.membrane_bits = 12;
+  measure(
+      state,
+      {.chip = barriers ? board : without_barriers(board), .network = network, .widths = widths},
+      0.03, TimingLevel::event);
 }
 
 BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml", TimingLevel::event)
@@ -146,8 +162,12 @@ BENCHMARK_CAPTURE(handshake_packets, loihi1, "loihi1.yaml")
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(speck_packets)->Arg(5)->Arg(15)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(board_packets, barriers, true)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(board_packets, handshake, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, mesh45, "mesh45_x4.yaml", true)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, loihi1, "loihi1_x32.yaml", true)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, spinnaker2, "spinnaker2_x10.yaml", true)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, loihi1_handshake, "loihi1_x32.yaml", false)
+    ->Unit(benchmark::kMillisecond);
 
 /// Mapping alone: the search meets it constantly.
 void map_spikformer(benchmark::State& state) {
