@@ -117,14 +117,16 @@ class UnitRows {
     }
   }
 
-  /// `place` is the columns core, from, to, tile and layer.
-  void add(std::string_view unit, std::string_view place, Picoseconds busy, Picoseconds stalled) {
-    text += fmt::format("{},{},{},{},{},{}\n", unit, place, busy.value() / samples_,
-                        stalled.value() / samples_, part(busy), part(stalled));
+  /// `place` is the columns core, from, to, tile and layer, `load` flits and most_packets.
+  void add(std::string_view unit, std::string_view place, Picoseconds busy, Picoseconds stalled,
+           std::string_view load = ",") {
+    text += fmt::format("{},{},{},{},{},{},{}\n", unit, place, busy.value() / samples_,
+                        stalled.value() / samples_, part(busy), part(stalled), load);
   }
 
   std::string text =
-      "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction\n";
+      "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction,flits,"
+      "most_packets\n";
 
  private:
   [[nodiscard]] double part(Picoseconds time) const {
@@ -230,10 +232,11 @@ std::string units_csv(const PreparedRun& prepared, const RunResult& result) {
   const Topology& topology = chip.topology();
   for (std::size_t i = 0; i < of.links.size(); ++i) {
     const Link& link = topology.links()[i];
+    const LinkLoad& load = of.links[i];
     rows.add("link",
              fmt::format(",{},{},,", csv_field(topology.router_name(link.from)),
                          csv_field(topology.router_name(link.to))),
-             of.links[i].busy, of.links[i].stalled);
+             load.busy, load.stalled, fmt::format("{},{}", load.flits, load.max_queue));
   }
   return rows.text;
 }

@@ -317,9 +317,12 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
   std::istringstream lines(units_csv(prepared, result));
   std::string line;
   std::getline(lines, line);
-  CHECK(line == "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction");
+  CHECK(line ==
+        "unit,core,from,to,tile,layer,busy_ps,stalled_ps,busy_fraction,stalled_fraction,flits,"
+        "most_packets");
   std::map<std::string, std::size_t> rows;
   std::map<std::string, double> waits;
+  std::uint64_t flits = 0;
   const auto check = [&](const std::vector<std::string>& row, Picoseconds busy,
                          Picoseconds stalled) {
     CHECK(std::stoll(row[6]) == busy.value() / 3);
@@ -334,14 +337,18 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
   const Topology& topology = prepared.chip->chip.topology();
   while (std::getline(lines, line)) {
     const std::vector<std::string> row = fields_of(line);
-    REQUIRE(row.size() == 10);
+    REQUIRE(row.size() == 12);
     const std::size_t number = rows[row[0]]++;
+    if (row[0] != "link") CHECK((row[10].empty() && row[11].empty()));
     if (row[0] == "io_port") {
       check(row, chip.io_port, Picoseconds{0});
     } else if (row[0] == "link") {
       CHECK(row[2] == topology.router_name(topology.links()[number].from));
       CHECK(row[3] == topology.router_name(topology.links()[number].to));
       check(row, chip.links[number].busy, chip.links[number].stalled);
+      // Buffers hold one packet: where any passed, the most at once is one.
+      CHECK(row[11] == (row[10] == "0" ? "0" : "1"));
+      flits += std::stoull(row[10]);
     } else {
       const auto core = static_cast<std::uint32_t>(std::stoul(row[1]));
       CHECK(std::stoul(row[4]) == prepared.chip->chip.cores()[core].tile);
@@ -352,6 +359,7 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
       check(row, chip.cores[core].*time, chip.stalled[core].*time);
     }
   }
+  CHECK(flits == run_counts(result).hops);  // a packet is one flit of 64 bits
   // Cores have an encoder unit that reads frames, or a synapse unit.
   CHECK(rows.at("io_port") == 1);
   CHECK(rows.at("link") == topology.links().size());
