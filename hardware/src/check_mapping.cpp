@@ -34,7 +34,7 @@ class Checker {
       : network_(network),
         populations_(populations),
         chip_(chip),
-        core_used_(chip.cores().size(), false),
+        population_on_(chip.cores().size()),
         placed_(populations.size(), 0) {
     const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     for (std::uint32_t p = 0; p < populations.size(); ++p) {
@@ -51,9 +51,11 @@ class Checker {
       slice_ = i;
       if (!check_extent(slice)) continue;
       for (std::uint32_t j = 0; j < i; ++j) {
-        if (overlap(slice, mapping.slices[j])) {
-          add(slice.population, "neurons", 1, 0, "has neurons that are placed twice");
-        }
+        const LayerSlice& other = mapping.slices[j];
+        if (!overlap(slice, other)) continue;
+        add(slice.population, "neurons", 1, 0,
+            fmt::format("has neurons that are placed twice, on core {} and on core {}",
+                        other.core.index, slice.core.index));
       }
       check_core(slice);
     }
@@ -102,10 +104,14 @@ class Checker {
           "is placed on a core that does not exist");
       return;
     }
-    if (core_used_[slice.core.index]) {
-      add(slice.population, "cores", 1, 0, "shares a core with another slice");
+    auto& holds = population_on_[slice.core.index];
+    if (holds) {
+      add(slice.population, "cores", 1, 0,
+          fmt::format("shares core {} with {}", slice.core.index,
+                      *holds == slice.population ? "another slice of it"
+                                                 : fmt::format("layer \"{}\"", name(*holds))));
     }
-    core_used_[slice.core.index] = true;
+    holds = slice.population;
     const SliceNeeds& needs = needs_[slice.population];
     const CoreKindSpec& kind = chip_.kind_of(slice.core);
     if (!kind.has(role_of(needs, chip_))) {
@@ -127,9 +133,9 @@ class Checker {
   std::span<const Population> populations_;
   const Chip& chip_;
   std::vector<SliceNeeds> needs_;
-  std::vector<bool> core_used_;
-  std::vector<std::uint64_t> placed_;   ///< neurons per population
-  std::optional<std::uint32_t> slice_;  ///< the one that is looked at
+  std::vector<std::optional<std::uint32_t>> population_on_;  ///< by core
+  std::vector<std::uint64_t> placed_;                        ///< neurons per population
+  std::optional<std::uint32_t> slice_;                       ///< the one that is looked at
   std::vector<Violation> violations_;
 };
 

@@ -44,15 +44,19 @@ struct Mistake {
   Location location;
 };
 
+/// As the error of one mistake alone would be.
+std::string line_of(const std::string& message, const Location& location) {
+  return Error(ErrorKind::config, message, location).what();
+}
+
 [[noreturn]] void refuse(const std::vector<Mistake>& mistakes) {
   std::string text = mistakes.front().message;
   for (std::size_t i = 1; i < mistakes.size() && i < listed_mistakes; ++i) {
-    const Location& at = mistakes[i].location;
-    text += fmt::format("\n  line {}, column {}: {}", at.line.value_or(0), at.column.value_or(0),
-                        mistakes[i].message);
+    text += "\n" + line_of(mistakes[i].message, mistakes[i].location);
   }
   if (mistakes.size() > listed_mistakes) {
-    text += fmt::format("\n  and {} more", mistakes.size() - listed_mistakes);
+    text += "\n" + line_of(fmt::format("and {} more", mistakes.size() - listed_mistakes),
+                           mistakes[listed_mistakes].location);
   }
   throw Error(ErrorKind::config, text, mistakes.front().location);
 }

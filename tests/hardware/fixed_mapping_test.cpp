@@ -72,11 +72,22 @@ TEST_CASE("fixed mapping: overlap, gap, core twice, wrong core and wrong range, 
   const std::string a0 = "channels: 0..1, core: 0";
   const std::string a1 = "channels: 2..3, core: 1";
   CHECK(refusal(a0, "channels: 1..2, core: 1") ==
-        "m.yaml:4:5: fixed.a[1]: layer \"a\" has neurons that are placed twice");
+        "m.yaml:4:5: fixed.a[1]: layer \"a\" has neurons that are placed twice, on core 0 and on "
+        "core 1");
   CHECK(refusal(a0, "channels: 2..2, core: 1") ==
         "m.yaml:2:3: fixed.a: layer \"a\" has neurons without a core");
   CHECK(refusal(a0, "channels: 2..3, core: 0") ==
-        "m.yaml:4:5: fixed.a[1]: layer \"a\" shares a core with another slice");
+        "m.yaml:4:5: fixed.a[1]: layer \"a\" shares core 0 with another slice of it");
+  // Every line of more mistakes says where, as it would alone: both layers all on core 0.
+  CHECK(message_of([] {
+          resolved(
+              "fixed:\n  a:\n  - {core: 0}\n  - {channels: 3, core: 1}\n  b:\n  - {core: 0}\n");
+        })
+            .find("\nm.yaml:6:5: fixed.b[0]: layer \"b\" shares core 0 with layer \"a\"\n"
+                  "m.yaml:6:5: fixed.b[0]: layer \"b\" needs 4 of neurons") != std::string::npos);
+  CHECK(refusal("channels: 4, core: 0", "channels: 5, core: 1") ==
+        "m.yaml:3:5: fixed.a[0]: channels 4..4 of a layer that has 0..3\n"
+        "m.yaml:4:5: fixed.a[1]: channels 5..5 of a layer that has 0..3");
   CHECK(refusal(a0, "channels: 2..3, core: 4") ==
         "m.yaml:4:5: fixed.a[1]: layer \"a\" is placed on a core that does not exist");
   CHECK(refusal(a0, "channels: 2..4, core: 1") ==

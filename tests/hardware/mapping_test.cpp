@@ -309,12 +309,14 @@ TEST_CASE("mapping: every kind of mistake in a given mapping is found") {
   CHECK(problems([](Mapping& m) { m.slices.pop_back(); }) ==
         "layer \"b\" has neurons without a core;");
   CHECK(problems([](Mapping& m) { m.slices[1].core = CoreId{0}; }) ==
-        "layer \"a\" shares a core with another slice;");
+        "layer \"a\" shares core 0 with another slice of it;");
   CHECK(problems([](Mapping& m) { m.slices[1].core = CoreId{4}; }) ==
         "layer \"a\" is placed on a core that does not exist;");
+  CHECK(problems([](Mapping& m) { m.slices[3].core = CoreId{1}; }) ==
+        "layer \"b\" shares core 1 with layer \"a\";");
   CHECK(problems([](Mapping& m) {
           m.slices[1].channel_begin = 1;
-        }).starts_with("layer \"a\" has neurons that are placed twice;"));
+        }).starts_with("layer \"a\" has neurons that are placed twice, on core 0 and on core 1;"));
   CHECK(problems([](Mapping& m) {
           m.slices[1].population = 9;
         }).starts_with("a slice names a population that the network lacks;"));
