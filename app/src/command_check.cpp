@@ -29,8 +29,9 @@ FileKind kind_of(const fs::path& file) {
 }
 
 /// What a file is; adds the files of samples that are not there.
-std::string check_scenario(const fs::path& file, std::vector<fs::path>& absent) {
-  const Batch batch = read_batch(file, {});
+std::string check_scenario(const fs::path& file, const std::vector<std::string>& overrides,
+                           std::vector<fs::path>& absent) {
+  const Batch batch = read_batch(file, overrides);
   std::size_t misfits = 0;
   std::string fit;
   for (const BatchPoint& point : batch.points) {
@@ -50,22 +51,30 @@ std::string check_scenario(const fs::path& file, std::vector<fs::path>& absent) 
   return fmt::format("scenario '{}'{}{}", batch.name, fit.empty() ? "" : ", ", fit);
 }
 
-std::string check_search(const fs::path& file, std::vector<fs::path>& absent) {
-  const SearchScenario search = read_search(file, {});
+std::string check_search(const fs::path& file, const std::vector<std::string>& overrides,
+                         std::vector<fs::path>& absent) {
+  const SearchScenario search = read_search(file, overrides);
   const CheckedSearch checked = check(search);
   add_absent(absent, checked.scenario.absent);
   return fmt::format("search '{}' of {}", search.scenario.name, to_string(checked.size));
 }
 
-std::string check_file(const fs::path& file, std::vector<fs::path>& absent) {
-  if (file.extension() == ".h5") {
+std::string check_file(const fs::path& file, const std::vector<std::string>& overrides,
+                       std::vector<fs::path>& absent) {
+  const bool is_model = file.extension() == ".h5";
+  const FileKind kind = is_model ? FileKind::layers : kind_of(file);
+  if (!overrides.empty() && kind != FileKind::scenario && kind != FileKind::search) {
+    throw Error(ErrorKind::config, "--set replaces values of scenarios and searches",
+                {.file = file.string()});
+  }
+  if (is_model) {
     return fmt::format("model of {} layers", read_model_file(file).network.size());
   }
-  switch (kind_of(file)) {
+  switch (kind) {
     case FileKind::scenario:
-      return check_scenario(file, absent);
+      return check_scenario(file, overrides, absent);
     case FileKind::search:
-      return check_search(file, absent);
+      return check_search(file, overrides, absent);
     case FileKind::layers:
       return fmt::format("network of {} layers", read_model_yaml(file).network.size());
     case FileKind::chip:
@@ -80,7 +89,7 @@ std::string check_file(const fs::path& file, std::vector<fs::path>& absent) {
 
 int CheckCommand::execute() const {
   std::vector<fs::path> absent;
-  const std::string what = checked_input([&] { return check_file(file, absent); });
+  const std::string what = checked_input([&] { return check_file(file, overrides, absent); });
   fmt::print("{}: valid {}\n{}", file.string(), what, absent_lines(absent));
   return exit_done;
 }

@@ -41,6 +41,7 @@ struct SearchCommand {
 /// are there.
 struct CheckCommand {
   std::filesystem::path file;
+  std::vector<std::string> overrides;  ///< of a scenario or a search
   int execute() const;
 };
 

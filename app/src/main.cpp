@@ -1,6 +1,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -12,6 +13,9 @@
 #include "progress.hpp"
 
 namespace {
+
+constexpr std::string_view exit_codes =
+    "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n";
 
 /// A subcommand, and what it does once its options are parsed.
 struct Command {
@@ -40,6 +44,9 @@ Command add_check(CLI::App& app) {
       "check",
       "validate a scenario, search, list of layers, chip or price table without running it");
   sub->add_option("FILE", check->file, "YAML file")->required();
+  sub->add_option("--set", check->overrides,
+                  "key=value, replaces a value of a scenario or a search; once for each")
+      ->allow_extra_args(false);
   return {sub, [check] { return check->execute(); }};
 }
 
@@ -166,6 +173,7 @@ Command add_compare(CLI::App& app) {
 Command add_sanafe(CLI::App& app) {
   auto command = std::make_shared<nj::SanafeCommand>();
   CLI::App* sub = app.add_subcommand("sanafe", "run a chip and a network file of SANA-FE");
+  sub->footer(std::string(exit_codes) + "docs/sanafe.md describes the files.");
   sub->add_option("ARCH", command->architecture, "architecture file (YAML)")->required();
   sub->add_option("NET", command->network, "network file with mappings (YAML)")->required();
   sub->add_option("--steps", command->steps, "time steps")
@@ -192,9 +200,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App app{"neurojoule: what a spiking transformer costs on a neuromorphic chip"};
   app.set_version_flag("--version", std::string(nj::version()));
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n"
-      "docs/scenario.md describes the files.");
+  app.footer(std::string(exit_codes) + "docs/scenario.md describes the files.");
   const Command commands[] = {add_run(app),     add_check(app),  add_info(app),  add_import(app),
                               add_export(app),  add_frames(app), add_price(app), add_explain(app),
                               add_compare(app), add_sanafe(app), add_search(app)};

@@ -23,6 +23,8 @@ expect() {
 
 expect 0 "--trace" run --help
 expect 0 "check" --help
+expect 0 "docs/scenario.md describes the files" check --help
+expect 0 "docs/sanafe.md describes the files" sanafe --help
 expect 0 "--timesteps" import --help
 expect 0 "--dt" export --help
 expect 0 "0." --version
@@ -36,6 +38,12 @@ expect 2 "none/result.json: no such file" compare none none
 expect 2 "RUN" compare none
 expect 0 "--jobs" search --help
 expect 2 "none.yaml: no such file" search none.yaml --out result
+expect 0 "valid scenario 'other', fits loihi1" check "$source_dir/examples/quickstart.yaml" \
+  --set name=other --set chip=loihi1 --set prices=loihi1_published
+expect 2 "did you mean 'mesh45'?" check "$source_dir/examples/quickstart.yaml" --set chip=mesh54
+expect 2 "did you mean 'budget'?" check "$source_dir/examples/search.yaml" --set search.bugdet=5
+expect 2 "horowitz45.yaml: --set replaces values of scenarios and searches" \
+  check "$source_dir/energy/tables/horowitz45.yaml" --set name=other
 expect 2 "needs a \`search:\` block" search "$source_dir/examples/quickstart.yaml" --out result
 expect 2 "is for \`neurojoule search\`" run "$source_dir/examples/search.yaml" --out result
 expect 2 "not a regular file" check .
