@@ -131,6 +131,21 @@ MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNe
   return mapped;
 }
 
+/// The chip without the memories of core kinds that hold no slice.
+MachineDescription machine_in_use(const MappedChip& mapped) {
+  MachineDescription machine = machine_description(mapped.chip);
+  const auto& slices = mapped.mapping.slices;
+  for (const CoreKindSpec& kind : mapped.chip.spec().core_kinds) {
+    const bool used = std::any_of(slices.begin(), slices.end(), [&](const LayerSlice& slice) {
+      return mapped.chip.kind_of(slice.core).name == kind.name;
+    });
+    if (used) continue;
+    std::erase_if(machine.memories,
+                  [&](const auto& memory) { return memory.first.starts_with(kind.name + "."); });
+  }
+  return machine;
+}
+
 ProcessMismatch mismatch_rule(const ChipRun& run) {
   return run.scale_prices ? ProcessMismatch::scale : ProcessMismatch::refuse;
 }
@@ -167,8 +182,9 @@ PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> 
   std::optional<MappedChip> chip;
   if (scenario.chip) {
     chip = map_chip(scenario, load_chip_files(scenario), network, groups);
-    // A table that cannot price this chip's process is refused before any work.
+    // A table that cannot price this chip's process or memories is refused before any work.
     (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
+    check_memories(machine_in_use(*chip), chip->prices);
   }
   std::string hash = dataset ? scenario_hash(scenario, *dataset, calibration) : "";
   return {.scenario = scenario,

@@ -12,7 +12,7 @@ MachineDescription machine_description(const Chip& chip) {
       const auto& memory = kind.memory(unit);
       if (!memory) continue;
       machine.memories[kind.name + "." + std::string(to_string(unit))] = {
-          Bits{memory->capacity.value() / memory->banks}, Bits{memory->word_bits}};
+          Bits{memory->capacity.value() / memory->banks}, Bits{memory->word_bits}, memory->banks};
     }
   }
   if (!spec.array) return machine;
@@ -20,7 +20,7 @@ MachineDescription machine_description(const Chip& chip) {
     const auto& buffer = spec.array->buffer(which);
     if (!buffer) continue;
     machine.memories[spec.array->name + "." + std::string(to_string(which))] = {
-        Bits{buffer->capacity.value() / buffer->banks}, Bits{buffer->word_bits}};
+        Bits{buffer->capacity.value() / buffer->banks}, Bits{buffer->word_bits}, buffer->banks};
   }
   return machine;
 }

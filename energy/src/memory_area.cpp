@@ -86,7 +86,7 @@ SquareMillimetres memory_area(const PriceTable& table, const std::string& compon
                 fmt::format("price table '{}' does not say what memories cover", table.name),
                 {.file = table.file, .key = "areas"});
   }
-  const auto& [capacity, word] = memory;
+  const auto& [capacity, word, banks] = memory;
   const PriceEntry& read = find_entry(
       table, {component, Action::read_word, static_cast<std::uint32_t>(word.value()), {}, 0});
   if (std::holds_alternative<RegisterFilePrice>(read.price)) {

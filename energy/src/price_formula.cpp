@@ -52,7 +52,7 @@ std::string formula(const ProductPrice& price, const ActionKey& key) {
 }
 
 std::string formula(const SramPrice& price, const MemoryGeometry& memory) {
-  const auto [capacity, word] = memory;
+  const auto [capacity, word, banks] = memory;
   const std::string what =
       fmt::format("{} with words of {} bits", to_string(capacity), word.value());
   if (price.points.count({capacity, word}) > 0) return "listed for " + what;

@@ -110,9 +110,12 @@ const MemoryGeometry& memory_of(const PriceEntry& entry, const ActionKey& key,
   return memory->second;
 }
 
+std::string of_bank(const MemoryGeometry& memory) { return memory.banks > 1 ? " per bank" : ""; }
+
 Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const ActionKey& key,
                      const MachineDescription& machine) {
-  const auto [capacity, word] = memory_of(entry, key, machine);
+  const MemoryGeometry& memory = memory_of(entry, key, machine);
+  const auto& [capacity, word, banks] = memory;
   const auto point = price.points.find({capacity, word});
   if (point != price.points.end()) return point->second;
   const bool inside = capacity >= price.min_capacity && capacity <= price.max_capacity &&
@@ -120,9 +123,10 @@ Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const Acti
   if (!inside && !price.extrapolate) {
     refuse(entry, key,
            fmt::format("the formula covers {} to {} with words of {} to {} bits, and this memory "
-                       "has {}; say extrapolate: true to go beyond",
+                       "of {} has {}{}; say extrapolate: true to go beyond",
                        to_string(price.min_capacity), to_string(price.max_capacity),
-                       price.min_word.value(), price.max_word.value(), to_string(capacity)));
+                       price.min_word.value(), price.max_word.value(), machine.name,
+                       to_string(capacity), of_bank(memory)));
   }
   const Picojoules energy = access_energy(price, capacity, word);
   if (energy <= Picojoules{}) refuse(entry, key, "the formula is not positive so far outside");
@@ -131,12 +135,14 @@ Picojoules of_memory(const SramPrice& price, const PriceEntry& entry, const Acti
 
 Picojoules of_registers(const RegisterFilePrice& price, const PriceEntry& entry,
                         const ActionKey& key, const MachineDescription& machine) {
-  const std::uint64_t words = register_words(memory_of(entry, key, machine));
+  const MemoryGeometry& memory = memory_of(entry, key, machine);
+  const std::uint64_t words = register_words(memory);
   const auto per_bit = register_bit(price, words);
   if (!per_bit) {
     refuse(entry, key,
-           fmt::format("the register file covers {} to {} words, and this memory has {}",
-                       price.per_bit.front().first, price.per_bit.back().first, words));
+           fmt::format("the register file covers {} to {} words, and this memory of {} has {}{}",
+                       price.per_bit.front().first, price.per_bit.back().first, machine.name, words,
+                       of_bank(memory)));
   }
   return *per_bit * static_cast<double>(key.width_bits);
 }
@@ -220,6 +226,22 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
           [&](const LeakagePrice& price) { return of_leakage(price, entry, key); },
           [](const IncludedIn&) { return Picojoules{}; }},
       entry.price);
+}
+
+void check_memories(const MachineDescription& machine, const PriceTable& table) {
+  for (const auto& [component, memory] : machine.memories) {
+    for (const Action action : {Action::read_word, Action::write_word}) {
+      if (action == Action::write_word && matches("*.synapse_memory", component)) continue;
+      const bool listed =
+          std::any_of(table.entries.begin(), table.entries.end(), [&](const PriceEntry& entry) {
+            return entry.action == action && specificity(entry, component) > 0;
+          });
+      if (!listed) continue;
+      const ActionKey key{
+          component, action, static_cast<std::uint32_t>(memory.word.value()), {}, 0};
+      (void)unit_price(find_entry(table, key), key, machine);
+    }
+  }
 }
 
 }  // namespace nj

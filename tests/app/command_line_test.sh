@@ -44,6 +44,15 @@ expect 2 "did you mean 'mesh45'?" check "$source_dir/examples/quickstart.yaml" -
 expect 2 "did you mean 'budget'?" check "$source_dir/examples/search.yaml" --set search.bugdet=5
 expect 2 "horowitz45.yaml: --set replaces values of scenarios and searches" \
   check "$source_dir/energy/tables/horowitz45.yaml" --set name=other
+# 1 KiB in 4 banks; the prices of SRAMs begin at 1 KiB.
+printf 'base: pe_array45\nname: small\ndescription: d\ncore_kinds: {array: {membrane_buffer: {capacity: 1 KiB}}}\n' >small.yaml
+for command in check run; do
+  expect 2 "array.membrane_buffer read_word at 128 bits: the formula covers 1 KiB to" \
+    $command "$source_dir/examples/quickstart.yaml" --set chip="$folder/small.yaml"
+  expect 2 "this memory of small has 256 B per bank" \
+    $command "$source_dir/examples/quickstart.yaml" --set chip="$folder/small.yaml"
+done
+[[ ! -e runs ]] || { echo "FAILED: a refused run left a folder"; failures=$((failures + 1)); }
 expect 2 "needs a \`search:\` block" search "$source_dir/examples/quickstart.yaml" --out result
 expect 2 "is for \`neurojoule search\`" run "$source_dir/examples/search.yaml" --out result
 expect 2 "not a regular file" check .

@@ -141,7 +141,7 @@ TEST_CASE("sram: the formula by hand, and refusals outside its range") {
   machine.memories["neuron.synapse_memory"].capacity = Bits{512 * 8192};
   CHECK(message_of([&] { pj(table(""), read, machine); })
             .find("the formula covers 2 KiB to 128 KiB with words of 8 to 64 bits, and this memory "
-                  "has 512 KiB; say extrapolate: true to go beyond") != std::string::npos);
+                  "of m45 has 512 KiB; say extrapolate: true to go beyond") != std::string::npos);
   // c = 64: 2 x 8 - 0.5 + 64 x (0.02 x 8 + 0.01) = 15.5 + 10.88
   CHECK(pj(table(", extrapolate: true"), read, machine) == doctest::Approx(26.38).epsilon(1e-12));
 }
@@ -180,12 +180,28 @@ TEST_CASE("a register file: so much per bit of a word, by the number of words") 
         doctest::Approx(1.12).epsilon(1e-12));
   CHECK(message_of([&] { of(17); }) ==
         "t.yaml:4:5: entries[0]: cannot price neuron.membrane_memory read_word at 64 bits: the "
-        "register file covers 4 to 16 words, and this memory has 17");
-  CHECK(message_of([&] { of(3); }).find("4 to 16 words, and this memory has 3") !=
+        "register file covers 4 to 16 words, and this memory of m45 has 17");
+  CHECK(message_of([&] { of(3); }).find("4 to 16 words, and this memory of m45 has 3") !=
         std::string::npos);
   CHECK(message_of([&] { pj(table, key("a.membrane_memory", Action::read_word, 64), machine); }) ==
         "t.yaml:4:5: entries[0]: cannot price a.membrane_memory read_word at 64 bits: m45 "
         "describes no memory of that name");
+}
+
+TEST_CASE("memories that a table cannot price are found before any access") {
+  const PriceTable table = table_of(
+      "  - {action: read_word, component: '*.membrane_memory', category: state_memory, "
+      "register_file: {per_bit: {4: 0.01 pJ, 16: 0.04 pJ}}, source: s}\n"
+      "  - {action: write_word, component: '*.synapse_memory', category: weight_memory, "
+      "register_file: {per_bit: {4: 0.01 pJ, 16: 0.04 pJ}}, source: s}\n");
+  MachineDescription machine = machine45();
+  // 128 words of 64 bits in the synapse memory, which is never written; 16 in a bank.
+  machine.memories["neuron.membrane_memory"] = {Bits{16 * 64}, Bits{64}, 4};
+  CHECK_NOTHROW(check_memories(machine, table));
+  machine.memories["neuron.membrane_memory"] = {Bits{17 * 64}, Bits{64}, 4};
+  CHECK(message_of([&] { check_memories(machine, table); }) ==
+        "t.yaml:4:5: entries[0]: cannot price neuron.membrane_memory read_word at 64 bits: the "
+        "register file covers 4 to 16 words, and this memory of m45 has 17 per bank");
 }
 
 TEST_CASE("sram: rows by hand, and points before the formula") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 
@@ -14,6 +15,7 @@ class Chip;
 struct MemoryGeometry {
   Bits capacity;
   Bits word;
+  std::uint32_t banks = 1;
 };
 
 /// What pricing must know of a chip besides what it did.
