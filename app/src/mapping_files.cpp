@@ -108,6 +108,11 @@ std::string tiling_csv(const PreparedRun& prepared, const RunResult& result) {
   return text;
 }
 
+/// A placement strategy, or `fixed`.
+std::string_view placed_by_of(const MappingChoice& choice) {
+  return choice.given() ? "fixed" : to_string(choice.placement.strategy);
+}
+
 /// Rows of units.csv.
 class UnitRows {
  public:
@@ -143,10 +148,8 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
   if (prepared.chip->chip.spec().array) return array_json(prepared, chip);
   const MappingChoice& choice = prepared.scenario.chip->mapping;
   Json json;
-  if (choice.given()) {
-    json["placement"] = "fixed";
-  } else {
-    json["placement"] = to_string(choice.placement.strategy);
+  json["placement"] = placed_by_of(choice);
+  if (!choice.given()) {
     json["seed"] = choice.placement.seed;
     json["effort"] = choice.placement.effort;
   }
@@ -168,7 +171,10 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
   for (const MemoryUnit unit : units) {
     text += fmt::format(",{0}_bits,{0}_bits_available", to_string(unit));
   }
-  text += ",packets,packet_hops,limits\n";
+  text +=
+      ",packets,packet_hops,placed_by,packet_hops_both_ways,best_other_core,"
+      "best_other_packet_hops,limits\n";
+  const std::string_view placed_by = placed_by_of(prepared.scenario.chip->mapping);
   const Chip& chip = prepared.chip->chip;
   const Network& network = prepared.network.network();
   for (const SlicePlacement& placement : result.chip->placements) {
@@ -184,8 +190,12 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
     for (const MemoryUnit unit : units) {
       text += fmt::format(",{},{}", placement.use.bits(unit), capacity(kind, unit));
     }
-    text += fmt::format(",{},{},{}\n", placement.packets, placement.packet_hops,
-                        csv_field(limits_text(placement.limits)));
+    const std::string other =
+        placement.best_other
+            ? fmt::format("{},{}", placement.best_other->index, placement.best_other_hops)
+            : ",";
+    text += fmt::format(",{},{},{},{},{},{}\n", placement.packets, placement.packet_hops, placed_by,
+                        placement.hops_both_ways, other, csv_field(limits_text(placement.limits)));
   }
   return text;
 }

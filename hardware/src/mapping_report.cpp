@@ -1,6 +1,7 @@
 #include "neurojoule/hardware/mapping_report.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include <fmt/core.h>
@@ -9,6 +10,7 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "footprint.hpp"
+#include "hop_table.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -72,6 +74,57 @@ std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kin
   return limits;
 }
 
+/// Where one slice could go while all others stay.
+class OtherCores {
+ public:
+  OtherCores(const Chip& chip, const Mapping& mapping, const Traffic& traffic)
+      : chip_(chip), hops_(chip.topology()), neighbours_(neighbours(traffic)) {
+    std::vector<bool> taken(chip.cores().size(), false);
+    for (const LayerSlice& slice : mapping.slices) {
+      taken[slice.core.index] = true;
+      tile_of_.push_back(chip.core(slice.core).tile);
+    }
+    tile_of_.push_back(io_tile);
+    for (std::uint32_t core = 0; core < taken.size(); ++core) {
+      if (!taken[core]) free_.push_back(CoreId{core});
+    }
+  }
+
+  /// Adds `hops_both_ways` and the best other core.
+  void explain(std::uint32_t slice, SlicePlacement& placement) const {
+    const std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
+    placement.hops_both_ways = hops_at(slice, tile_of_[slice], all);
+    std::uint64_t least = all;
+    for (const CoreId core : free_) {
+      if (chip_.core(core).kind != chip_.core(placement.slice.core).kind) continue;
+      const std::uint64_t hops = hops_at(slice, chip_.core(core).tile, least);
+      if (hops >= least) continue;
+      least = hops;
+      placement.best_other = core;
+      placement.best_other_hops = hops;
+    }
+  }
+
+ private:
+  /// What its packets pass from and to a tile; where that is `most` or more, a part of it that is.
+  [[nodiscard]] std::uint64_t hops_at(std::uint32_t slice, std::uint32_t tile,
+                                      std::uint64_t most) const {
+    std::uint64_t sum = 0;
+    for (const Neighbour& n : neighbours_[slice]) {
+      const std::uint32_t other = tile_of_[n.other];
+      sum += n.packets * (n.sends ? hops_(other, tile) : hops_(tile, other));
+      if (sum >= most) break;
+    }
+    return sum;
+  }
+
+  const Chip& chip_;
+  HopTable hops_;
+  std::vector<std::vector<Neighbour>> neighbours_;
+  std::vector<std::uint32_t> tile_of_;  ///< by slice, then the I/O port
+  std::vector<CoreId> free_;
+};
+
 }  // namespace
 
 std::vector<SlicePlacement> explain_mapping(const Network& network,
@@ -82,16 +135,19 @@ std::vector<SlicePlacement> explain_mapping(const Network& network,
     throw Error(ErrorKind::shape, fmt::format("the traffic is of {} slices, the mapping has {}",
                                               traffic.slices, mapping.slices.size()));
   }
+  if (mapping.slices.empty()) return {};
   const std::vector<Footprint> uses = footprints(network, populations, widths, chip, mapping);
   const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
   const std::vector<Parts> parts = parts_of(network, populations, mapping);
+  const OtherCores others(chip, mapping, traffic);
   std::vector<SlicePlacement> placements;
-  for (std::size_t i = 0; i < mapping.slices.size(); ++i) {
+  for (std::uint32_t i = 0; i < mapping.slices.size(); ++i) {
     const LayerSlice& slice = mapping.slices[i];
     const std::uint32_t p = slice.population;
     const SliceNeeds needs = slice_needs(network, populations[p], widths, graph.slots[p], chip);
     placements.push_back(
         {slice, uses[i], limits_of(needs, chip.kind_of(slice.core), parts[p]), 0, 0});
+    others.explain(i, placements.back());
   }
   const auto tile = [&](std::uint32_t slice) {
     return slice == traffic.slices ? io_tile : chip.core(mapping.slices[slice].core).tile;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include <neurojoule/core/atomic_file.hpp>
@@ -173,6 +175,74 @@ TEST_CASE("mapping report: why each slice is as large as it is, and what it adds
   CHECK(message_of([&] {
           explain_mapping(s.network, s.populations, s.widths, s.chip, s.mapping, {3, {}});
         }) == "the traffic is of 3 slices, the mapping has 4");
+}
+
+TEST_CASE("mapping report: the best other core of each slice, by hand") {
+  auto s = micro_scenario();
+  const auto explain = [&] {
+    const Traffic traffic = expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping);
+    return explain_mapping(s.network, s.populations, s.widths, s.chip, s.mapping, traffic);
+  };
+  // No core is free. a0 on (0,0) gets from the I/O port there, and sends to (1,0) and (1,1), always
+  // 2 packets.
+  for (const SlicePlacement& slice : explain()) CHECK_FALSE(slice.best_other);
+  CHECK(explain()[0].hops_both_ways == 2 * (0 + 1 + 2));
+  // A third column of tiles: core 4 on (2,0), 5 on (2,1).
+  ChipSpec spec = s.chip.spec();
+  testing::grid_of(spec).width = 3;
+  s.chip = Chip(spec);
+  auto slices = explain();
+  const auto check = [&](std::size_t i, std::uint64_t here, std::uint32_t core,
+                         std::uint64_t there) {
+    CAPTURE(i);
+    CHECK(slices[i].hops_both_ways == here);
+    CHECK(slices[i].best_other == CoreId{core});
+    CHECK(slices[i].best_other_hops == there);
+  };
+  check(0, 2 * (0 + 1 + 2), 4, 2 * (2 + 1 + 2));  // core 5: 2 x (3 + 2 + 1)
+  check(1, 2 * (1 + 2 + 1), 4, 2 * (2 + 1 + 2));  // core 5: 2 x (3 + 2 + 1)
+  check(2, 2 * (1 + 2), 4, 2 * (2 + 3));          // core 5: 2 x (3 + 2), the same
+  check(3, 2 * (2 + 1), 4, 2 * (2 + 3));          // core 5: the same
+  // b1 far out, on core 4: core 3 is free and nearer to (0,0) and (0,1). What the move gains is
+  // what the whole mapping does.
+  s.mapping.slices[3].core = CoreId{4};
+  slices = explain();
+  check(3, 2 * (2 + 3), 3, 2 * (2 + 1));
+  const Traffic traffic = expected_traffic(s.network, s.populations, s.widths, s.chip, s.mapping);
+  const std::uint64_t before = packet_hops(traffic, s.chip, s.mapping);
+  s.mapping.slices[3].core = CoreId{3};
+  CHECK(before - packet_hops(traffic, s.chip, s.mapping) == 2 * (2 + 3) - 2 * (2 + 1));
+}
+
+TEST_CASE("mapping report: the best other core is of the slice's kind, and none gains more") {
+  const Network network = testing::small_spikformer({32, 18, 1, 4, 10});
+  const auto pops = populations(network);
+  const auto widths = testing::small_widths(network);
+  const Chip chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/mesh45.yaml");
+  Mapping mapping = map_network(network, pops, widths, chip).mapping;
+  const Traffic traffic = expected_traffic(network, pops, widths, chip, mapping);
+  const auto slices = explain_mapping(network, pops, widths, chip, mapping, traffic);
+  const std::uint64_t before = packet_hops(traffic, chip, mapping);
+  for (std::size_t i = 0; i < slices.size(); ++i) {
+    const CoreId home = mapping.slices[i].core;
+    std::optional<CoreId> best;
+    std::uint64_t least = 0;
+    for (std::uint32_t c = 0; c < chip.cores().size(); ++c) {
+      const bool taken =
+          std::any_of(slices.begin(), slices.end(),
+                      [&](const SlicePlacement& slice) { return slice.slice.core.index == c; });
+      if (taken || chip.cores()[c].kind != chip.core(home).kind) continue;
+      mapping.slices[i].core = CoreId{c};
+      const std::uint64_t hops = packet_hops(traffic, chip, mapping);
+      if (best && hops >= least) continue;
+      best = CoreId{c};
+      least = hops;
+    }
+    mapping.slices[i].core = home;
+    REQUIRE(best);
+    CHECK(slices[i].best_other == best);
+    CHECK(slices[i].best_other_hops + before == slices[i].hops_both_ways + least);
+  }
 }
 
 TEST_CASE("mapping report: every limit named keeps the mapper from fewer slices") {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,6 +29,11 @@ struct SlicePlacement {
   std::uint64_t packets = 0;     ///< expected to arrive
   std::uint64_t packet_hops =
       0;  ///< links that they pass; the sum over slices is what was minimised
+  std::uint64_t hops_both_ways = 0;  ///< links that these and the packets it sends pass
+  /// Of the free cores of its kind the one where `hops_both_ways` would be least with all other
+  /// slices in place, the lowest of equal ones; none where all are taken.
+  std::optional<CoreId> best_other{};
+  std::uint64_t best_other_hops = 0;  ///< `hops_both_ways` there; 0 without one
 };
 
 /// One entry per slice, in order. Throws: Error(shape) when the traffic is not that of as many
