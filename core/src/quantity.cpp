@@ -35,6 +35,8 @@ constexpr std::array<Unit, 4> power_units = {{{"uW", 1}, {"nW", 1, 1e3}, {"mW", 
 constexpr std::array<Unit, 2> voltage_units = {{{"V", 1}, {"mV", 1, 1e3}}};
 constexpr std::array<Unit, 3> length_units = {{{"nm", 1}, {"um", 1e3}, {"mm", 1e6}}};
 constexpr std::array<Unit, 2> area_units = {{{"mm2", 1}, {"um2", 1, 1e6}}};
+constexpr std::array<Unit, 4> frequency_units = {
+    {{"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}}};
 
 template <class Q>
 std::span<const Unit> units_of() {
@@ -45,6 +47,7 @@ std::span<const Unit> units_of() {
   if constexpr (std::is_same_v<Q, Volts>) return voltage_units;
   if constexpr (std::is_same_v<Q, Nanometres>) return length_units;
   if constexpr (std::is_same_v<Q, SquareMillimetres>) return area_units;
+  if constexpr (std::is_same_v<Q, Hertz>) return frequency_units;
 }
 
 std::string names(std::span<const Unit> units) {
@@ -122,6 +125,7 @@ template Microwatts parse_quantity<Microwatts>(std::string_view);
 template Volts parse_quantity<Volts>(std::string_view);
 template Nanometres parse_quantity<Nanometres>(std::string_view);
 template SquareMillimetres parse_quantity<SquareMillimetres>(std::string_view);
+template Hertz parse_quantity<Hertz>(std::string_view);
 
 std::string to_string(Picojoules energy) {
   static constexpr std::array<Steps, 6> steps = {

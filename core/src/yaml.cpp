@@ -96,34 +96,6 @@ std::string suggestion(std::string_view word, const std::vector<std::string>& ca
 
 }  // namespace
 
-std::optional<std::string> did_you_mean(std::string_view word,
-                                        const std::vector<std::string>& candidates) {
-  const auto distance = [&](std::string_view other) {
-    std::vector<std::size_t> row(other.size() + 1);
-    for (std::size_t j = 0; j <= other.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= word.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= other.size(); ++j) {
-        const std::size_t substitute = diagonal + (word[i - 1] == other[j - 1] ? 0 : 1);
-        diagonal = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
-      }
-    }
-    return row[other.size()];
-  };
-  std::optional<std::string> best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : candidates) {
-    const std::size_t d = distance(candidate);
-    if (d < best_distance && d < candidate.size()) {
-      best_distance = d;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
 /// Copies yaml-cpp nodes, bounded in depth and number, refusing duplicate and non-scalar keys.
 class YamlCopier {
  public:
@@ -323,6 +295,23 @@ void YamlDocument::inherit(const YamlNode& map, const YamlNode& base,
   YamlHeir(*state_, keep).inherit(*heir, *base.node_, base.node_->location.key);
 }
 
+void YamlDocument::rewrite(
+    const YamlNode& node,
+    const std::function<std::optional<std::string>(std::string_view, const YamlNode&)>& text) {
+  const std::size_t prefix = node.node_->location.key.size();
+  const auto visit = [&](const auto& self, const YamlNode::Node& value) -> void {
+    for (const auto& entry : value.entries) self(self, *entry.value);
+    for (const auto* element : value.elements) self(self, *element);
+    if (value.kind != YamlNode::Node::Kind::scalar) return;
+    std::string_view path = std::string_view(value.location.key).substr(prefix);
+    if (path.starts_with('.')) path.remove_prefix(1);
+    auto changed = text(path, YamlNode(state_, &value));
+    // Nodes live in state_, which this object owns.
+    if (changed) const_cast<YamlNode::Node&>(value).scalar = std::move(*changed);  // NOLINT
+  };
+  visit(visit, *node.node_);
+}
+
 void YamlDocument::finish() const {
   // Depth first in document order, so that the first stray key is the one reported.
   const auto visit = [](const auto& self, const YamlNode::Node& node) -> void {
@@ -458,6 +447,7 @@ template Microwatts YamlNode::quantity<Microwatts>() const;
 template Volts YamlNode::quantity<Volts>() const;
 template Nanometres YamlNode::quantity<Nanometres>() const;
 template SquareMillimetres YamlNode::quantity<SquareMillimetres>() const;
+template Hertz YamlNode::quantity<Hertz>() const;
 
 std::size_t YamlNode::index_of(const std::vector<std::string_view>& names) const {
   const std::string word = text();

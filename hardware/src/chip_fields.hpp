@@ -17,6 +17,9 @@ std::uint32_t read_width(const YamlNode& node, std::uint64_t most = 65'536);
 /// The formats under `weight_formats:`; at least one.
 WeightFormats read_weight_formats(const YamlNode& node);
 
+/// Whether layers take turns on an array.
+bool is_streamed(const YamlNode& chip);
+
 ProductOrder read_product_order(const YamlNode& node);
 
 /// The one core kind of a chip with `schedule: streamed`.

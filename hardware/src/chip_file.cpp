@@ -10,6 +10,8 @@
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/yaml_text.hpp"
 
+#include "clock.hpp"
+
 namespace nj {
 namespace {
 
@@ -157,11 +159,14 @@ class KindFiller {
   std::vector<std::string> open_;  ///< kinds whose `like` is being filled in
 };
 
-/// The keys of a map, one to a line, without `left_out`.
-std::string lines(const YamlNode& map, std::size_t indent, std::string_view left_out) {
+/// Whether a key is used up in filling in a chip, a core kind or a topology.
+bool is_filled_in(std::string_view key) { return key == "base" || key == "like" || key == "clock"; }
+
+/// The keys of a map, one to a line, without those that are used up.
+std::string lines(const YamlNode& map, std::size_t indent) {
   std::string text;
   for (const auto& [key, value] : map.entries()) {
-    if (key == left_out) continue;
+    if (is_filled_in(key)) continue;
     text += fmt::format("{:{}}{}: {}\n", "", indent, key, value.flow());
   }
   return text;
@@ -170,7 +175,7 @@ std::string lines(const YamlNode& map, std::size_t indent, std::string_view left
 std::string kind_lines(const YamlNode& kinds) {
   std::string text;
   for (const auto& [name, kind] : kinds.entries()) {
-    text += fmt::format("  {}:\n{}", yaml_quoted(name), lines(kind, 4, "like"));
+    text += fmt::format("  {}:\n{}", yaml_quoted(name), lines(kind, 4));
   }
   return text;
 }
@@ -185,6 +190,7 @@ void resolve_chip(YamlDocument& document, const fs::path& file, const ChipFinder
   if (!root.is_map()) return;
   const auto kinds = root.find("core_kinds");
   if (kinds && kinds->is_map()) KindFiller(document, *kinds).run();
+  resolve_clocks(document);
 }
 
 YamlDocument load_chip_document(const fs::path& file, const ChipFinder& find) {
@@ -196,12 +202,12 @@ YamlDocument load_chip_document(const fs::path& file, const ChipFinder& find) {
 std::string chip_text(const YamlDocument& document) {
   std::string text;
   for (const auto& [key, value] : document.root().entries()) {
-    if (key == "base") continue;
+    if (is_filled_in(key)) continue;
     if (!value.is_map()) {
       text += fmt::format("{}: {}\n", key, value.flow());
     } else {
-      text += fmt::format("{}:\n{}", key,
-                          key == "core_kinds" ? kind_lines(value) : lines(value, 2, ""));
+      text +=
+          fmt::format("{}:\n{}", key, key == "core_kinds" ? kind_lines(value) : lines(value, 2));
     }
   }
   return text;

@@ -148,12 +148,6 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   return kind;
 }
 
-/// Whether layers take turns on an array.
-bool is_streamed(const YamlNode& chip) {
-  const auto schedule = chip.find("schedule");
-  return schedule && schedule->one_of<bool>({{"resident", false}, {"streamed", true}});
-}
-
 OffChipSpec read_off_chip(const YamlNode& node, bool sends_packets) {
   OffChipSpec off_chip;
   const MemorySpec memory = read_memory(node);
@@ -231,6 +225,11 @@ std::uint32_t read_width(const YamlNode& node, std::uint64_t most) {
     throw node.error(fmt::format("expected 1 bit to {} bit, got {} bit", most, bits));
   }
   return static_cast<std::uint32_t>(bits);
+}
+
+bool is_streamed(const YamlNode& chip) {
+  const auto schedule = chip.find("schedule");
+  return schedule && schedule->one_of<bool>({{"resident", false}, {"streamed", true}});
 }
 
 WeightFormats read_weight_formats(const YamlNode& node) {

@@ -48,6 +48,8 @@ TEST_CASE("quantities are read with their unit") {
   CHECK(parse_quantity<Nanometres>("45 nm") == Nanometres(45));
   CHECK(parse_quantity<SquareMillimetres>("2.5 mm2") == SquareMillimetres(2.5));
   CHECK(parse_quantity<SquareMillimetres>("750 um2") == SquareMillimetres(0.00075));
+  CHECK(parse_quantity<Hertz>("300 MHz") == Hertz(3e8));
+  CHECK(parse_quantity<Hertz>("1.5 GHz") == Hertz(1.5e9));
 }
 
 TEST_CASE("a quantity without a unit, or with another dimension's, is refused") {

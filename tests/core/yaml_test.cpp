@@ -166,3 +166,23 @@ TEST_CASE("a value written as one line reads back equal") {
     CHECK(parse(once).root().flow() == once);
   }
 }
+
+TEST_CASE("rewritten scalars keep their place, and none counts as read") {
+  YamlDocument document = parse("part:\n  a: x\n  list: [{b: x}, y]\nc: x\n");
+  std::string paths;
+  document.rewrite(
+      document.root().at("part"),
+      [&](std::string_view path, const YamlNode& scalar) -> std::optional<std::string> {
+        paths += std::string(path) + " ";
+        if (scalar.text() != "x") return std::nullopt;
+        return "4 pJ";
+      });
+  CHECK(paths == "a list[0].b list[1] ");
+  const YamlNode part = document.root().at("part");
+  CHECK(message_of([&] { document.finish(); }) == "chip.yaml:2:3: part.a: unknown key");
+  CHECK(part.flow() == "{a: 4 pJ, list: [{b: 4 pJ}, y]}");
+  CHECK(document.root().at("c").text() == "x");  // not below it
+  CHECK(message_of([&] {
+          (void)part.at("a").quantity<Bits>();
+        }).starts_with("chip.yaml:2:3: part.a: "));
+}

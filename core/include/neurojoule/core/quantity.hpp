@@ -49,13 +49,14 @@ using Microwatts = Quantity<struct PowerTag, double>;         ///< power, uW
 using Volts = Quantity<struct VoltageTag, double>;            ///< supply voltage, V
 using Nanometres = Quantity<struct LengthTag, double>;        ///< technology node, nm
 using SquareMillimetres = Quantity<struct AreaTag, double>;   ///< area, mm2
+using Hertz = Quantity<struct FrequencyTag, double>;          ///< frequency, Hz
 
 /// Reads `4.2 pJ`, `128 KiB`, `3.5 ns`: one decimal number, one unit of the wanted dimension.
 ///
 /// Energy: fJ pJ nJ uJ mJ J. Time: ps ns us ms s, must be a whole number of picoseconds.
 /// Information: bit B KiB MiB GiB kbit Mbit. Power: nW uW mW W. Voltage: mV V. Length: nm um mm.
-/// Area: um2 mm2. Throws: Error(config) without location when the number or unit is missing or
-/// wrong; the message names the units that are accepted.
+/// Area: um2 mm2. Frequency: Hz kHz MHz GHz. Throws: Error(config) without location when the number
+/// or unit is missing or wrong; the message names the units that are accepted.
 template <class Q>
 Q parse_quantity(std::string_view text);
 
@@ -66,6 +67,7 @@ extern template Microwatts parse_quantity<Microwatts>(std::string_view);
 extern template Volts parse_quantity<Volts>(std::string_view);
 extern template Nanometres parse_quantity<Nanometres>(std::string_view);
 extern template SquareMillimetres parse_quantity<SquareMillimetres>(std::string_view);
+extern template Hertz parse_quantity<Hertz>(std::string_view);
 
 /// Renders with the unit that keeps 1..999 before the point, e.g. `12.4 nJ`.
 std::string to_string(Picojoules energy);

@@ -79,6 +79,7 @@ extern template Microwatts YamlNode::quantity<Microwatts>() const;
 extern template Volts YamlNode::quantity<Volts>() const;
 extern template Nanometres YamlNode::quantity<Nanometres>() const;
 extern template SquareMillimetres YamlNode::quantity<SquareMillimetres>() const;
+extern template Hertz YamlNode::quantity<Hertz>() const;
 
 /// A whole YAML file (one document), parsed and checked for duplicate keys.
 class YamlDocument {
@@ -99,6 +100,12 @@ class YamlDocument {
   /// Throws: Error(config) when either is no map, or the document would grow too large.
   void inherit(const YamlNode& map, const YamlNode& base,
                const std::function<bool(std::string_view key_path)>& keep = {});
+  /// Gives scalars below `node`, a value of this document, the text that `text` has for them; a
+  /// scalar for which it has none stays. `text` is asked with the key path from `node` on, e.g.
+  /// `link.cycle`. Scalars keep their file, line and column, and none counts as read.
+  void rewrite(const YamlNode& node,
+               const std::function<std::optional<std::string>(std::string_view key_path,
+                                                              const YamlNode& scalar)>& text);
   /// Throws: Error(config) at the first key that nobody read, with "did you mean" among the keys
   /// that were asked for at that place.
   void finish() const;

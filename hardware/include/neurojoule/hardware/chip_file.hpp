@@ -6,14 +6,16 @@
 #include "neurojoule/core/yaml.hpp"
 #include "neurojoule/hardware/chip.hpp"
 
-// Chip files that build on others; docs/chip-file.md has the keys and the rules.
+// Chip files that build on others, and clocks; docs/chip-file.md has the keys and the rules.
 
 namespace nj {
 
 /// Fills in the `base:` of a chip file, the base of that, and so on, and then the `like:` of core
-/// kinds. Values keep the file, line and column where they were written.
+/// kinds; then writes times in cycles as picoseconds of the nearest `clock:`. Values keep the file,
+/// line and column where they were written.
 /// Throws: Error(config) at the key when bases or kinds lead back to themselves, there is no such
-/// kind, or there are more than 64 bases or 256 kinds; Error(io) at the key when a base cannot be
+/// kind, there are more than 64 bases or 256 kinds, a clock is no frequency up to 1 THz, or cycles
+/// have no clock or are no whole number of picoseconds; Error(io) at the key when a base cannot be
 /// read; as YamlDocument::load and ::inherit.
 void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
                   const ChipFinder& find = beside);
@@ -21,8 +23,8 @@ void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
 /// A chip file, resolved.
 YamlDocument load_chip_document(const std::filesystem::path& file, const ChipFinder& find = beside);
 
-/// The resolved chip as YAML without `base:` and `like:`, a key of the chip to a line; two files
-/// that state the same in the same order give the same text. `document` is resolved.
+/// The resolved chip as YAML without `base:`, `like:` and `clock:`, a key of the chip to a line;
+/// two files that state the same in the same order give the same text. `document` is resolved.
 std::string chip_text(const YamlDocument& document);
 
 }  // namespace nj
