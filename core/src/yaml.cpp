@@ -344,6 +344,11 @@ std::optional<YamlNode> YamlNode::find(std::string_view key) const {
   return std::nullopt;
 }
 
+bool YamlNode::has(std::string_view key) const {
+  return std::any_of(node_->entries.begin(), node_->entries.end(),
+                     [&](const Node::Entry& entry) { return entry.key == key; });
+}
+
 YamlNode YamlNode::at(std::string_view key) const {
   if (auto node = find(key)) return *node;
   std::vector<std::string> present;

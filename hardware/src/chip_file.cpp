@@ -1,7 +1,9 @@
 #include "neurojoule/hardware/chip_file.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -29,7 +31,7 @@ fs::path identity(const fs::path& path) {
 
 /// What of a base goes into a file: `topology` only where the file has no topology of another kind,
 /// and its tiles only where the file has none; of `synchronisation` not what excludes what the file
-/// has.
+/// has, and of the hops of a grid neither an axis nor its directions where the file has the other.
 class KeptOfBase {
  public:
   explicit KeptOfBase(const YamlNode& root) {
@@ -42,6 +44,7 @@ class KeptOfBase {
     if (!topology || !topology->is_map()) return;
     topology_ = !topology->find("kind");
     tiles_ = !topology->find("tile") && !topology->find("tiles");
+    leave_other_hops(*topology);
   }
 
   bool operator()(std::string_view path) const {
@@ -49,14 +52,28 @@ class KeptOfBase {
     if (path == "topology.tile" || path == "topology.tiles") return tiles_;
     if (path == "synchronisation.handshake") return handshake_;
     if (path == "synchronisation.barrier" || path == "synchronisation.tick") return barrier_;
-    return path != "base";
+    return path != "base" && std::find(hops_.begin(), hops_.end(), path) == hops_.end();
   }
 
  private:
+  void leave_other_hops(const YamlNode& topology) {
+    constexpr std::array<std::array<const char*, 3>, 2> axes{
+        {{"hop_east_west", "hop_east", "hop_west"}, {"hop_north_south", "hop_north", "hop_south"}}};
+    for (const auto& [axis, there, back] : axes) {
+      if (topology.has(there) || topology.has(back))
+        hops_.push_back(fmt::format("topology.{}", axis));
+      if (!topology.has(axis)) continue;
+      for (const char* direction : {there, back}) {
+        hops_.push_back(fmt::format("topology.{}", direction));
+      }
+    }
+  }
+
   bool topology_ = true;
   bool tiles_ = true;
   bool barrier_ = true;
   bool handshake_ = true;
+  std::vector<std::string> hops_;  ///< left out
 };
 
 class BaseReader {

@@ -47,6 +47,8 @@ struct ShapeCheck {
   void operator()(const GridShape& grid) const {
     check_link(key, "hop_east_west", grid.east_west);
     check_link(key, "hop_north_south", grid.north_south);
+    if (grid.west_latency) check_time(key + ".hop_west.latency", *grid.west_latency);
+    if (grid.south_latency) check_time(key + ".hop_south.latency", *grid.south_latency);
   }
   void operator()(const RingShape& ring) const { check_link(key, "hop", ring.link); }
   void operator()(const TreeShape& tree) const {

@@ -1,6 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -72,13 +76,35 @@ LinkSpec read_link(const YamlNode& network, std::string_view hop, std::uint32_t 
   return link;
 }
 
+/// The links of an axis of a grid, and the latency of the way back where it has one of its own:
+/// from the key of the axis, or from those of both directions.
+std::pair<LinkSpec, std::optional<Picoseconds>> read_axis(
+    const YamlNode& node, std::string_view axis, const std::array<std::string_view, 2>& directions,
+    std::uint32_t flit_bits) {
+  const bool both = node.find(axis).has_value();
+  bool apart = false;
+  for (const std::string_view direction : directions) {
+    const auto found = node.find(direction);
+    if (found && both) {
+      throw found->error(
+          fmt::format("there is `{}` too: an axis has one latency, or one each way", axis));
+    }
+    apart = apart || found;
+  }
+  if (!apart) return {read_link(node, axis, flit_bits), std::nullopt};
+  const LinkSpec there = read_link(node, directions[0], flit_bits);
+  return {there, read_link(node, directions[1], flit_bits).latency};
+}
+
 GridShape read_grid(const YamlNode& node, bool wraps, std::uint32_t flit_bits) {
   GridShape grid;
   grid.wraps = wraps;
   grid.width = read_count(node.at("width"), 1, max_tiles);
   grid.height = read_count(node.at("height"), 1, max_tiles);
-  grid.east_west = read_link(node, "hop_east_west", flit_bits);
-  grid.north_south = read_link(node, "hop_north_south", flit_bits);
+  std::tie(grid.east_west, grid.west_latency) =
+      read_axis(node, "hop_east_west", {"hop_east", "hop_west"}, flit_bits);
+  std::tie(grid.north_south, grid.south_latency) =
+      read_axis(node, "hop_north_south", {"hop_north", "hop_south"}, flit_bits);
   return grid;
 }
 

@@ -279,6 +279,24 @@ TEST_CASE("chip file: another kind of topology replaces the base's, and so do ti
   CHECK(files.load("alike.yaml").cores_of_kind(1) == 2);
 }
 
+TEST_CASE("chip file: hops of each way replace the base's axis, and the reverse") {
+  const ChipFiles files(
+      Files{{"ways.yaml",
+             "base: good.yaml\ntopology: {hop_east: {latency: 1 ns}, hop_west: {latency: 5 ns}}\n"},
+            {"west.yaml", "base: ways.yaml\ntopology: {hop_west: {latency: 6 ns}}\n"},
+            {"axis.yaml", "base: west.yaml\ntopology: {hop_east_west: {latency: 7 ns}}\n"},
+            {"half.yaml", "base: good.yaml\ntopology: {hop_east: {latency: 1 ns}}\n"}});
+  const auto latencies = [&](const char* name) {  // good.yaml has two tiles: one link each way
+    const Chip chip = files.load(name);
+    const auto links = chip.topology().links();
+    return std::pair{links[0].spec.latency.value(), links[1].spec.latency.value()};
+  };
+  CHECK(latencies("ways.yaml") == std::pair{std::int64_t{1'000}, std::int64_t{5'000}});
+  CHECK(latencies("west.yaml") == std::pair{std::int64_t{1'000}, std::int64_t{6'000}});
+  CHECK(latencies("axis.yaml") == std::pair{std::int64_t{7'000}, std::int64_t{7'000}});
+  CHECK(files.refusal("half.yaml").find("lacks the key 'hop_west'") != std::string::npos);
+}
+
 TEST_CASE("chip file: a core kind is like another, whatever the other is like in the end") {
   const ChipFiles files(
       Files{{"variant.yaml",

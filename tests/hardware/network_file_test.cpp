@@ -207,5 +207,35 @@ TEST_CASE("network file: mistakes in edges and chips are refused at their place"
   CHECK(refusal(with(chips, "height: 2,", "height: 2, diagonal: 2,")).starts_with("chip.yaml:3:"));
 }
 
+TEST_CASE("network file: the two ways along an axis of a grid have latencies of their own") {
+  const std::string ways = with(with(torus, "hop_east_west: {latency: 2 ns}",
+                                     "hop_east: {latency: 2 ns}\n  hop_west: {latency: 9 ns}"),
+                                "hop_north_south: {latency: 3 ns}",
+                                "hop_north: {latency: 3 ns}\n  hop_south: {latency: 4 ns}");
+  const Chip chip = parse(ways + "\n  routing: shortest-path");
+  REQUIRE(chip.topology().links().size() == 48);
+  for (const Link& link : chip.topology().links()) {
+    // Tile = 3 x + y; the rings have 4 and 3 routers, so that a step up is no step down.
+    const bool east = link.to / 3 == (link.from / 3 + 1) % 4;
+    const bool north = link.to % 3 == (link.from % 3 + 1) % 3;
+    const bool along_x = link.direction == Direction::east_west;
+    const int latency = along_x ? (east ? 2'000 : 9'000) : (north ? 3'000 : 4'000);
+    CHECK(link.spec == LinkSpec{16, Picoseconds{1'000}, Picoseconds{latency}});
+  }
+  // From (1,0) to (0,0): three links east are 6 ns, one west 9 ns. From (0,0) to (0,2): one link
+  // south is 4 ns, two north 6 ns.
+  CHECK(chip.topology().hops(3, 0) == 3);
+  CHECK(chip.topology().hops(0, 2) == 1);
+  CHECK(parse(ways).topology().hops(3, 0) == 1);  // dimension order counts links
+  const std::string one_way = with(torus, "hop_east_west:", "hop_east:");
+  CHECK(refusal(one_way).starts_with("chip.yaml:1:1: topology: lacks the key 'hop_west'"));
+  CHECK(
+      refusal(torus + "\n  hop_south: {latency: 1 ns}") ==
+      "chip.yaml:8:3: topology.hop_south: there is `hop_north_south` too: an axis has one latency, "
+      "or one each way");
+  CHECK(refusal(with(ways, "9 ns", "0 ns")) ==
+        "chip.yaml:7:14: topology.hop_west.latency: expected 1 ps to 1 ms, got 0 ps");
+}
+
 }  // namespace
 }  // namespace nj

@@ -242,6 +242,9 @@ TEST_CASE("topology: what cannot work is refused by name") {
         "topology.link.width: expected 1..65536, got 0");
   CHECK(message(network(RingShape{3, {1, Picoseconds{1}, Picoseconds{0}}}))
             .starts_with("topology.hop.latency: expected"));
+  GridShape grid{3, 3, false, horizontal, vertical};
+  grid.south_latency = Picoseconds{0};
+  CHECK(message(network(grid)).starts_with("topology.hop_south.latency: expected"));
   EdgeListShape one_way = diamond(1);
   one_way.edges.erase(one_way.edges.begin() + 3);  // c -> b
   CHECK(message(network(one_way)) == "topology: no way leads from c to a");

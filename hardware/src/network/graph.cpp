@@ -1,6 +1,7 @@
 #include "graph.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <variant>
 
 #include <fmt/core.h>
@@ -13,30 +14,44 @@ struct Drawing {
   std::vector<Link> links;
   void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& spec,
                bool closes = false) {
-    links.push_back({a, b, direction, spec, closes});
-    links.push_back({b, a, direction, spec, closes});
+    connect(a, b, direction, spec, spec, closes);
+  }
+  void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& there,
+               const LinkSpec& back, bool closes) {
+    links.push_back({a, b, direction, there, closes});
+    links.push_back({b, a, direction, back, closes});
   }
 };
 
 /// Whether a side of that many routers has a link from its end to its start.
 bool closes(bool wraps, std::uint32_t routers) { return wraps && routers > 2; }
 
+/// A link with another latency where one is stated.
+LinkSpec with_latency(LinkSpec link, const std::optional<Picoseconds>& latency) {
+  link.latency = latency.value_or(link.latency);
+  return link;
+}
+
 NetworkGraph draw(const GridShape& grid) {
   Drawing drawing;
   std::vector<std::string> names;
+  const LinkSpec& east = grid.east_west;
+  const LinkSpec west = with_latency(east, grid.west_latency);
+  const LinkSpec& north = grid.north_south;
+  const LinkSpec south = with_latency(north, grid.south_latency);
   for (std::uint32_t x = 0; x < grid.width; ++x) {
     for (std::uint32_t y = 0; y < grid.height; ++y) {
       const std::uint32_t tile = x * grid.height + y;
       names.push_back(fmt::format("({},{})", x, y));
       if (x + 1 < grid.width) {
-        drawing.connect(tile, tile + grid.height, Direction::east_west, grid.east_west);
+        drawing.connect(tile, tile + grid.height, Direction::east_west, east, west, false);
       } else if (closes(grid.wraps, grid.width)) {
-        drawing.connect(tile, y, Direction::east_west, grid.east_west, true);
+        drawing.connect(tile, y, Direction::east_west, east, west, true);
       }
       if (y + 1 < grid.height) {
-        drawing.connect(tile, tile + 1, Direction::north_south, grid.north_south);
+        drawing.connect(tile, tile + 1, Direction::north_south, north, south, false);
       } else if (closes(grid.wraps, grid.height)) {
-        drawing.connect(tile, x * grid.height, Direction::north_south, grid.north_south, true);
+        drawing.connect(tile, x * grid.height, Direction::north_south, north, south, true);
       }
     }
   }

@@ -36,14 +36,17 @@ struct LinkSpec {
   friend bool operator==(const LinkSpec&, const LinkSpec&) = default;
 };
 
-/// A mesh, or with `wraps` a torus; tile id -> x = id / height, y = id % height (as SANA-FE). A
-/// side of a torus closes to a ring when it has three routers or more.
+/// A mesh, or with `wraps` a torus; tile id -> x = id / height, y = id % height (as SANA-FE), x to
+/// the east and y to the north. A side of a torus closes to a ring when it has three routers or
+/// more.
 struct GridShape {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   bool wraps = false;
   LinkSpec east_west;
   LinkSpec north_south;
+  std::optional<Picoseconds> west_latency{};   ///< of links west; absent: as of those east
+  std::optional<Picoseconds> south_latency{};  ///< of links south; absent: as of those north
 };
 
 /// Routers in a circle, each with links to both neighbours.
