@@ -127,6 +127,46 @@ Routed route(const MultiChipSpec& chips) {
           join_routes(chip, in_chip, between, over, chips.gateway)};
 }
 
+/// The key that decides on the routes of one network.
+std::string routes_key(const std::string& key, const NetworkSpec& network) {
+  return key + (std::holds_alternative<EdgeListShape>(network.shape) ? ".edges" : ".routing");
+}
+
+/// The key that decides on routes over those links, which are of one network or of two.
+std::string routes_key(const TopologySpec& spec, const std::vector<Link>& links) {
+  if (const auto* network = std::get_if<NetworkSpec>(&spec.network)) {
+    return routes_key("topology", *network);
+  }
+  const auto& chips = std::get<MultiChipSpec>(spec.network);
+  const auto between = [](const Link& link) { return link.direction == Direction::between_chips; };
+  const auto count = static_cast<std::size_t>(std::count_if(links.begin(), links.end(), between));
+  if (count == 0) return routes_key("topology.chip", chips.chip);
+  if (count == links.size()) return routes_key("topology.between", chips.between);
+  return "topology";
+}
+
+void refuse_waiting_circle(const Topology& topology, const TopologySpec& spec) {
+  constexpr std::size_t most_shown = 6;
+  std::vector<Link> links;
+  std::vector<std::string> names;
+  for (const std::uint32_t channel : find_waiting_circle(topology)) {
+    const Link& link = topology.links()[channel / topology.virtual_channels()];
+    links.push_back(link);
+    names.push_back(
+        fmt::format("{} -> {}", topology.router_name(link.from), topology.router_name(link.to)));
+  }
+  if (links.empty()) return;
+  if (names.size() > most_shown) {
+    const std::string rest = fmt::format(".. and {} more", names.size() - most_shown);
+    names.resize(most_shown);
+    names.push_back(rest);
+  }
+  refuse(routes_key(spec, links),
+         fmt::format("full buffers could wait for each other in a circle: {}; use another routing, "
+                     "or buffer: unbounded",
+                     fmt::join(names, ", ")));
+}
+
 }  // namespace
 
 Topology::Topology(const TopologySpec& spec) {
@@ -152,24 +192,10 @@ Topology::Topology(const TopologySpec& spec) {
   first_link_ = std::move(graph.first_link);
   port_ = std::move(routes.port);
   if (spec.buffer_flits) {
-    refuse_waiting_circle();
+    refuse_waiting_circle(*this, spec);
   } else {
     link_groups_ = group_links(*this);
   }
-}
-
-void Topology::refuse_waiting_circle() const {
-  const std::vector<std::uint32_t> circle = find_waiting_circle(*this);
-  if (circle.empty()) return;
-  std::vector<std::string> names;
-  for (const std::uint32_t channel : circle) {
-    const Link& link = links_[channel / virtual_channels_];
-    names.push_back(fmt::format("{} -> {}", router_name(link.from), router_name(link.to)));
-  }
-  refuse("topology.routing",
-         fmt::format("full buffers could wait for each other in a circle: {}; use another routing, "
-                     "or buffer: unbounded",
-                     fmt::join(names, ", ")));
 }
 
 std::uint32_t Topology::channel_after(std::uint32_t channel, std::uint32_t link) const {

@@ -197,7 +197,7 @@ TEST_CASE("network file: mistakes in edges and chips are refused at their place"
   CHECK(refusal(with(edges, "tiles_at: [a, b]", "tiles_at: []")) ==
         "chip.yaml:4:3: topology.tiles_at: expected 1 to 4096 tiles, got 0");
   CHECK(refusal(with(edges, "    - {from: b, to: hub, cycle: 3 ns}", "")) ==
-        "chip.yaml:1:1: topology: no way leads from b to a");
+        "chip.yaml:7:3: topology.edges: no way leads from b to a");
   CHECK(refusal(with(chips, "gateway: 3", "gateway: 4")) ==
         "chip.yaml:5:3: topology.gateway: expected 0..3, got 4");
   CHECK(refusal(with(chips, "kind: ring", "kind: multi-chip"))
@@ -235,6 +235,33 @@ TEST_CASE("network file: the two ways along an axis of a grid have latencies of 
       "or one each way");
   CHECK(refusal(with(ways, "9 ns", "0 ns")) ==
         "chip.yaml:7:14: topology.hop_west.latency: expected 1 ps to 1 ms, got 0 ps");
+}
+
+TEST_CASE("network file: a circle of full buffers is told where the links are, the first of them") {
+  // Nine routers in a one-way ring: each link may wait for the next, all round.
+  std::string round =
+      "\n  kind: edges\n  routers: [r0, r1, r2, r3, r4, r5, r6, r7, r8]\n"
+      "  link: {cycle: 1 ns}\n  hop: {latency: 2 ns}\n  edges:";
+  for (int i = 0; i < 9; ++i) {
+    round += "\n    - {from: r" + std::to_string(i) + ", to: r" + std::to_string((i + 1) % 9) + "}";
+  }
+  CHECK(refusal(round) == "nothing thrown");
+  CHECK(refusal(round + "\n  buffer: 4 flits") ==
+        "chip.yaml:6:3: topology.edges: full buffers could wait for each other in a circle: "
+        "r0 -> r1, r1 -> r2, r2 -> r3, r3 -> r4, r4 -> r5, r5 -> r6, .. and 3 more; use another "
+        "routing, or buffer: unbounded");
+  // Of several chips, where the chips' own links are, or those between them.
+  const std::string buffered = chips + "\n  buffer: 8 flits";
+  CHECK(refusal(with(buffered, "routers: 3,", "routers: 5, routing: shortest-path,"))
+            .find(": topology.between.routing: full buffers") != std::string::npos);
+  const std::string inside =
+      "{kind: edges, routers: [a, b, c], link: {cycle: 1 ns}, hop: {latency: 1 "
+      "ns}, edges: [{from: a, to: b}, {from: b, to: c}, {from: c, to: a}]}";
+  const auto mesh = buffered.find("{kind: mesh");
+  std::string circular = buffered;
+  circular.replace(mesh, buffered.find('\n', mesh) - mesh, inside);
+  CHECK(refusal(with(circular, "gateway: 3", "gateway: a"))
+            .find(": topology.chip.edges: full buffers") != std::string::npos);
 }
 
 }  // namespace

@@ -247,7 +247,7 @@ TEST_CASE("topology: what cannot work is refused by name") {
   CHECK(message(network(grid)).starts_with("topology.hop_south.latency: expected"));
   EdgeListShape one_way = diamond(1);
   one_way.edges.erase(one_way.edges.begin() + 3);  // c -> b
-  CHECK(message(network(one_way)) == "topology: no way leads from c to a");
+  CHECK(message(network(one_way)) == "topology.edges: no way leads from c to a");
   EdgeListShape twice = diamond(1);
   twice.edges.push_back(twice.edges.front());
   CHECK(message(network(twice)) == "topology.edges: two links lead the same way: a -> b");

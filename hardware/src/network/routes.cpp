@@ -40,7 +40,7 @@ Graph reversed(const NetworkGraph& network) {
                              const std::string& key) {
   throw Error(ErrorKind::config,
               fmt::format("no way leads from {} to {}", graph.names[from], graph.names[to]),
-              {.key = key});
+              {.key = key + ".edges"});  // any other network is whole
 }
 
 /// The routers that routes lead to: all tiles, and the gateway.

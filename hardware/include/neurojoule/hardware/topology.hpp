@@ -81,8 +81,6 @@ class Topology {
   [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const;
 
  private:
-  void refuse_waiting_circle() const;
-
   std::uint32_t tiles_ = 0;
   std::uint32_t virtual_channels_ = 1;
   std::vector<std::string> names_;
