@@ -278,7 +278,8 @@ void check_conservation(const Topology& topology, const TopologySpec& spec,
 Topology accepted(TopologySpec& spec, std::uint32_t& refused) {
   const std::string message = testing::message_of([&] { static_cast<void>(Topology(spec)); });
   if (message != "nothing thrown") {
-    REQUIRE(message.starts_with("topology.routing: full buffers could wait for each other"));
+    REQUIRE(message.starts_with("topology"));
+    REQUIRE(message.find(": full buffers could wait for each other") != std::string::npos);
     spec.buffer_flits.reset();
     ++refused;
   }
