@@ -231,7 +231,9 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
 void check_memories(const MachineDescription& machine, const PriceTable& table) {
   for (const auto& [component, memory] : machine.memories) {
     for (const Action action : {Action::read_word, Action::write_word}) {
-      if (action == Action::write_word && matches("*.synapse_memory", component)) continue;
+      const bool never_written =
+          matches("*.synapse_memory", component) || matches("*.axon_table", component);
+      if (action == Action::write_word && never_written) continue;
       const bool listed =
           std::any_of(table.entries.begin(), table.entries.end(), [&](const PriceEntry& entry) {
             return entry.action == action && specificity(entry, component) > 0;

@@ -122,7 +122,7 @@ class Checker {
           kind.weight_formats.max_bits(needs.lead.weights.scheme),
           "is placed on a core that does not take its weight format");
     }
-    const Footprint use = footprint(needs, size_of(slice, needs.shape));
+    const Footprint use = footprint(needs, size_of(slice, needs.shape), kind);
     for (Violation& violation : exceeded(use, kind, name(slice.population))) {
       violation.slice = slice_;
       violations_.push_back(std::move(violation));

@@ -53,6 +53,9 @@ void check_kind(const CoreKindSpec& kind) {
       refuse(memory_key, "this role needs it");
     }
   }
+  if (kind.memory(MemoryUnit::axon_table) && !kind.takes_packets()) {
+    refuse(key + ".axon_table", "only a core that takes packets has it");
+  }
   if (kind.memory(MemoryUnit::frame_buffer) && !kind.encoder_unit) {
     refuse(key + ".frame_buffer", "only an encoder that reads frames has it");
   }
@@ -177,8 +180,8 @@ std::string_view to_string(CoreRole role) {
 
 std::string_view to_string(MemoryUnit unit) {
   constexpr std::array<std::string_view, memory_units.size()> names{
-      "synapse_memory", "accumulator_memory", "membrane_memory",
-      "spike_buffer",   "frame_buffer",       "score_memory"};
+      "synapse_memory", "accumulator_memory", "membrane_memory", "spike_buffer",
+      "frame_buffer",   "score_memory",       "axon_table"};
   return names[static_cast<std::size_t>(unit)];
 }
 
@@ -219,6 +222,8 @@ bool CoreKindSpec::needs(MemoryUnit unit) const {
       return encoder_unit.has_value();
     case MemoryUnit::score_memory:
       return attention == ProductOrder::values_first;
+    case MemoryUnit::axon_table:
+      return false;
   }
   return false;
 }

@@ -52,6 +52,7 @@ constexpr Definition of_cores[] = {
     {"axon_out", Action::packet_inject,
      "per spike and slice that it is for; with multicast per spike"},
     {"axon_in", Action::packet_deliver, "per packet and slice that gets it"},
+    {"axon_table", Action::read_word, "per packet and slice that gets it"},
 };
 
 // The same memory holds packets on one kind of core, and q, k and v on the other.

@@ -163,7 +163,7 @@ SliceSize size_of(const LayerSlice& slice, const FeatureShape& shape) {
           std::min(slice.column_end, shape.width) - slice.column_begin};
 }
 
-Footprint footprint(const SliceNeeds& needs, const SliceSize& size) {
+Footprint footprint(const SliceNeeds& needs, const SliceSize& size, const CoreKindSpec& kind) {
   Footprint use;
   const auto set = [&](MemoryUnit unit, std::uint64_t bits) {
     use.memory_bits[static_cast<std::size_t>(unit)] = bits;
@@ -180,6 +180,9 @@ Footprint footprint(const SliceNeeds& needs, const SliceSize& size) {
     const bool countable = elements < std::numeric_limits<std::uint64_t>::max() / 64;
     set(MemoryUnit::synapse_memory,
         countable ? storage_bits(needs.lead.weights, elements, size.channels) : elements);
+  }
+  if (const auto& table = kind.memory(MemoryUnit::axon_table)) {
+    set(MemoryUnit::axon_table, saturating_product({use.axons, table->word_bits}));
   }
   const bool attention = std::holds_alternative<SpikingSelfAttention>(*needs.op);
   set(MemoryUnit::accumulator_memory,
@@ -242,7 +245,7 @@ std::vector<Footprint> footprints(const Network& network, std::span<const Popula
   for (const LayerSlice& slice : mapping.slices) {
     const SliceNeeds needs = slice_needs(network, populations[slice.population], widths,
                                          graph.slots[slice.population], chip);
-    result.push_back(footprint(needs, size_of(slice, needs.shape)));
+    result.push_back(footprint(needs, size_of(slice, needs.shape), chip.kind_of(slice.core)));
   }
   return result;
 }

@@ -49,7 +49,7 @@ struct SliceSize {
 SliceSize size_of(const LayerSlice& slice, const FeatureShape& shape);
 
 /// What a slice of that size occupies; saturates instead of overflowing.
-Footprint footprint(const SliceNeeds& needs, const SliceSize& size);
+Footprint footprint(const SliceNeeds& needs, const SliceSize& size, const CoreKindSpec& kind);
 
 /// The role that a core of the chip must have for a population.
 CoreRole role_of(const SliceNeeds& needs, const Chip& chip);

@@ -36,7 +36,7 @@ std::uint32_t border(std::uint32_t total, std::uint32_t parts, std::uint32_t i) 
 /// only in slices of one row, and to have fewer slices. nullopt when even one unit at one position
 /// does not fit, or more than `max_cores` slices are needed.
 std::optional<Cut> fewest_slices(const SliceNeeds& needs, const CoreKindSpec& kind) {
-  if (!fits(footprint(needs, {needs.channel_unit, 1, 1}), kind)) return std::nullopt;
+  if (!fits(footprint(needs, {needs.channel_unit, 1, 1}, kind), kind)) return std::nullopt;
   const std::uint32_t units = needs.shape.channels / needs.channel_unit;
   std::optional<Cut> best;
   std::uint64_t limit = std::uint64_t{max_cores} + 1;
@@ -44,7 +44,7 @@ std::optional<Cut> fewest_slices(const SliceNeeds& needs, const CoreKindSpec& ki
     const SliceSize largest{ceil_divide(units, cut.channel_parts) * needs.channel_unit,
                             ceil_divide(needs.shape.height, cut.row_parts),
                             ceil_divide(needs.shape.width, cut.column_parts)};
-    if (!fits(footprint(needs, largest), kind)) return;
+    if (!fits(footprint(needs, largest, kind), kind)) return;
     best = cut;
     limit = cut.slices();
   };
@@ -173,8 +173,8 @@ class Mapper {
   void report_limits(std::uint32_t p, const SliceNeeds& needs,
                      const std::vector<std::uint32_t>& kinds) {
     if (kinds.empty()) return;
-    auto violations = exceeded(footprint(needs, {needs.channel_unit, 1, 1}),
-                               chip_.spec().core_kinds[kinds[0]], name(p));
+    const CoreKindSpec& kind = chip_.spec().core_kinds[kinds[0]];
+    auto violations = exceeded(footprint(needs, {needs.channel_unit, 1, 1}, kind), kind, name(p));
     if (violations.empty()) {
       report_cores(p, std::uint64_t{max_cores} + 1, kinds[0]);
     }

@@ -44,7 +44,7 @@ std::vector<Parts> parts_of(const Network& network, std::span<const Population> 
 
 void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, const SliceSize& size,
                 const char* axis, std::vector<CutLimit>& limits) {
-  for (const Violation& over : exceeded(footprint(needs, size), kind, "")) {
+  for (const Violation& over : exceeded(footprint(needs, size, kind), kind, "")) {
     limits.push_back({axis, over.resource, over.needed, over.available});
   }
 }

@@ -72,6 +72,9 @@ void count_deliveries(const Plan& plan, const Tally& tally, std::size_t first, s
   KindCounts kind(counts, *slice.kind);
   kind.unit("axon_in", Action::packet_deliver, plan.packet_bits(receiver.producer), sender,
             delivered);
+  if (slice.kind->memory(MemoryUnit::axon_table)) {
+    kind.memory(MemoryUnit::axon_table, Action::read_word, lead, delivered);
+  }
   kind.memory(MemoryUnit::spike_buffer, Action::write_word, lead, attention ? operands : delivered);
   if (attention) return;
   kind.memory(MemoryUnit::spike_buffer, Action::read_word, lead, delivered);

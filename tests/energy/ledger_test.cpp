@@ -244,7 +244,8 @@ TEST_CASE("machine_description names process and memories as ActionCounts does")
   const MachineDescription machine = machine_description(Chip(spec));
   CHECK(machine.name == "tiny");
   CHECK(same_process(machine.process, {Nanometres{45}, Volts{0.9}}));
-  REQUIRE(machine.memories.size() == 4);
+  REQUIRE(machine.memories.size() == 5);
+  CHECK(machine.memories.at("neuron.axon_table").capacity == Bits{8'192});
   CHECK(machine.memories.at("neuron.synapse_memory").capacity == Bits{65'536});
   CHECK(machine.memories.at("neuron.synapse_memory").word == Bits{64});
   CHECK(machine.memories.at("neuron.spike_buffer").word == Bits{32});

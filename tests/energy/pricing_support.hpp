@@ -35,6 +35,7 @@ inline MachineDescription machine45() {
            {"neuron.spike_buffer", memory},
            {"neuron.frame_buffer", memory},
            {"neuron.score_memory", memory},
+           {"neuron.axon_table", memory},
            {"array.input_buffer", memory},
            {"array.weight_buffer", memory},
            {"array.accumulator_buffer", memory},

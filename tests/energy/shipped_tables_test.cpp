@@ -21,6 +21,8 @@ std::vector<ActionKey> everything(const std::string& kind) {
     keys.push_back(key(kind + memory, Action::write_word, 64));
     keys.push_back(key(kind + memory, Action::leak_cycle, 65'536));
   }
+  keys.push_back(key(kind + ".axon_table", Action::read_word, 64));
+  keys.push_back(key(kind + ".axon_table", Action::leak_cycle, 65'536));
   for (const Action action :
        {Action::accumulate, Action::multiply, Action::shift, Action::synaptic_operation}) {
     keys.push_back(key(kind + ".synapse_unit", action, 8));

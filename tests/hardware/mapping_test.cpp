@@ -45,6 +45,37 @@ TEST_CASE("mapping: what a slice occupies, by hand") {
   CHECK(use[0].bits(MemoryUnit::spike_buffer) == 0);
 }
 
+TEST_CASE("mapping: an axon table has a word for each sender, and is read for each packet") {
+  MappedNetwork s = micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  auto& table = spec.core_kinds[0].memories[static_cast<std::size_t>(MemoryUnit::axon_table)];
+  table = MemorySpec{Bits{64}, 16};
+  s.chip = Chip(spec);
+  // a listens to 2 inputs, b to 4 neurons: 2 and 4 words of 16 bits.
+  const auto use = footprints(s.network, s.populations, s.widths, s.chip, s.mapping);
+  CHECK(use[0].bits(MemoryUnit::axon_table) == 32);
+  CHECK(use[2].bits(MemoryUnit::axon_table) == 64);
+  // 3 input spikes to both slices of a, 4 spikes of a to both of b. Nothing else changes.
+  SimulationResult with = simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
+  CHECK(with.actions.at({"neuron.axon_table", Action::read_word, 16, LayerId{1}}) == 6);
+  CHECK(with.actions.at({"neuron.axon_table", Action::read_word, 16, LayerId{3}}) == 8);
+  const MappedNetwork bare = micro_scenario();
+  const SimulationResult without =
+      simulate(bare.network, bare.populations, bare.widths, bare.trace, bare.chip, bare.mapping);
+  CHECK(with.timeline == without.timeline);
+  std::uint64_t reads = 0;
+  for (const auto& [key, count] : with.actions.entries()) {
+    if (key.component != "neuron.axon_table") CHECK(without.actions.at(key) == count);
+    if (key.component == "neuron.axon_table" && key.action == Action::read_word) reads += count;
+  }
+  CHECK(reads == with.actions.total(Action::packet_deliver));
+  // A bit less, and b has no core.
+  table->capacity = Bits{63};
+  const auto result = map_network(s.network, s.populations, s.widths, Chip(spec));
+  CHECK(only(result).message ==
+        "layer \"b\" needs 64 bit of axon_table on a \"neuron\" core, which has 63 bit");
+}
+
 TEST_CASE("mapping: how many senders a neuron and a slice have, by hand") {
   // 2 channels of 6 x 5, kernel 3 x 3, padding 1, stride 1 -> 4 channels of 6 x 5.
   const Network network =

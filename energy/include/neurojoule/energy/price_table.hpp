@@ -189,9 +189,8 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
                       const MachineDescription& machine);
 
 /// Prices one access of each of the machine's memories that the table has an entry for, reads and
-/// (but of synapse memories, which no run writes) writes. Whether a run needs a memory without an
-/// entry, only the run tells.
-/// Throws: as find_entry and unit_price.
+/// (but of synapse memories and axon tables, which no run writes) writes. Whether a run needs a
+/// memory without an entry, only the run tells. Throws: as find_entry and unit_price.
 void check_memories(const MachineDescription& machine, const PriceTable& table);
 
 /// Energy of one access by the formula of SramPrice, without range checks and points.

@@ -36,11 +36,13 @@ enum class MemoryUnit : std::uint8_t {
   membrane_memory,     ///< membrane potentials
   spike_buffer,        ///< packets waiting at axon-in; q, k, v bits on an attention core
   frame_buffer,        ///< rows of the input frame, where an encoder core reads them itself
-  score_memory         ///< K^T V of an attention core that adds it up first
+  score_memory,        ///< K^T V of an attention core that adds it up first
+  axon_table           ///< a word for each axon: where its packets go in the core; may be absent
 };
 inline constexpr std::array memory_units{
     MemoryUnit::synapse_memory, MemoryUnit::accumulator_memory, MemoryUnit::membrane_memory,
-    MemoryUnit::spike_buffer,   MemoryUnit::frame_buffer,       MemoryUnit::score_memory};
+    MemoryUnit::spike_buffer,   MemoryUnit::frame_buffer,       MemoryUnit::score_memory,
+    MemoryUnit::axon_table};
 std::string_view to_string(MemoryUnit unit);
 
 /// Capacity, access width and parallel accesses of one memory: `banks` equal parts, of which

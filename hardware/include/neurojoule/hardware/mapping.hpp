@@ -111,6 +111,7 @@ MappingResult map_network(const Network& network, std::span<const Population> po
 ///   made within the step.
 /// * membrane_memory: neurons * membrane bits where there is a Lif.
 /// * spike_buffer: for attention, (q bits of its rows + k and v bits of all rows) * slots.
+/// * axon_table: axons * the width of its word, where the core has one.
 /// * score_memory: where attention adds up K^T V first, channels * channels of a head * bits of the
 ///   number of tokens.
 /// * frame_buffer: where it reads frames itself, the whole rows that reach it, or of a slice with

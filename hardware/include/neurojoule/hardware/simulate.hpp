@@ -56,6 +56,7 @@
 //
 // * delivery, L = sender for `packet_deliver` [packet] at C = axon_in, else the receiving lead
 // layer:
+//   axon_table, where there is one, read_word 1 per packet;
 //   spike_buffer write_word 1 and read_word 1 per packet on a neuron core; write_word 1 per operand
 //   bit written on an attention core.
 // * synaptic work of a spike on a slice with n channels that reaches P positions (P true to the map
