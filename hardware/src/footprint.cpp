@@ -243,6 +243,11 @@ std::vector<Footprint> footprints(const Network& network, std::span<const Popula
   const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
   std::vector<Footprint> result;
   for (const LayerSlice& slice : mapping.slices) {
+    if (slice.core.index >= chip.cores().size()) {
+      throw Error(ErrorKind::shape,
+                  fmt::format("a slice is on core {}, and chip '{}' has {}", slice.core.index,
+                              chip.spec().name, chip.cores().size()));
+    }
     const SliceNeeds needs = slice_needs(network, populations[slice.population], widths,
                                          graph.slots[slice.population], chip);
     result.push_back(footprint(needs, size_of(slice, needs.shape), chip.kind_of(slice.core)));

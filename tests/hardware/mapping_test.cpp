@@ -88,11 +88,11 @@ TEST_CASE("mapping: how many senders a neuron and a slice have, by hand") {
                       {"head", ClassifierHead{4, 3}, {{"add"}}}});
   const auto pops = populations(network);
   const std::vector<LayerWidths> widths(network.size());
-  const Mapping mapping{{{1, 0, 4, 0, 2, CoreId{0}},
-                         {1, 0, 4, 2, 6, CoreId{1}},
-                         {2, 0, 4, 0, 6, CoreId{2}},
-                         {3, 0, 2, 0, 3, CoreId{3}},
-                         {4, 0, 3, 0, 1, CoreId{4}}}};
+  Mapping mapping{{{1, 0, 4, 0, 2, CoreId{0}},
+                   {1, 0, 4, 2, 6, CoreId{1}},
+                   {2, 0, 4, 0, 6, CoreId{2}},
+                   {3, 0, 2, 0, 3, CoreId{3}},
+                   {4, 0, 3, 0, 1, CoreId{0}}}};
   const auto use = footprints(network, pops, widths, testing::micro_chip(), mapping);
   CHECK(use[0].fan_in == 2 * 3 * 3);
   CHECK(use[0].axons == 2 * (2 - 1 + 3) * 5);  // 4 rows, and all of the 5 columns
@@ -103,6 +103,10 @@ TEST_CASE("mapping: how many senders a neuron and a slice have, by hand") {
   CHECK(use[3].axons == 2 * 2 * 3 * 5);  // of 2 channels x 3 rows x 5 columns
   CHECK(use[4].fan_in == 4 * 6 * 5);     // the mean over all positions
   CHECK(use[4].axons == 4 * 6 * 5);
+  mapping.slices.back().core = CoreId{4};
+  CHECK(testing::message_of([&] {
+          static_cast<void>(footprints(network, pops, widths, testing::micro_chip(), mapping));
+        }) == "a slice is on core 4, and chip 'micro' has 4");
 }
 
 TEST_CASE("mapping: a neuron has at most so many synapses, and a core so many axons") {

@@ -130,6 +130,7 @@ struct Footprint {
 };
 
 /// One entry per slice, in order; compare with `chip.kind_of(slice.core)` for utilisation.
+/// Throws: Error(shape) when a slice is on a core that the chip lacks.
 std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
                                   std::span<const LayerWidths> widths, const Chip& chip,
                                   const Mapping& mapping);
