@@ -7,10 +7,14 @@
 #include <neurojoule/core/atomic_file.hpp>
 #include <neurojoule/hardware/chip_file.hpp>
 
-#include "support/thrown.hpp"
+#include "support/chip_text.hpp"
 
 namespace nj {
 namespace {
+
+using testing::chip_of;
+using testing::chip_refusal;
+using testing::with;
 
 const std::string clocked = R"(name: test
 description: two kinds of cores with clocks of their own
@@ -44,28 +48,13 @@ core_kinds:
     clock: 200 MHz
 )";
 
-Chip load(const std::string& text) {
-  YamlDocument document = YamlDocument::parse(text, "chip.yaml");
-  resolve_chip(document, "chip.yaml");
-  Chip chip = read_chip(document.root());
-  document.finish();
-  return chip;
-}
-
-std::string with(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
 /// What reading says when `from` is replaced by `to`.
 std::string refusal(const std::string& from, const std::string& to) {
-  const std::string text = with(clocked, from, to);
-  return testing::message_of([&] { static_cast<void>(load(text)); });
+  return chip_refusal(clocked, from, to);
 }
 
 TEST_CASE("clock: cycles are those of the kind's or the topology's clock, else of the chip's") {
-  const Chip chip = load(clocked);
+  const Chip chip = chip_of(clocked);
   const CoreTimes& fast = chip.spec().core_kinds[0].times;  // 500 MHz: 1e12 / 5e8 = 2000 ps
   CHECK(fast.axon_in == Picoseconds{2'000});
   CHECK(fast.synapse_word == Picoseconds{3'000});  // 1.5 * 2000
@@ -84,12 +73,12 @@ TEST_CASE("clock: cycles are those of the kind's or the topology's clock, else o
     CHECK(link.spec.latency == Picoseconds{link.direction == Direction::east_west ? 2'500 : 3'000});
   }
   // Without a clock of its own, the topology counts in the chip's.
-  const Chip plain = load(with(clocked, "  clock: 1 GHz\n", ""));
+  const Chip plain = chip_of(with(clocked, "  clock: 1 GHz\n", ""));
   CHECK(plain.spec().topology.within_tile == Picoseconds{4'000});
   // 300 MHz: 10000 / 3 ps, so that three cycles are a time.
-  const Chip thirds = load(with(clocked, "200 MHz",
-                                "300 MHz\n    times: {axon_in: 3 cycles, "
-                                "synapse_word: 6 cycles, neuron_update_active: 9 cycles}"));
+  const Chip thirds = chip_of(with(clocked, "200 MHz",
+                                   "300 MHz\n    times: {axon_in: 3 cycles, "
+                                   "synapse_word: 6 cycles, neuron_update_active: 9 cycles}"));
   CHECK(thirds.spec().core_kinds[1].times.axon_in == Picoseconds{10'000});
 }
 
@@ -130,20 +119,17 @@ core_kinds:
         weight_buffer: {capacity: 1 KiB, word: 64 bit}, accumulator_buffer: {capacity: 1 KiB, word: 64 bit},
         membrane_buffer: {capacity: 1 KiB, word: 64 bit}, output_buffer: {capacity: 1 KiB, word: 64 bit}}
 )";
-  const Chip chip = load(array);  // 1e12 / 2.5e8 = 4000 ps
+  const Chip chip = chip_of(array);  // 1e12 / 2.5e8 = 4000 ps
   CHECK(chip.spec().array->cycle == Picoseconds{4'000});
   CHECK(chip.spec().off_chip.word_time == Picoseconds{2'000});
-  const auto message = [](const std::string& text) {
-    return testing::message_of([&] { static_cast<void>(load(text)); });
-  };
   CHECK(
-      message(with(array, "clock: 250 MHz\n", "")) ==
+      chip_refusal(with(array, "clock: 250 MHz\n", "")) ==
       "chip.yaml:7:72: core_kinds.pes.cycle: '1 cycle' needs a clock, such as `clock: 500 MHz` in "
       "the core kind or the chip");
   // What an array has not stays unknown.
-  CHECK(message(with(array, "cycle: 1 cycle", "cycle: 1 cycle, times: {axon_in: 1 cycle}"))
+  CHECK(chip_refusal(with(array, "cycle: 1 cycle", "cycle: 1 cycle, times: {axon_in: 1 cycle}"))
             .starts_with("chip.yaml:8:88: core_kinds.pes.times: unknown key"));
-  CHECK(message(array + "topology: {clock: 1 GHz}\n")
+  CHECK(chip_refusal(array + "topology: {clock: 1 GHz}\n")
             .starts_with("chip.yaml:13:1: topology: unknown key"));
 }
 
@@ -152,8 +138,8 @@ TEST_CASE("clock: a clock that nothing counts in is none, and changes nothing") 
       with(clocked, "word_time: 3 cycles, axon_out: 1 cycles", "word_time: 3 ns, axon_out: 1 ns"),
       "clock: 500 MHz\n", "");
   const std::string own = with(times, "max_neurons", "clock: 500 MHz\n    max_neurons");
-  CHECK(load(own).spec().core_kinds[0].times.axon_in == Picoseconds{2'000});
-  CHECK(load("clock: 123 kHz\n" + own).spec().off_chip.word_time == Picoseconds{3'000});
+  CHECK(chip_of(own).spec().core_kinds[0].times.axon_in == Picoseconds{2'000});
+  CHECK(chip_of("clock: 123 kHz\n" + own).spec().off_chip.word_time == Picoseconds{3'000});
 }
 
 TEST_CASE("clock: each mistake is refused at its place") {
@@ -198,16 +184,13 @@ TEST_CASE("clock: cycles without a clock in reach are refused, saying where one 
         "`clock: 500 MHz` in the core kind or the chip");
   const std::string own =
       with(with(clocked, chip, ""), "max_neurons", "clock: 500 MHz\n    max_neurons");
-  const auto message = [](const std::string& text) {
-    return testing::message_of([&] { static_cast<void>(load(text)); });
-  };
   CHECK(
-      message(own) ==
+      chip_refusal(own) ==
       "chip.yaml:16:43: off_chip.word_time: '3 cycles' needs a clock, such as `clock: 500 MHz` in "
       "the chip");
   CHECK(
-      message(with(with(own, "  clock: 1 GHz\n", ""), "3 cycles, axon_out: 1 cycles",
-                   "3 ns, axon_out: 1 ns")) ==
+      chip_refusal(with(with(own, "  clock: 1 GHz\n", ""), "3 cycles, axon_out: 1 cycles",
+                        "3 ns, axon_out: 1 ns")) ==
       "chip.yaml:10:10: topology.link.cycle: '1 cycle' needs a clock, such as `clock: 500 MHz` in "
       "the topology or the chip");
   // Other times have no cycles, and other maps no clock.

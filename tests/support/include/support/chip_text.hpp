@@ -12,18 +12,29 @@
 namespace nj::testing {
 
 inline Chip chip_of(const std::string& text) {
-  const YamlDocument document = YamlDocument::parse(text, "chip.yaml");
+  YamlDocument document = YamlDocument::parse(text, "chip.yaml");
+  resolve_chip(document, "chip.yaml");
   Chip chip = read_chip(document.root());
   document.finish();
   return chip;
 }
 
-/// What reading `text` says when the first `from` in it is replaced by `to`.
-inline std::string chip_refusal(std::string text, const std::string& from, const std::string& to) {
+/// `text` with the first `from` in it replaced by `to`.
+inline std::string with(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
   REQUIRE(at != std::string::npos);
-  text.replace(at, from.size(), to);
+  return text.replace(at, from.size(), to);
+}
+
+/// What reading `text` says.
+inline std::string chip_refusal(const std::string& text) {
   return message_of([&] { static_cast<void>(chip_of(text)); });
+}
+
+/// What reading `text` says when the first `from` in it is replaced by `to`.
+inline std::string chip_refusal(const std::string& text, const std::string& from,
+                                const std::string& to) {
+  return chip_refusal(with(text, from, to));
 }
 
 }  // namespace nj::testing
