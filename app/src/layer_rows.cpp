@@ -3,6 +3,7 @@
 namespace nj {
 
 void add_action(RunCounts& counts, const ActionKey& key, std::uint64_t count) {
+  if (is_hop(key.action)) counts.hops += count;
   switch (key.action) {
     case Action::synaptic_operation:
       counts.synaptic_events += count;
@@ -13,12 +14,6 @@ void add_action(RunCounts& counts, const ActionKey& key, std::uint64_t count) {
       break;
     case Action::packet_inject:
       counts.packets += count;
-      break;
-    case Action::hop_east_west:
-    case Action::hop_north_south:
-    case Action::hop:
-    case Action::hop_chip:
-      counts.hops += count;
       break;
     case Action::read_word:
     case Action::read_bit:

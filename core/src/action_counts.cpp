@@ -29,6 +29,10 @@ constexpr std::array action_names = {
     std::string_view{"spike_within_tile"},
     std::string_view{"hop_east_west"},
     std::string_view{"hop_north_south"},
+    std::string_view{"hop_east"},
+    std::string_view{"hop_west"},
+    std::string_view{"hop_north"},
+    std::string_view{"hop_south"},
     std::string_view{"hop"},
     std::string_view{"hop_chip"},
     std::string_view{"barrier"},
@@ -43,6 +47,8 @@ static_assert(action_names.size() == static_cast<std::size_t>(Action::float_mult
 std::string_view to_string(Action action) {
   return action_names.at(static_cast<std::size_t>(action));
 }
+
+bool is_hop(Action action) { return action >= Action::hop_east_west && action <= Action::hop_chip; }
 
 Action parse_action(std::string_view name) {
   for (std::size_t i = 0; i < action_names.size(); ++i) {

@@ -5,18 +5,9 @@
 #include <fmt/format.h>
 
 namespace nj {
-namespace {
-
-/// Whether a packet passes a link in this action.
-bool uses_link(Action action) {
-  return action == Action::spike_within_tile || action == Action::hop_east_west ||
-         action == Action::hop_north_south || action == Action::hop || action == Action::hop_chip;
-}
-
-}  // namespace
-
 void check_fit(const YamlNode& entry, Action action, const Price& price) {
-  if (std::holds_alternative<LinkPrice>(price) && !uses_link(action)) {
+  const bool uses_link = is_hop(action) || action == Action::spike_within_tile;
+  if (std::holds_alternative<LinkPrice>(price) && !uses_link) {
     throw entry.error(fmt::format("link prices hops, not {}", to_string(action)));
   }
   const bool is_word = action == Action::read_word || action == Action::write_word;

@@ -29,9 +29,9 @@ fs::path identity(const fs::path& path) {
   return code ? path : canonical;
 }
 
-/// What of a base goes into a file: `topology` only where the file has no topology of another kind,
-/// and its tiles only where the file has none; of `synchronisation` not what excludes what the file
-/// has, and of the hops of a grid neither an axis nor its directions where the file has the other.
+/// What of a base goes into a file: a network only where the file has none of another kind, and its
+/// tiles only where the file has none; of `synchronisation` not what excludes what the file has,
+/// and of the hops of a grid neither an axis nor its directions where the file has the other.
 class KeptOfBase {
  public:
   explicit KeptOfBase(const YamlNode& root) {
@@ -42,38 +42,41 @@ class KeptOfBase {
     }
     const auto topology = root.find("topology");
     if (!topology || !topology->is_map()) return;
-    topology_ = !topology->find("kind");
     tiles_ = !topology->find("tile") && !topology->find("tiles");
-    leave_other_hops(*topology);
-  }
-
-  bool operator()(std::string_view path) const {
-    if (path == "topology") return topology_;
-    if (path == "topology.tile" || path == "topology.tiles") return tiles_;
-    if (path == "synchronisation.handshake") return handshake_;
-    if (path == "synchronisation.barrier" || path == "synchronisation.tick") return barrier_;
-    return path != "base" && std::find(hops_.begin(), hops_.end(), path) == hops_.end();
-  }
-
- private:
-  void leave_other_hops(const YamlNode& topology) {
-    constexpr std::array<std::array<const char*, 3>, 2> axes{
-        {{"hop_east_west", "hop_east", "hop_west"}, {"hop_north_south", "hop_north", "hop_south"}}};
-    for (const auto& [axis, there, back] : axes) {
-      if (topology.has(there) || topology.has(back))
-        hops_.push_back(fmt::format("topology.{}", axis));
-      if (!topology.has(axis)) continue;
-      for (const char* direction : {there, back}) {
-        hops_.push_back(fmt::format("topology.{}", direction));
+    leave_other_network(*topology, "topology");
+    for (const char* part : {"chip", "between"}) {
+      const auto network = topology->find(part);
+      if (network && network->is_map()) {
+        leave_other_network(*network, fmt::format("topology.{}", part));
       }
     }
   }
 
-  bool topology_ = true;
+  bool operator()(std::string_view path) const {
+    if (path == "topology.tile" || path == "topology.tiles") return tiles_;
+    if (path == "synchronisation.handshake") return handshake_;
+    if (path == "synchronisation.barrier" || path == "synchronisation.tick") return barrier_;
+    return path != "base" && std::find(left_.begin(), left_.end(), path) == left_.end();
+  }
+
+ private:
+  void leave_other_network(const YamlNode& network, const std::string& path) {
+    constexpr std::array<std::array<const char*, 3>, 2> axes{
+        {{"hop_east_west", "hop_east", "hop_west"}, {"hop_north_south", "hop_north", "hop_south"}}};
+    if (network.find("kind")) left_.push_back(path);
+    const auto leave = [&](const char* key) { left_.push_back(fmt::format("{}.{}", path, key)); };
+    for (const auto& [axis, there, back] : axes) {
+      if (network.has(there) || network.has(back)) leave(axis);
+      if (!network.has(axis)) continue;
+      leave(there);
+      leave(back);
+    }
+  }
+
   bool tiles_ = true;
   bool barrier_ = true;
   bool handshake_ = true;
-  std::vector<std::string> hops_;  ///< left out
+  std::vector<std::string> left_;  ///< out, with all below
 };
 
 class BaseReader {

@@ -142,6 +142,13 @@ TEST_CASE("action counts merge by key and never hold zeros") {
   CHECK(parse_action("hop_east_west") == Action::hop_east_west);
   CHECK(parse_action("hop") == Action::hop);
   CHECK(to_string(Action::hop_chip) == "hop_chip");
+  CHECK(to_string(Action::hop_south) == "hop_south");
+  for (const char* name : {"hop_east_west", "hop_north_south", "hop_east", "hop_west", "hop_north",
+                           "hop_south", "hop", "hop_chip"}) {
+    CHECK(is_hop(parse_action(name)));
+  }
+  CHECK(!is_hop(Action::spike_within_tile));
+  CHECK(!is_hop(Action::barrier));
   CHECK(message_of([] {
           parse_action("jump");
         }).starts_with("unknown action 'jump', expected one of"));

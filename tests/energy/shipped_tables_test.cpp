@@ -38,8 +38,9 @@ std::vector<ActionKey> everything(const std::string& kind) {
   keys.push_back(key(kind + ".axon_out", Action::packet_inject, 64));
   keys.push_back(key("io.axon_out", Action::packet_inject, 64));
   keys.push_back(key(kind + ".axon_in", Action::packet_deliver, 64));
-  for (const Action action : {Action::spike_within_tile, Action::hop_east_west,
-                              Action::hop_north_south, Action::hop, Action::hop_chip}) {
+  for (const Action action :
+       {Action::spike_within_tile, Action::hop_east_west, Action::hop_north_south, Action::hop_east,
+        Action::hop_west, Action::hop_north, Action::hop_south, Action::hop, Action::hop_chip}) {
     keys.push_back(key("network.router", action, 64));
   }
   keys.push_back(key("off_chip.memory", Action::read_bit, 1));

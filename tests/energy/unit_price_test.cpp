@@ -148,12 +148,14 @@ TEST_CASE("sram: the formula by hand, and refusals outside its range") {
 
 TEST_CASE("link: bits over a router and some millimetres") {
   const PriceTable table = table_of(
-      "  - action: [hop, hop_east_west]\n    category: interconnect\n    source: s\n"
+      "  - action: [hop, hop_east_west, hop_west]\n    category: interconnect\n    source: s\n"
       "    link: {per_bit: 0.3 pJ, per_bit_per_mm: 0.08 pJ, length: 1.5 mm}\n"
       "  - {action: hop_chip, category: interconnect, source: s, link: {per_bit_per_mm: "
       "1 pJ, length: 500 um}}\n");
   // 32 x (0.3 + 1.5 x 0.08) = 32 x 0.42 = 13.44; 64 x 0.5 = 32
   CHECK(pj(table, key("network.router", Action::hop, 32)) == doctest::Approx(13.44).epsilon(1e-12));
+  CHECK(pj(table, key("network.router", Action::hop_west, 32)) ==
+        doctest::Approx(13.44).epsilon(1e-12));
   CHECK(pj(table, key("network.router", Action::hop_chip, 64)) ==
         doctest::Approx(32).epsilon(1e-12));
   CHECK(message_of([&] { pj(table, key("network.router", Action::hop, 0)); }) ==

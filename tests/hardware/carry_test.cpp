@@ -260,7 +260,7 @@ TEST_CASE("carry: links between chips are counted by themselves") {
   // 8 bits over, 50 x 8 = 400 kept, tail 350; then a 64-bit link starts with the tail: 10.
   const CarriedMessages carried = carry(topology, spec, std::vector<Message>{{ps(0), 3, {6}}});
   CHECK(carried.arrived.front().front() == ps(30 + 500 + 350 + 10));
-  CHECK(carried.hops == std::array<std::uint64_t, 4>{2, 1, 0, 1});
+  CHECK(carried.hops == std::array<std::uint64_t, 8>{2, 1, 0, 0, 0, 0, 0, 1});
 }
 
 // The level `flit`. On `line` a tick is 10 ps, which a link takes per word.

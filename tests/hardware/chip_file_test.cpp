@@ -297,6 +297,33 @@ TEST_CASE("chip file: hops of each way replace the base's axis, and the reverse"
   CHECK(files.refusal("half.yaml").find("lacks the key 'hop_west'") != std::string::npos);
 }
 
+TEST_CASE("chip file: what replaces a base's network does so in the parts of several chips too") {
+  const std::string several =
+      "base: good.yaml\ntopology: {kind: multi-chip, gateway: 0, tile: [neuron], flit: 8 bit, "
+      "within_tile: {latency: 1 ns}, chip: {kind: mesh, width: 2, height: 1, link: {cycle: 1 ns}, "
+      "hop_east_west: {latency: 3 ns}, hop_north_south: {latency: 3 ns}}, between: {kind: ring, "
+      "routers: 3, link: {cycle: 1 ns}, hop: {latency: 9 ns}}}\n";
+  const ChipFiles files(
+      Files{{"several.yaml", several},
+            {"ways.yaml",
+             "base: several.yaml\n"
+             "topology: {chip: {hop_east: {latency: 4 ns}, hop_west: {latency: 5 ns}}}\n"},
+            {"tree.yaml",
+             "base: ways.yaml\ntopology: {between: {kind: tree, arity: 2, levels: [{}], "
+             "link: {cycle: 1 ns}, hop: {latency: 7 ns}}}\n"}});
+  const auto network = [&](const char* name) {
+    return std::get<MultiChipSpec>(files.load(name).spec().topology.network);
+  };
+  const auto grid = std::get<GridShape>(network("ways.yaml").chip.shape);
+  CHECK(grid.east_west.latency == Picoseconds{4'000});
+  CHECK(grid.west_latency == Picoseconds{5'000});
+  CHECK(grid.north_south.latency == Picoseconds{3'000});
+  CHECK(std::get<RingShape>(network("ways.yaml").between.shape).routers == 3);
+  CHECK(files.load("ways.yaml").cores().size() == 6);
+  CHECK(std::get<TreeShape>(network("tree.yaml").between.shape).arity == 2);
+  CHECK(files.load("tree.yaml").cores().size() == 4);
+}
+
 TEST_CASE("chip file: a core kind is like another, whatever the other is like in the end") {
   const ChipFiles files(
       Files{{"variant.yaml",

@@ -107,10 +107,8 @@ std::uint64_t synaptic_events(const testing::MappedNetwork& m, LayerId lead) {
 ActionCounts without_network(const ActionCounts& counts) {
   ActionCounts kept;
   for (const auto& [key, count] : counts.entries()) {
-    const bool network =
-        key.action == Action::hop_east_west || key.action == Action::hop_north_south ||
-        key.action == Action::hop || key.action == Action::hop_chip ||
-        key.action == Action::spike_within_tile || key.action == Action::leak_cycle;
+    const bool network = is_hop(key.action) || key.action == Action::spike_within_tile ||
+                         key.action == Action::leak_cycle;
     if (!network) kept.add(key, count);
   }
   return kept;
@@ -422,6 +420,40 @@ TEST_CASE("counts: trains that are missing or do not fit are refused by layer") 
   SpikeTrace graded = s.trace;
   graded[2] = GradedTensor(3, {4, 1, 1});
   CHECK(message(graded) == "a.lif: expected binary spikes, got graded ones");
+}
+
+TEST_CASE("counts: where the two ways of an axis differ, hops are counted by direction") {
+  const LayerId input{0}, a_lif{2};
+  const auto hops = [&](const SimulationResult& result, Action action, LayerId layer) {
+    return result.actions.at({"network.router", action, 64, layer});
+  };
+  testing::MappedNetwork s = testing::micro_scenario();
+  ChipSpec spec = s.chip.spec();
+  testing::grid_of(spec).west_latency = Picoseconds{10'000};
+  s.chip = Chip(spec);
+  // On the way 0-2, 0-2-3, 1-3-2 or 1-3: 8 hops of a are to the east (0-2, 1-3), of the 4 others 3
+  // are to the north (2-3) and 1 to the south (3-2); the input's go from 0 to 1.
+  SimulationResult result = run(s);
+  CHECK(hops(result, Action::hop_east, a_lif) == 8);
+  CHECK(result.actions.total(Action::hop_west) == 0);
+  CHECK(hops(result, Action::hop_north_south, a_lif) == 4);
+  CHECK(result.actions.total(Action::hop_east_west) == 0);
+  testing::grid_of(spec).south_latency = Picoseconds{20'000};
+  s.chip = Chip(spec);
+  result = run(s);
+  CHECK(hops(result, Action::hop_east, a_lif) == 8);
+  CHECK(hops(result, Action::hop_north, a_lif) == 3);
+  CHECK(hops(result, Action::hop_south, a_lif) == 1);
+  CHECK(hops(result, Action::hop_north, input) == 3);
+  CHECK(result.actions.total(Action::hop_north_south) == 0);
+  CHECK(result.hops == 15);
+  CHECK(result.timeline.latency() == run(testing::micro_scenario()).timeline.latency());
+  // With the two layers on each other's cores, what went east goes west.
+  std::swap(s.mapping.slices[0].core, s.mapping.slices[2].core);
+  std::swap(s.mapping.slices[1].core, s.mapping.slices[3].core);
+  result = run(s);
+  CHECK(hops(result, Action::hop_west, a_lif) == 8);
+  CHECK(hops(result, Action::hop_east, a_lif) == 0);
 }
 
 }  // namespace

@@ -6,13 +6,15 @@
 #include <neurojoule/core/error.hpp>
 #include <neurojoule/hardware/chip.hpp>
 
-#include "support/thrown.hpp"
+#include "support/chip_text.hpp"
 
 // Question: do the keys of `topology:` give the network that they describe, and is each mistake
 // refused at its place?
 
 namespace nj {
 namespace {
+
+using testing::with;
 
 const std::string rest = R"(
   tile: [neuron]
@@ -35,15 +37,10 @@ core_kinds:
     times: {axon_in: 1 ns, synapse_word: 2 ns, neuron_update_active: 3 ns, neuron_update_inactive: 2 ns, axon_out: 1 ns}
 )";
 
-Chip parse(const std::string& network) {
-  const YamlDocument document = YamlDocument::parse("topology:" + network + rest, "chip.yaml");
-  Chip chip = read_chip(document.root());
-  document.finish();
-  return chip;
-}
+Chip parse(const std::string& network) { return testing::chip_of("topology:" + network + rest); }
 
 std::string refusal(const std::string& network) {
-  return testing::message_of([&] { static_cast<void>(parse(network)); });
+  return testing::chip_refusal("topology:" + network + rest);
 }
 
 const std::string torus = R"(
@@ -136,13 +133,6 @@ TEST_CASE("network file: chips, packets, buffers, multicast and routing") {
   CHECK(routing(tree) == Routing::shortest_path);
 }
 
-/// `text` with `from` replaced by `to`.
-std::string with(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
 TEST_CASE("network file: each mistake is refused at its place") {
   CHECK(refusal(with(torus, "torus", "donut")).starts_with("chip.yaml:2:3: topology.kind: "));
   CHECK(refusal(with(torus, "width: 4", "width: 1000000000")) ==
@@ -218,9 +208,11 @@ TEST_CASE("network file: the two ways along an axis of a grid have latencies of 
     // Tile = 3 x + y; the rings have 4 and 3 routers, so that a step up is no step down.
     const bool east = link.to / 3 == (link.from / 3 + 1) % 4;
     const bool north = link.to % 3 == (link.from % 3 + 1) % 3;
-    const bool along_x = link.direction == Direction::east_west;
+    const bool along_x = link.from % 3 == link.to % 3;
     const int latency = along_x ? (east ? 2'000 : 9'000) : (north ? 3'000 : 4'000);
     CHECK(link.spec == LinkSpec{16, Picoseconds{1'000}, Picoseconds{latency}});
+    CHECK(link.direction == (along_x ? (east ? Direction::east : Direction::west)
+                                     : (north ? Direction::north : Direction::south)));
   }
   // From (1,0) to (0,0): three links east are 6 ns, one west 9 ns. From (0,0) to (0,2): one link
   // south is 4 ns, two north 6 ns.

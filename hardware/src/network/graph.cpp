@@ -1,6 +1,7 @@
 #include "graph.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <variant>
 
@@ -9,49 +10,60 @@
 namespace nj {
 namespace {
 
+/// A link without its ends.
+struct Way {
+  Direction direction{};
+  LinkSpec spec;
+};
+
 /// Collects the links of a graph in the order in which they get their numbers.
 struct Drawing {
   std::vector<Link> links;
-  void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& spec,
-               bool closes = false) {
-    connect(a, b, direction, spec, spec, closes);
+  void connect(std::uint32_t a, std::uint32_t b, const LinkSpec& undirected, bool closes = false) {
+    const Way way{Direction::undirected, undirected};
+    connect(a, b, {way, way}, closes);
   }
-  void connect(std::uint32_t a, std::uint32_t b, Direction direction, const LinkSpec& there,
-               const LinkSpec& back, bool closes) {
-    links.push_back({a, b, direction, there, closes});
-    links.push_back({b, a, direction, back, closes});
+  /// Links there and back.
+  void connect(std::uint32_t a, std::uint32_t b, const std::array<Way, 2>& ways, bool closes) {
+    links.push_back({a, b, ways[0].direction, ways[0].spec, closes});
+    links.push_back({b, a, ways[1].direction, ways[1].spec, closes});
   }
 };
 
 /// Whether a side of that many routers has a link from its end to its start.
 bool closes(bool wraps, std::uint32_t routers) { return wraps && routers > 2; }
 
-/// A link with another latency where one is stated.
-LinkSpec with_latency(LinkSpec link, const std::optional<Picoseconds>& latency) {
-  link.latency = latency.value_or(link.latency);
-  return link;
+/// The links there and back along an axis: alike, or of two directions where the way back has a
+/// latency of its own.
+std::array<Way, 2> ways_along(const LinkSpec& link, Direction axis,
+                              const std::optional<Picoseconds>& back,
+                              const std::array<Direction, 2>& directions) {
+  if (!back) return {Way{axis, link}, Way{axis, link}};
+  LinkSpec other = link;
+  other.latency = *back;
+  return {Way{directions[0], link}, Way{directions[1], other}};
 }
 
 NetworkGraph draw(const GridShape& grid) {
   Drawing drawing;
   std::vector<std::string> names;
-  const LinkSpec& east = grid.east_west;
-  const LinkSpec west = with_latency(east, grid.west_latency);
-  const LinkSpec& north = grid.north_south;
-  const LinkSpec south = with_latency(north, grid.south_latency);
+  const auto east_west = ways_along(grid.east_west, Direction::east_west, grid.west_latency,
+                                    {Direction::east, Direction::west});
+  const auto north_south = ways_along(grid.north_south, Direction::north_south, grid.south_latency,
+                                      {Direction::north, Direction::south});
   for (std::uint32_t x = 0; x < grid.width; ++x) {
     for (std::uint32_t y = 0; y < grid.height; ++y) {
       const std::uint32_t tile = x * grid.height + y;
       names.push_back(fmt::format("({},{})", x, y));
       if (x + 1 < grid.width) {
-        drawing.connect(tile, tile + grid.height, Direction::east_west, east, west, false);
+        drawing.connect(tile, tile + grid.height, east_west, false);
       } else if (closes(grid.wraps, grid.width)) {
-        drawing.connect(tile, y, Direction::east_west, east, west, true);
+        drawing.connect(tile, y, east_west, true);
       }
       if (y + 1 < grid.height) {
-        drawing.connect(tile, tile + 1, Direction::north_south, north, south, false);
+        drawing.connect(tile, tile + 1, north_south, false);
       } else if (closes(grid.wraps, grid.height)) {
-        drawing.connect(tile, x * grid.height, Direction::north_south, north, south, true);
+        drawing.connect(tile, x * grid.height, north_south, true);
       }
     }
   }
@@ -67,10 +79,10 @@ std::vector<std::string> numbered(std::uint32_t count) {
 NetworkGraph draw(const RingShape& ring) {
   Drawing drawing;
   for (std::uint32_t i = 0; i + 1 < ring.routers; ++i) {
-    drawing.connect(i, i + 1, Direction::undirected, ring.link);
+    drawing.connect(i, i + 1, ring.link);
   }
   if (closes(true, ring.routers)) {
-    drawing.connect(ring.routers - 1, 0, Direction::undirected, ring.link, true);
+    drawing.connect(ring.routers - 1, 0, ring.link, true);
   }
   return make_graph(ring.routers, numbered(ring.routers), std::move(drawing.links));
 }
@@ -83,8 +95,7 @@ NetworkGraph draw(const TreeShape& tree) {
   std::uint32_t count = leaves;
   for (std::size_t level = 0; level < tree.levels.size(); ++level) {
     for (std::uint32_t i = 0; i < count; ++i) {
-      drawing.connect(first + i, first + count + i / tree.arity, Direction::undirected,
-                      tree.levels[level]);
+      drawing.connect(first + i, first + count + i / tree.arity, tree.levels[level]);
     }
     first += count;
     count /= tree.arity;
@@ -100,7 +111,7 @@ NetworkGraph draw(const CrossbarShape& crossbar) {
   names.emplace_back("switch");
   Drawing drawing;
   for (std::uint32_t i = 0; i < crossbar.ports; ++i) {
-    drawing.connect(i, crossbar.ports, Direction::undirected, crossbar.link);
+    drawing.connect(i, crossbar.ports, crossbar.link);
   }
   return make_graph(crossbar.ports, std::move(names), std::move(drawing.links));
 }

@@ -32,6 +32,10 @@ enum class Action : std::uint8_t {
   spike_within_tile,       ///< a packet handed over inside its tile [packet bits]
   hop_east_west,           ///< one router and horizontal link passed [packet bits]
   hop_north_south,         ///< one router and vertical link passed [packet bits]
+  hop_east,                ///< likewise, of an axis whose two ways differ [packet bits]
+  hop_west,                ///< likewise [packet bits]
+  hop_north,               ///< likewise [packet bits]
+  hop_south,               ///< likewise [packet bits]
   hop,                     ///< one router and link without direction passed [packet bits]
   hop_chip,                ///< one link between two chips passed [packet bits]
   barrier,                 ///< one synchronisation of the whole chip [0]
@@ -40,6 +44,8 @@ enum class Action : std::uint8_t {
   float_multiply           ///< floating-point product [bits]; likewise
 };
 std::string_view to_string(Action action);
+/// Whether a packet passes a link from router to router in this action.
+bool is_hop(Action action);
 /// Throws: Error(config) listing the valid names.
 Action parse_action(std::string_view name);
 

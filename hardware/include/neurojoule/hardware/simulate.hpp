@@ -100,8 +100,9 @@
 //   element that is not 0. synaptic_operation [1] per accumulate; no and_bit.
 // * network, L = sender: packet_inject [packet] at C = axon_out (`io.axon_out` for inputs);
 //   at `network.router` [packet]: spike_within_tile per receiver in the sender's tile;
-//   hop_east_west, hop_north_south (mesh, torus), hop (other links) or hop_chip (between chips) per
-//   packet and link passed, so with multicast once per branch.
+//   hop_east_west, hop_north_south (mesh, torus; hop_east, hop_west, hop_north, hop_south of an
+//   axis whose two ways differ), hop (other links) or hop_chip (between chips) per packet and link
+//   passed, so with multicast once per branch.
 // * input, L = input: read_bit [1] at `off_chip.memory`: neurons * output bits per step (frames are
 //   stored dense); not of an input that only encoders read.
 // * chip, L = chip_overhead: barrier [0] 1 per global step at `chip.synchronisation`; leak_cycle

@@ -12,11 +12,23 @@
 
 namespace nj {
 
-/// What kind of way a link is; each is its own action, at its own price.
-enum class Direction : std::uint8_t { east_west, north_south, undirected, between_chips };
+/// What kind of way a link is; each is its own action, at its own price. An axis of a grid whose
+/// links cost the same either way is one kind, else two.
+enum class Direction : std::uint8_t {
+  east_west,
+  north_south,
+  east,
+  west,
+  north,
+  south,
+  undirected,
+  between_chips
+};
 /// The action that counts a packet on such a link; indexed by Direction.
-inline constexpr std::array hop_actions{Action::hop_east_west, Action::hop_north_south, Action::hop,
-                                        Action::hop_chip};
+inline constexpr std::array hop_actions{
+    Action::hop_east_west, Action::hop_north_south, Action::hop_east, Action::hop_west,
+    Action::hop_north,     Action::hop_south,       Action::hop,      Action::hop_chip};
+static_assert(hop_actions.size() == static_cast<std::size_t>(Direction::between_chips) + 1);
 
 /// One directed link between two routers.
 struct Link {

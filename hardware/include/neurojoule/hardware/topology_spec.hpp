@@ -45,8 +45,8 @@ struct GridShape {
   bool wraps = false;
   LinkSpec east_west;
   LinkSpec north_south;
-  std::optional<Picoseconds> west_latency{};   ///< of links west; absent: as of those east
-  std::optional<Picoseconds> south_latency{};  ///< of links south; absent: as of those north
+  std::optional<Picoseconds> west_latency{};   ///< of links west; absent: the axis is one Direction
+  std::optional<Picoseconds> south_latency{};  ///< of links south; likewise
 };
 
 /// Routers in a circle, each with links to both neighbours.
