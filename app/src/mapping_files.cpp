@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -142,6 +143,29 @@ class UnitRows {
   double whole_ = 0;
 };
 
+/// The array and its ports, by layer.
+void add_array_units(const PreparedRun& prepared, const ChipResult& chip, UnitRows& rows) {
+  std::map<std::uint32_t, ArrayStep> layers;  // by population, in the order of turns
+  for (const ArrayStep& step : chip.array) {
+    ArrayStep& sum = layers[step.population];
+    sum.computing += step.computing;
+    sum.waiting_for_loads += step.waiting_for_loads + step.waiting_for_stores;
+    sum.off_chip += step.off_chip;
+    sum.off_chip_stalled += step.off_chip_stalled;
+    sum.spike_buffer += step.spike_buffer;
+    sum.spike_buffer_stalled += step.spike_buffer_stalled;
+  }
+  for (const auto& [population, sum] : layers) {
+    const LayerId lead = prepared.populations[population].lead;
+    const std::string place =
+        fmt::format(",,,,{}", csv_field(prepared.network.network().layer(lead).name));
+    rows.add("array", place, sum.computing, sum.waiting_for_loads);
+    rows.add("off_chip_port", place, sum.off_chip, sum.off_chip_stalled);
+    if (!prepared.chip->chip.spec().array->buffer(ArrayBuffer::spike_buffer)) continue;
+    rows.add("spike_buffer_port", place, sum.spike_buffer, sum.spike_buffer_stalled);
+  }
+}
+
 }  // namespace
 
 Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
@@ -203,14 +227,15 @@ std::string mapping_csv(const PreparedRun& prepared, const RunResult& result) {
 std::string array_csv(const PreparedRun& prepared, const RunResult& result) {
   std::string text =
       "layer,step,jobs,computing_ps,waiting_for_loads_ps,waiting_for_stores_ps,off_chip_ps,"
-      "ended_ps\n";
+      "off_chip_stalled_ps,spike_buffer_ps,spike_buffer_stalled_ps,ended_ps\n";
   const auto samples = static_cast<std::int64_t>(result.chip->samples);
   for (const ArrayStep& step : result.chip->array) {
     const LayerId lead = prepared.populations[step.population].lead;
     text += fmt::format("{},{},{}", csv_field(prepared.network.network().layer(lead).name),
                         step.step, step.jobs / result.chip->samples);
-    for (const Picoseconds time : {step.computing, step.waiting_for_loads, step.waiting_for_stores,
-                                   step.off_chip, step.ended}) {
+    for (const Picoseconds time :
+         {step.computing, step.waiting_for_loads, step.waiting_for_stores, step.off_chip,
+          step.off_chip_stalled, step.spike_buffer, step.spike_buffer_stalled, step.ended}) {
       text += fmt::format(",{}", time.value() / samples);
     }
     text += '\n';
@@ -222,6 +247,10 @@ std::string units_csv(const PreparedRun& prepared, const RunResult& result) {
   const ChipResult& of = *result.chip;
   const Chip& chip = prepared.chip->chip;
   UnitRows rows(of);
+  if (chip.spec().array) {
+    add_array_units(prepared, of, rows);
+    return rows.text;
+  }
   rows.add("io_port", ",,,,", of.io_port, {});
   for (const LayerSlice& slice : of.mapping.slices) {
     const LayerId lead = prepared.populations[slice.population].lead;
@@ -233,7 +262,8 @@ std::string units_csv(const PreparedRun& prepared, const RunResult& result) {
     const UnitTimes& stalled = of.stalled[core];
     rows.add("neuron_unit", place, busy.neuron_unit, stalled.neuron_unit);
     if (kind.takes_packets()) {
-      rows.add("synapse_unit", place, busy.synapse_unit, stalled.synapse_unit);
+      rows.add("synapse_unit", place, busy.synapse_unit, stalled.synapse_unit,
+               fmt::format(",{}", of.most_waiting[core]));
     }
     if (kind.encoder_unit) {
       rows.add("encoder_unit", place, busy.encoder_unit, stalled.encoder_unit);

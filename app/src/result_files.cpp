@@ -300,8 +300,8 @@ void write_results(const PreparedRun& prepared, const RunResult& result,
       write_file_atomically(directory / "array.csv", array_csv(prepared, result));
     } else {
       write_file_atomically(directory / "mapping.yaml", mapping_yaml(prepared, result));
-      write_file_atomically(directory / "units.csv", units_csv(prepared, result));
     }
+    write_file_atomically(directory / "units.csv", units_csv(prepared, result));
     if (has_heatmap(prepared.chip->chip)) {
       write_file_atomically(directory / "heatmap.svg", heatmap_svg(prepared, result));
     }

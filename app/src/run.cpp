@@ -37,6 +37,9 @@ void add_array_steps(std::vector<ArrayStep>& sums, const std::vector<ArrayStep>&
     sums[i].waiting_for_loads += steps[i].waiting_for_loads;
     sums[i].waiting_for_stores += steps[i].waiting_for_stores;
     sums[i].off_chip += steps[i].off_chip;
+    sums[i].off_chip_stalled += steps[i].off_chip_stalled;
+    sums[i].spike_buffer += steps[i].spike_buffer;
+    sums[i].spike_buffer_stalled += steps[i].spike_buffer_stalled;
     sums[i].ended += steps[i].ended;
   }
 }
@@ -62,6 +65,10 @@ void add_loads(ChipResult& chip, const SimulationResult& result) {
   chip.stalled.resize(result.stalled.size());
   for (std::size_t i = 0; i < result.busy.size(); ++i) chip.cores[i] += result.busy[i];
   for (std::size_t i = 0; i < result.stalled.size(); ++i) chip.stalled[i] += result.stalled[i];
+  chip.most_waiting.resize(result.most_waiting.size());
+  for (std::size_t i = 0; i < result.most_waiting.size(); ++i) {
+    chip.most_waiting[i] = std::max(chip.most_waiting[i], result.most_waiting[i]);
+  }
   chip.io_port += result.io_port;
   chip.links.resize(result.links.size());
   for (std::size_t i = 0; i < result.links.size(); ++i) chip.links[i] += result.links[i];

@@ -62,6 +62,9 @@ constexpr std::array time_columns = {
     TimeColumn{"waiting_for_loads", &ArrayStep::waiting_for_loads},
     TimeColumn{"waiting_for_stores", &ArrayStep::waiting_for_stores},
     TimeColumn{"off_chip", &ArrayStep::off_chip},
+    TimeColumn{"off_chip_stalled", &ArrayStep::off_chip_stalled},
+    TimeColumn{"spike_buffer", &ArrayStep::spike_buffer},
+    TimeColumn{"spike_buffer_stalled", &ArrayStep::spike_buffer_stalled},
     TimeColumn{"ended", &ArrayStep::ended},
 };
 
@@ -230,6 +233,11 @@ void SeriesFile::Impl::add_cores(const SimulationResult& sample) {
     }
     append(std::string("/cores/") + column.name, "ps", ", step, core", shape, times);
   }
+  std::vector<std::uint64_t> queues;
+  for (const StepRecord& step : sample.steps) {
+    queues.insert(queues.end(), step.most_waiting.begin(), step.most_waiting.end());
+  }
+  append("/cores/most_packets", "1", ", step, core", shape, queues);
 }
 
 void SeriesFile::Impl::add_links(const SimulationResult& sample) {

@@ -7,6 +7,7 @@
 
 #include "neurojoule/core/event_queue.hpp"
 
+#include "axon_queue.hpp"
 #include "dataflow_stages.hpp"
 #include "network/transits.hpp"
 #include "packet_records.hpp"
@@ -57,6 +58,7 @@ class Dataflow {
         keeps_order_(must_keep_order()) {
     result_.busy.resize(plan.chip.cores().size());
     result_.stalled.resize(plan.chip.cores().size());
+    result_.most_waiting.resize(plan.chip.cores().size());
     for (const Receiver& receiver : plan.receivers) {
       receiver_stages_.push_back(stages_.of_slice(receiver.slice));
     }
@@ -83,6 +85,7 @@ class Dataflow {
   struct SynapseUnit {
     Picoseconds free;
     Picoseconds busy;
+    AxonQueue queue;
     Cause period;  ///< the one in work: since when it has not paused
   };
   /// What is recorded of links and synapse units, in the order of all that happens.
@@ -288,6 +291,7 @@ class Dataflow {
     const Picoseconds begins = std::max(arrived.time, unit.free);
     unit.free = begins + plan_.slices[slice].kind->times.axon_in + synapses_.serve(target, turn.t);
     unit.busy += unit.free - begins;
+    unit.queue.add(arrived.time, begins);
     unit.period.end = unit.free;
     if (work_.on() || keeps_records_)
       record(arrived, turn, target.receiver, packet, begins, unit.free);
@@ -348,6 +352,7 @@ class Dataflow {
       const std::uint32_t core = plan_.slices[slice].place.core.index;
       result_.busy[core].synapse_unit = unit.busy;
       result_.stalled[core].synapse_unit = unit.free - unit.busy;
+      result_.most_waiting[core] = unit.queue.most();
     }
     result_.actions = action_counts(plan_, tally_, 0, result_.timeline.latency());
     result_.packets = tally_.packets();

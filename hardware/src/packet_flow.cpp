@@ -37,6 +37,7 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTime
       transits_(plan),
       stops_(stops_of(plan)),
       core_free_(plan.chip.cores().size()),
+      most_waiting_(plan.chip.cores().size()),
       arrivals_(plan.chip.cores().size()),
       synapses_(plan, packing(level)) {}
 
@@ -94,6 +95,10 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
 
 std::vector<LinkLoad> PacketFlow::take_loads() { return nj::take_loads(network_); }
 
+std::vector<std::uint32_t> PacketFlow::take_most_waiting() {
+  return std::exchange(most_waiting_, std::vector<std::uint32_t>(most_waiting_.size()));
+}
+
 /// Lists of several cores are sorted once, the others when they are served.
 void PacketFlow::sort_shared() {
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
@@ -113,6 +118,9 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start) {
   const std::span<const Arrival> in_order = place.shared
                                                 ? std::span<const Arrival>(arrivals_[place.list])
                                                 : sorter_.sort(arrivals_[place.list]);
+  if (begins_.size() < in_order.size()) begins_.resize(in_order.size());
+  Picoseconds* const begins_at = begins_.data();
+  std::uint32_t waiting = 0;
   for (std::size_t i = 0; i < in_order.size(); ++i) {
     const Arrival& arrival = in_order[i];
     __builtin_prefetch(&targets[in_order[std::min(i + lookahead, in_order.size() - 1)].order]);
@@ -122,8 +130,13 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start) {
     const Picoseconds begins = std::max(arrival.time, free);
     free = begins + axon_in * spikes + synapses_.serve(target, step_);
     busy += free - begins;
+    // When the packet that came `waiting` before this one still waits, so do all after it: one
+    // more.
+    begins_at[i] = begins;
+    if (begins_at[i - waiting] > arrival.time) ++waiting;
     if (recording_) record(further(arrival, place), target, begins, free);
   }
+  if (!bundled) most_waiting_[core] = std::max(most_waiting_[core], waiting);
   busy_[core].synapse_unit += busy;
   stalled_[core].synapse_unit += free - start - busy;
   return {first->time, free, further(*first, place)};

@@ -45,6 +45,8 @@ class PacketFlow {
                               std::span<const PacketSource> sources);
   /// What the links carried since the last call.
   [[nodiscard]] std::vector<LinkLoad> take_loads();
+  /// By core: the most packets at once that waited for its synapse unit since the last call.
+  [[nodiscard]] std::vector<std::uint32_t> take_most_waiting();
 
  private:
   void sort_shared();
@@ -66,6 +68,8 @@ class PacketFlow {
   Transits transits_;
   std::vector<Stop> stops_;                   ///< by receiver
   std::vector<Picoseconds> core_free_;        ///< per core: synapse unit
+  std::vector<std::uint32_t> most_waiting_;   ///< per core, since the last take_most_waiting
+  std::vector<Picoseconds> begins_;           ///< of service; of the core in work
   std::vector<PlainList<Arrival>> arrivals_;  ///< by list: of the step in work
   RunSorter<Arrival> sorter_;
   SynapseWork synapses_;

@@ -37,6 +37,7 @@ class Simulation {
         timesteps_(phases_.timesteps() * options.in_a_row) {
     result_.busy.resize(busy_.size());
     result_.stalled.resize(busy_.size());
+    result_.most_waiting.resize(busy_.size());
     result_.links.resize(plan.chip.topology().links().size());
   }
 
@@ -153,6 +154,7 @@ class Simulation {
                     .hops = tally_.hops(),
                     .busy = std::exchange(busy_, std::vector<UnitTimes>(busy_.size())),
                     .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
+                    .most_waiting = flow_.take_most_waiting(),
                     .links = flow_.take_loads(),
                     .io_port = std::exchange(io_port_, Picoseconds{0})};
     result_.merged += tally_.merged();
@@ -164,6 +166,7 @@ class Simulation {
     for (std::size_t i = 0; i < done.busy.size(); ++i) {
       result_.busy[i] += done.busy[i];
       result_.stalled[i] += done.stalled[i];
+      result_.most_waiting[i] = std::max(result_.most_waiting[i], done.most_waiting[i]);
     }
     for (std::size_t i = 0; i < done.links.size(); ++i) result_.links[i] += done.links[i];
     return done;

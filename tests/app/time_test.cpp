@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -240,6 +241,13 @@ TEST_CASE("series.h5: steps follow one another, cores and links add up to their 
   const auto synapses_wait = sums_of<std::int64_t>(file, "/cores/synapse_unit_stalled");
   const auto encoders_wait = sums_of<std::int64_t>(file, "/cores/encoder_unit_stalled");
   CHECK(sum_of<std::int64_t>(file, "/steps/io_port_busy") == result.chip->io_port.value());
+  const auto waiting = file.read<std::uint64_t>("/cores/most_packets", 1 << 20);
+  std::vector<std::uint32_t> most_waiting(neurons.size());
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    std::uint32_t& most = most_waiting[i % most_waiting.size()];
+    most = std::max(most, static_cast<std::uint32_t>(waiting[i]));
+  }
+  CHECK(most_waiting == result.chip->most_waiting);
   const auto layers = file.read<std::int32_t>("/cores/layer", 1'000);
   REQUIRE(neurons.size() == result.chip->cores.size());
   for (std::size_t c = 0; c < neurons.size(); ++c) {
@@ -283,10 +291,15 @@ TEST_CASE("series.h5 of an array has the rows of array.csv, sample by sample") {
   const auto loads = times("waiting_for_loads");
   const auto stores = times("waiting_for_stores");
   const auto off_chip = times("off_chip");
+  const auto off_chip_stalled = times("off_chip_stalled");
+  const auto spike_buffer = times("spike_buffer");
+  const auto spike_buffer_stalled = times("spike_buffer_stalled");
   const auto ended = times("ended");
   for (std::size_t i = 0; i < layers.size(); ++i) {
     CHECK(ArrayStep{layers[i], steps[i], jobs[i], Picoseconds{computing[i]}, Picoseconds{loads[i]},
                     Picoseconds{stores[i]}, Picoseconds{off_chip[i]},
+                    Picoseconds{off_chip_stalled[i]}, Picoseconds{spike_buffer[i]},
+                    Picoseconds{spike_buffer_stalled[i]},
                     Picoseconds{ended[i]}} == result.chip->array[i]);
   }
 }
@@ -339,7 +352,8 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
     const std::vector<std::string> row = fields_of(line);
     REQUIRE(row.size() == 12);
     const std::size_t number = rows[row[0]]++;
-    if (row[0] != "link") CHECK((row[10].empty() && row[11].empty()));
+    if (row[0] != "link") CHECK(row[10].empty());
+    if (row[0] != "link" && row[0] != "synapse_unit") CHECK(row[11].empty());
     if (row[0] == "io_port") {
       check(row, chip.io_port, Picoseconds{0});
     } else if (row[0] == "link") {
@@ -357,6 +371,7 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
                         : row[0] == "synapse_unit" ? &UnitTimes::synapse_unit
                                                    : &UnitTimes::encoder_unit;
       check(row, chip.cores[core].*time, chip.stalled[core].*time);
+      if (row[0] == "synapse_unit") CHECK(row[11] == std::to_string(chip.most_waiting[core]));
     }
   }
   CHECK(flits == run_counts(result).hops);  // a packet is one flit of 64 bits
@@ -368,6 +383,50 @@ TEST_CASE("units.csv: every unit in use, how long it worked and waited") {
   for (const char* unit : {"link", "neuron_unit", "synapse_unit", "encoder_unit"}) {
     CAPTURE(unit);
     CHECK(waits.at(unit) > 0);
+  }
+}
+
+TEST_CASE("units.csv of an array: it and its ports, layer by layer") {
+  const TinyScenario tiny;
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"chip=pe_array45"}).points.front().scenario);
+  const RunResult result = run(prepared, {.threads = 1, .progress = {}});
+  const ChipResult& chip = *result.chip;
+  const auto samples = static_cast<std::int64_t>(chip.samples);
+  std::map<std::string, std::array<std::int64_t, 2>> sums;
+  std::set<std::string> layers;
+  std::istringstream lines(units_csv(prepared, result));
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line)) {
+    const std::vector<std::string> row = fields_of(line);
+    REQUIRE(row.size() == 12);
+    sums[row[0]][0] += std::stoll(row[6]);
+    sums[row[0]][1] += std::stoll(row[7]);
+    layers.insert(row[5]);
+  }
+  std::map<std::string, std::array<Picoseconds, 2>> expected;
+  std::set<std::uint32_t> populations;
+  const auto add = [&](const char* unit, Picoseconds busy, Picoseconds stalled) {
+    expected[unit][0] += busy;
+    expected[unit][1] += stalled;
+  };
+  for (const ArrayStep& step : chip.array) {
+    add("array", step.computing, step.waiting_for_loads + step.waiting_for_stores);
+    add("off_chip_port", step.off_chip, step.off_chip_stalled);
+    add("spike_buffer_port", step.spike_buffer, step.spike_buffer_stalled);
+    populations.insert(step.population);
+  }
+  CHECK(layers.size() == populations.size());
+  const auto rounding = static_cast<std::int64_t>(layers.size());  // a mean is rounded per layer
+  REQUIRE(sums.size() == expected.size());
+  for (const auto& [unit, times] : expected) {
+    CAPTURE(unit);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK(times[i] > Picoseconds{0});
+      CHECK(sums.at(unit)[i] <= times[i].value() / samples);
+      CHECK(sums.at(unit)[i] >= times[i].value() / samples - rounding);
+    }
   }
 }
 

@@ -28,6 +28,24 @@ struct Micro {
   }
 };
 
+constexpr Picoseconds ns(std::int64_t time) { return Picoseconds{time * 1'000}; }
+
+/// One job; times in ns, in the order of ArrayStep.
+ArrayStep step(std::uint32_t population, std::uint32_t t,
+               const std::array<std::int64_t, 8>& times) {
+  return {population,
+          t,
+          1,
+          ns(times[0]),
+          ns(times[1]),
+          ns(times[2]),
+          ns(times[3]),
+          ns(times[4]),
+          ns(times[5]),
+          ns(times[6]),
+          ns(times[7])};
+}
+
 std::uint64_t at(const SimulationResult& result, const char* component, Action action,
                  std::uint32_t width, std::uint32_t layer) {
   return result.actions.at({component, action, width, LayerId{layer}});
@@ -85,14 +103,13 @@ TEST_CASE("array: times of the micro scenario, by hand") {
   //   Weights of b 58-110; behind them the stores of a: 110-112, 112-114.
   //   b's inputs need all of a: 114-116, 116-118; computes 116-126, 126-144, 144-154.
   //   Stores 126-128, 144-146, 154-156; the last input 128-130.
-  const auto ns = [](std::int64_t time) { return Picoseconds{time * 1'000}; };
-  const std::vector<ArrayStep> expected{{1, 0, 1, ns(10), ns(44), ns(0), ns(46), ns(56)},
-                                        {1, 1, 1, ns(14), ns(0), ns(0), ns(4), ns(112)},
-                                        {1, 2, 1, ns(10), ns(0), ns(0), ns(4), ns(114)},
-                                        {2, 0, 1, ns(10), ns(38), ns(0), ns(56), ns(128)},
-                                        {2, 1, 1, ns(18), ns(0), ns(0), ns(4), ns(146)},
-                                        {2, 2, 1, ns(10), ns(0), ns(0), ns(4), ns(156)}};
-  CHECK(r.array == expected);
+  // The port is free while the input of a's step 2 waits, 46-54, and that of b's, 118-126; b's
+  // first input waits behind the stores of a.
+  CHECK(r.array ==
+        std::vector<ArrayStep>{
+            step(1, 0, {10, 44, 0, 46, 0, 0, 0, 56}), step(1, 1, {14, 0, 0, 4, 0, 0, 0, 112}),
+            step(1, 2, {10, 0, 0, 4, 8, 0, 0, 114}), step(2, 0, {10, 38, 0, 56, 0, 0, 0, 128}),
+            step(2, 1, {18, 0, 0, 4, 0, 0, 0, 146}), step(2, 2, {10, 0, 0, 4, 8, 0, 0, 156})});
   CHECK(r.timeline.steps == std::vector<StepInterval>{{ns(0), ns(114)}, {ns(114), ns(156)}});
 }
 
@@ -211,6 +228,14 @@ TEST_CASE("array: trains stay in the spike buffer where there is room") {
   CHECK(at(stays, "off_chip.memory", Action::write_bit, 1, 2) == 0);
   CHECK(at(stays, "off_chip.memory", Action::read_bit, 1, 3) == 208);
   CHECK(at(stays, "off_chip.memory", Action::write_bit, 1, 4) == 24);
+  // Loads of a as without, but that of step 2 meets no store: 54-56; its stores take 1 ns: 54, 68,
+  // 78. Weights of b 56-108; its inputs 108-109, 109-110, and when b has computed 109-119, 119-120.
+  // Computes 119-137, 137-147.
+  CHECK(stays.array ==
+        std::vector<ArrayStep>{
+            step(1, 0, {10, 44, 0, 44, 0, 1, 0, 55}), step(1, 1, {14, 0, 0, 2, 0, 1, 0, 69}),
+            step(1, 2, {10, 0, 0, 2, 8, 1, 0, 79}), step(2, 0, {10, 31, 0, 54, 0, 1, 0, 121}),
+            step(2, 1, {18, 0, 0, 2, 0, 1, 0, 139}), step(2, 2, {10, 0, 0, 2, 0, 1, 9, 149})});
   spikes = BufferSpec{Bits{11}, 8, 1};
   CHECK(at(micro.run(), "off_chip.memory", Action::write_bit, 1, 2) == 24);
 }

@@ -27,7 +27,7 @@ class Pipeline {
   std::vector<PartTimes> run() {
     advance();
     while (!events_.empty()) {
-      now_ = events_.top().key.time;
+      wait_until(events_.top().key.time);
       while (!events_.empty() && events_.top().key.time == now_) finish(events_.pop().payload);
       advance();
     }
@@ -35,6 +35,16 @@ class Pipeline {
   }
 
  private:
+  /// Nothing begins before.
+  void wait_until(Picoseconds time) {
+    if (!loads_.asking && loads_.job < jobs_.size()) {
+      const StreamJob& job = jobs_[loads_.job];
+      const auto port = static_cast<std::size_t>(job.loads[loads_.next].transfer.port);
+      if (!port_busy_[port]) times_[job.part].port_stalled[port] += time - now_;
+    }
+    now_ = time;
+  }
+
   /// Lets everything begin that can.
   void advance() {
     bool moved = true;

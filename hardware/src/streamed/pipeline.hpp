@@ -42,6 +42,8 @@ struct PartTimes {
   Picoseconds waiting_for_loads;
   Picoseconds waiting_for_stores;
   std::array<Picoseconds, stream_ports> port_busy;
+  /// A port is free, and the next load through it waits for room or for its data.
+  std::array<Picoseconds, stream_ports> port_stalled;
   Picoseconds ended;  ///< its last output is stored
 };
 

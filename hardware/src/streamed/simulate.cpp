@@ -65,10 +65,12 @@ SimulationResult simulate_array(const Network& network, std::span<const Populati
   for (std::size_t p = 0; p < made.parts.size(); ++p) {
     const StreamPart& part = made.parts[p];
     const PartTimes& of = times[p];
+    constexpr auto off_chip = static_cast<std::size_t>(StreamPort::off_chip);
+    constexpr auto spike_buffer = static_cast<std::size_t>(StreamPort::spike_buffer);
     result.array.push_back({part.population, part.step, part.jobs, of.computing,
-                            of.waiting_for_loads, of.waiting_for_stores,
-                            of.port_busy[static_cast<std::size_t>(StreamPort::off_chip)],
-                            of.ended});
+                            of.waiting_for_loads, of.waiting_for_stores, of.port_busy[off_chip],
+                            of.port_stalled[off_chip], of.port_busy[spike_buffer],
+                            of.port_stalled[spike_buffer], of.ended});
     end = std::max(end, of.ended);
     if ((p + 1) % parts_per_turn != 0) continue;
     result.timeline.steps.push_back({result.timeline.latency(), end});

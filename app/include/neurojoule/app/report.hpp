@@ -61,8 +61,9 @@ std::string activity_csv(const PreparedRun& prepared, const RunResult& result);
 std::string mapping_csv(const PreparedRun& prepared, const RunResult& result);
 /// Jobs and times of every layer and time step, means over samples. Requires an array.
 std::string array_csv(const PreparedRun& prepared, const RunResult& result);
-/// How long the I/O port, the units of each used core and each link worked and were stalled, means
-/// over samples, and parts of their latency. Requires a chip without an array.
+/// How long the I/O port, the units of each used core and each link, or an array and its ports for
+/// each layer, worked and were stalled: means over samples, and parts of their latency. Requires a
+/// chip.
 std::string units_csv(const PreparedRun& prepared, const RunResult& result);
 /// What the latency of the chip samples consists of (hardware/critical_path.hpp), the largest part
 /// first. Requires result.chip.

@@ -186,11 +186,12 @@ struct ChipResult {
   /// By lead layer, over all these samples: how long the busiest unit of its busiest core worked;
   /// of an array, how long it computed.
   std::vector<Picoseconds> busy;
-  CriticalPath path{};               ///< of all these samples
-  std::vector<UnitTimes> cores;      ///< by core, over all these samples: its units worked
-  std::vector<UnitTimes> stalled{};  ///< likewise
-  Picoseconds io_port{};             ///< likewise: it worked; of an array none
-  std::vector<LinkLoad> links;       ///< by link, over all these samples; `max_queue` is the most
+  CriticalPath path{};                        ///< of all these samples
+  std::vector<UnitTimes> cores;               ///< by core, over all these samples: its units worked
+  std::vector<UnitTimes> stalled{};           ///< likewise
+  std::vector<std::uint32_t> most_waiting{};  ///< by core, in any of these samples
+  Picoseconds io_port{};                      ///< likewise: it worked; of an array none
+  std::vector<LinkLoad> links;  ///< by link, over all these samples; `max_queue` is the most
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
   std::vector<SpikeTrace> traces;        ///< by sample

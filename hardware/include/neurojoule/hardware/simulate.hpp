@@ -199,10 +199,11 @@ struct StepRecord {
   ActionCounts actions;
   std::uint64_t packets = 0;
   std::uint64_t hops = 0;
-  std::vector<UnitTimes> busy;     ///< per core: its units worked
-  std::vector<UnitTimes> stalled;  ///< per core
-  std::vector<LinkLoad> links;     ///< per link of the topology; `max_queue` within the step
-  Picoseconds io_port;             ///< the I/O port worked
+  std::vector<UnitTimes> busy;              ///< per core: its units worked
+  std::vector<UnitTimes> stalled;           ///< per core
+  std::vector<std::uint32_t> most_waiting;  ///< per core, as of the whole sample
+  std::vector<LinkLoad> links;  ///< per link of the topology; `max_queue` within the step
+  Picoseconds io_port;          ///< the I/O port worked
   friend bool operator==(const StepRecord&, const StepRecord&) = default;
 };
 
@@ -214,7 +215,10 @@ struct SimulationResult {
   std::uint64_t merged = 0;     ///< of those, pooled positions that another slice had sent already
   std::uint64_t hops = 0;       ///< links passed, all packets
   std::vector<UnitTimes> busy;  ///< per core: its units worked
-  std::vector<UnitTimes> stalled;           ///< per core
+  std::vector<UnitTimes> stalled;  ///< per core
+  /// Per core: the most packets at once at its axon-in whose service had not begun; at the level
+  /// `analytic`, which knows no order, 0.
+  std::vector<std::uint32_t> most_waiting;
   std::vector<LinkLoad> links;              ///< per link of the topology
   Picoseconds io_port{};                    ///< the I/O port worked; of an array none
   std::vector<PacketRecord> records;        ///< in order of service, when asked for

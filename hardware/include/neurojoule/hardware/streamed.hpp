@@ -79,8 +79,11 @@ struct ArrayStep {
   Picoseconds computing;          ///< array and neuron lanes
   Picoseconds waiting_for_loads;  ///< the array idle before its jobs
   Picoseconds waiting_for_stores;
-  Picoseconds off_chip;  ///< the off-chip port busy for its jobs
-  Picoseconds ended;     ///< its last output is stored
+  Picoseconds off_chip;              ///< the off-chip port busy for its jobs
+  Picoseconds off_chip_stalled;      ///< that port free, and their next load has to wait
+  Picoseconds spike_buffer;          ///< as off_chip, of the spike buffer's port
+  Picoseconds spike_buffer_stalled;  ///< likewise
+  Picoseconds ended;                 ///< its last output is stored
   friend bool operator==(const ArrayStep&, const ArrayStep&) = default;
 };
 
