@@ -16,9 +16,10 @@
 
 // Question: how many packets per second does one thread simulate? A 96-channel Spikformer (34 x 34
 // input, 2 blocks, T = 4) with random spikes, on a chip that was mapped before. Without barriers
-// too; there also five convolutions (64 x 64 events, T = 16) on speck. And Spikformer 2-256 on
-// boards of several chips. A delivery is a packet at one receiving core, what SANA-FE calls a
-// message: with multicast a packet is several of them, elsewhere one.
+// too, there also five convolutions (64 x 64 events, T = 16) on speck, and with bounded buffers.
+// And Spikformer 2-256 on boards of several chips, up to 10^8 packets in one simulation. A delivery
+// is a packet at one receiving core, what SANA-FE calls a message: with multicast a packet is
+// several of them, elsewhere one.
 
 namespace nj {
 namespace {
@@ -43,20 +44,21 @@ struct Case {
   std::vector<Population> pops = populations(network);
   std::vector<LayerWidths> widths = testing::small_widths(network);
   Mapping mapping = map_network(network, pops, widths, chip).mapping;
+  SimulationOptions options{};
 };
 
 /// Random spikes of some density on one chip.
-void measure(benchmark::State& state, const Case& c, double density, TimingLevel level) {
+void measure(benchmark::State& state, const Case& c, double density) {
   const SpikeTrace trace = random_trace(c.network, c.timesteps, {density, density}, 1);
   const Simulator simulator(c.network, c.pops, c.widths, c.chip, c.mapping);
-  const SimulationResult once = simulator.run(trace, {.timing = level});
+  const SimulationResult once = simulator.run(trace, c.options);
   if (once.actions.total(Action::packet_inject) != once.packets ||
       (!c.chip.spec().topology.multicast &&
        once.actions.total(Action::packet_deliver) != once.packets)) {
     state.SkipWithError("packets were lost");
     return;
   }
-  for (auto _ : state) benchmark::DoNotOptimize(simulator.run(trace, {.timing = level}));
+  for (auto _ : state) benchmark::DoNotOptimize(simulator.run(trace, c.options));
   const auto rate = [&](std::uint64_t count) {
     return benchmark::Counter(static_cast<double>(count),
                               benchmark::Counter::kIsIterationInvariantRate);
@@ -69,11 +71,20 @@ void measure(benchmark::State& state, const Case& c, double density, TimingLevel
 
 /// `range(0)`: spikes, in percent of all neurons.
 void chip_packets(benchmark::State& state, const std::string& name, TimingLevel level) {
-  measure(state, {.chip = shipped(name)}, static_cast<double>(state.range(0)) / 100, level);
+  measure(state, {.chip = shipped(name), .options = {.timing = level}},
+          static_cast<double>(state.range(0)) / 100);
 }
 void handshake_packets(benchmark::State& state, const std::string& name) {
   measure(state, {.chip = without_barriers(shipped(name))},
-          static_cast<double>(state.range(0)) / 100, TimingLevel::event);
+          static_cast<double>(state.range(0)) / 100);
+}
+
+/// Packets of two flits, and buffers for four of them.
+void buffered_packets(benchmark::State& state, const std::string& name) {
+  ChipSpec spec = shipped(name).spec();
+  spec.topology.packet_bits = 2 * spec.topology.flit_bits;
+  spec.topology.buffer_flits = 8;
+  measure(state, {.chip = Chip(std::move(spec))}, static_cast<double>(state.range(0)) / 100);
 }
 
 /// Binary events of 2 polarities, 64 x 64; 8, 16, 32, 64 and 64 channels, and a head of ten.
@@ -99,7 +110,7 @@ void speck_packets(benchmark::State& state) {
   widths.front().output_bits = 1;
   measure(state,
           {.chip = shipped("speck.yaml"), .network = network, .timesteps = 16, .widths = widths},
-          static_cast<double>(state.range(0)) / 100, TimingLevel::event);
+          static_cast<double>(state.range(0)) / 100);
 }
 
 /// Spikformer 2-256 of CIFAR10-DVS.
@@ -108,7 +119,8 @@ FamilyParameters spikformer_2_256() {
   return std::ranges::find(all, std::string_view("cifar10_dvs"), &Preset::name)->parameters;
 }
 
-/// Spikformer 2-256 on several chips of a kind, as examples/chips_large.yaml has it.
+/// Spikformer 2-256 on several chips of a kind, as examples/chips_large.yaml has it; `range(0)`
+/// times the same sample, one after the other.
 void board_packets(benchmark::State& state, const std::string& name, bool barriers) {
   const std::string root = NJ_SOURCE_DIR;
   const Chip board =
@@ -122,10 +134,12 @@ void board_packets(benchmark::State& state, const std::string& name, bool barrie
   std::vector<LayerWidths> widths = testing::small_widths(network);
   widths.front().output_bits = 4;
   for (LayerWidths& layer : widths) layer.membrane_bits = 12;
-  measure(
-      state,
-      {.chip = barriers ? board : without_barriers(board), .network = network, .widths = widths},
-      0.03, TimingLevel::event);
+  measure(state,
+          {.chip = barriers ? board : without_barriers(board),
+           .network = network,
+           .widths = widths,
+           .options = {.in_a_row = static_cast<std::uint32_t>(state.range(0))}},
+          0.03);
 }
 
 BENCHMARK_CAPTURE(chip_packets, mesh45, "mesh45.yaml", TimingLevel::event)
@@ -162,11 +176,23 @@ BENCHMARK_CAPTURE(handshake_packets, loihi1, "loihi1.yaml")
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(speck_packets)->Arg(5)->Arg(15)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(board_packets, mesh45, "mesh45_x4.yaml", true)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(board_packets, loihi1, "loihi1_x32.yaml", true)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(buffered_packets, mesh45, "mesh45.yaml")
+    ->Arg(5)
+    ->Arg(15)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, mesh45, "mesh45_x4.yaml", true)
+    ->Arg(1)
+    ->Arg(8)
+    ->Arg(75)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(board_packets, loihi1, "loihi1_x32.yaml", true)
+    ->Arg(1)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(board_packets, spinnaker2, "spinnaker2_x10.yaml", true)
+    ->Arg(1)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(board_packets, loihi1_handshake, "loihi1_x32.yaml", false)
+    ->Arg(1)
     ->Unit(benchmark::kMillisecond);
 
 /// Mapping alone: the search meets it constantly.
