@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <tuple>
+#include <utility>
 
 namespace nj {
 
@@ -17,62 +18,70 @@ BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& s
       queues_(channels()) {}
 
 void BufferedNetwork::run(const StepTraffic& traffic) {
+  now_ = Picoseconds{-1};
   queues_.resize(channels() + traffic.sources.size());
   next_.clear();
   for (std::uint32_t s = 0; s < traffic.sources.size(); ++s) {
     queues_[channels() + s] = Queue{};
     next_.push_back(traffic.sources[s].first);
-    inject(traffic, Picoseconds{-1}, s);
+    inject(traffic, s);
   }
   while (!events_.empty()) {
-    const auto [key, event] = events_.pop();
-    handle(traffic, key.time, event);
+    now_ = events_.top().key.time;
+    while (!events_.empty() && events_.top().key.time == now_) handle(traffic, events_.pop().key);
+    // A choice sets off nothing at the same time but what it does itself, and other choices.
+    while (!choosing_.empty()) {
+      const std::uint32_t link = choosing_.top();
+      choosing_.pop();
+      choose(traffic, link);
+    }
   }
   assert(std::all_of(queues_.begin(), queues_.end(),
                      [](const Queue& queue) { return queue.front == none; }));
 }
 
-/// Keys are unique: a copy comes or asks once per place, and a queue has one front.
-void BufferedNetwork::push(Picoseconds time, Event event, std::uint32_t core,
-                           std::uint32_t sequence) {
-  events_.push({time, static_cast<std::uint32_t>(event.what), core, sequence}, event);
-}
-
-void BufferedNetwork::handle(const StepTraffic& traffic, Picoseconds now, const Event& event) {
+void BufferedNetwork::handle(const StepTraffic& traffic, const Event& event) {
   switch (event.what) {
     case What::inject:
-      inject(traffic, now, event.place);
+      inject(traffic, event.place);
       break;
     case What::arrive:
-      append(traffic, now, event.place, event.ask.copy);
+      append(traffic, copies_[event.place].channel, event.place);
       break;
     case What::ask:
-      states_[link_of(event.ask.channel)].asks.push_back(event.ask);
-      plan_choice(now, link_of(event.ask.channel));
+      ask_link(event.place);
       break;
     case What::leave:
-      leave(traffic, now, event.place);
+      go_on(traffic, event.place);
       break;
     case What::choose:
-      choose(traffic, now, event.place);
+      choosing_.push(event.place);
   }
 }
 
-/// Puts the next packet of a source into its queue when its time has come; one is there at a time.
-void BufferedNetwork::inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source) {
+/// Puts the next packet of a source into its queue, which is empty, when its time has come. What
+/// stays in its tile meets no other packet, and is delivered ahead of its time.
+void BufferedNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const PacketSource& from = traffic.sources[source];
-  const std::uint32_t packet = next_[source];
-  if (packet == from.last) return;
-  const Packet& sent = traffic.packets[packet];
-  if (sent.injected > now) {
-    push(sent.injected, {What::inject, source, {}}, from.core.index, packet);
+  for (std::uint32_t& packet = next_[source]; packet != from.last; ++packet) {
+    const Packet& sent = traffic.packets[packet];
+    const RouteTrees::Tree& tree = routes_.tree(sent.route);
+    const RouteTrees::Node& start = routes_.node(tree.start);
+    const std::uint32_t first = sent.first_target + from.moved;
+    if (start.child_count == 0) {
+      nj::deliver(traffic, std::max(now_, sent.injected) + within_tile_,
+                  first + start.here_first - start.first, first + start.here_last - start.first);
+      continue;
+    }
+    if (sent.injected > now_) {
+      push(sent.injected, What::inject, source);
+      return;
+    }
+    ++packet;
+    append(traffic, channels() + source,
+           keep({sent.injected, tree.start, first, from.core.index, tree.size}));
     return;
   }
-  ++next_[source];
-  const RouteTrees::Tree& tree = routes_.tree(sent.route);
-  append(traffic, now, channels() + source,
-         keep({sent.injected, tree.start, sent.first_target + from.moved, from.core.index,
-               tree.size}));
 }
 
 std::uint32_t BufferedNetwork::keep(const Copy& copy) {
@@ -86,12 +95,13 @@ std::uint32_t BufferedNetwork::keep(const Copy& copy) {
   return position;
 }
 
-void BufferedNetwork::append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue,
-                             std::uint32_t copy) {
+void BufferedNetwork::append(const StepTraffic& traffic, std::uint32_t queue, std::uint32_t copy) {
   Queue& line = queues_[queue];
+  copies_[copy].next = none;
   if (line.front == none) {
     line.front = line.back = copy;
-    come_to_front(traffic, now, queue);
+    come_to_front(traffic, queue);
+    go_on(traffic, queue);
   } else {
     copies_[line.back].next = copy;
     line.back = copy;
@@ -99,29 +109,55 @@ void BufferedNetwork::append(const StepTraffic& traffic, Picoseconds now, std::u
 }
 
 /// The front packet of a queue is delivered here, or asks for its links, or both.
-void BufferedNetwork::come_to_front(const StepTraffic& traffic, Picoseconds now,
-                                    std::uint32_t queue) {
-  queues_[queue].asking = 0;
-  queues_[queue].leaves = now;
-  const Copy front = copies_[queues_[queue].front];
+void BufferedNetwork::come_to_front(const StepTraffic& traffic, std::uint32_t queue) {
+  Queue& line = queues_[queue];
+  line.asking = 0;
+  line.leaves = now_;
+  const Copy front = copies_[line.front];
   const RouteTrees::Node& node = routes_.node(front.node);
-  if (node.here_first != node.here_last) deliver(traffic, now, queue, front);
+  if (node.here_first != node.here_last) deliver(traffic, queue, front);
   for (std::uint32_t i = 0; i < node.child_count; ++i) {
     Copy part = front;
     part.node = node.children + i;
     part.first = front.first - node.first + routes_.node(part.node).first;
-    part.next = none;
-    ask(now, queue, part);
+    ask(queue, part);
   }
-  leave_when_done(now, queue);
+}
+
+/// Lets the front packet go when it has nothing more to send, and those that come to the front.
+void BufferedNetwork::go_on(const StepTraffic& traffic, std::uint32_t queue) {
+  const Queue& line = queues_[queue];
+  while (line.front != none && line.asking == 0) {
+    if (line.leaves > now_) {
+      push(line.leaves, What::leave, queue);
+      return;
+    }
+    drop_front(queue);
+    if (queue >= channels()) {
+      inject(traffic, queue - channels());
+      return;
+    }
+    if (line.front != none) come_to_front(traffic, queue);
+  }
+}
+
+/// The place of the front packet is free.
+void BufferedNetwork::drop_front(std::uint32_t queue) {
+  Queue& line = queues_[queue];
+  const std::uint32_t gone = line.front;
+  line.front = copies_[gone].next;
+  unused_.push_back(gone);
+  if (queue >= channels()) return;
+  line.flits -= links_.flits(copies_[gone].size);
+  --line.held;
+  if (!states_[link_of(queue)].asks.empty()) plan_choice(link_of(queue));
 }
 
 /// To the targets that are at this router.
-void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue,
-                              const Copy& copy) {
-  Picoseconds there = now + within_tile_;
+void BufferedNetwork::deliver(const StepTraffic& traffic, std::uint32_t queue, const Copy& copy) {
+  Picoseconds there = now_ + within_tile_;
   if (queue < channels()) {
-    there = std::max(now, copy.head + links_.of(link_of(queue), copy.size).tail);
+    there = std::max(now_, copy.head + links_.of(link_of(queue), copy.size).tail);
     queues_[queue].leaves = there;
   }
   const RouteTrees::Node& node = routes_.node(copy.node);
@@ -129,102 +165,88 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, Picoseconds now, std::
   nj::deliver(traffic, there, base + node.here_first, base + node.here_last);
 }
 
-void BufferedNetwork::ask(Picoseconds now, std::uint32_t queue, const Copy& part) {
+void BufferedNetwork::ask(std::uint32_t queue, Copy part) {
   const std::uint32_t link = routes_.node(part.node).link;
-  const std::uint32_t channel =
-      topology_.channel_after(queue < channels() ? queue : no_channel, link);
+  part.queue = queue;
+  part.channel = topology_.channel_after(queue < channels() ? queue : no_channel, link);
   ++queues_[queue].asking;
-  const Ask request{keep(part), queue, channel};
   const Picoseconds ready =
       queue < channels()
           ? part.head + gap(links_.of(link_of(queue), part.size), links_.of(link, part.size))
-          : now;
-  if (ready > now) {
-    push(ready, {What::ask, 0, request}, part.core, part.first);
-    return;
+          : now_;
+  const std::uint32_t copy = keep(part);
+  if (ready > now_) {
+    push(ready, What::ask, copy);
+  } else {
+    ask_link(copy);
   }
-  states_[link].asks.push_back(request);
-  plan_choice(now, link);
 }
 
-void BufferedNetwork::leave_when_done(Picoseconds now, std::uint32_t queue) {
-  const Queue& line = queues_[queue];
-  if (line.asking == 0) push(std::max(now, line.leaves), {What::leave, queue, {}}, queue, 0);
+void BufferedNetwork::ask_link(std::uint32_t copy) {
+  const std::uint32_t link = link_of(copies_[copy].channel);
+  states_[link].asks.push_back(copy);
+  plan_choice(link);
 }
 
-/// The front packet has gone: its place is free, and the next one comes to the front.
-void BufferedNetwork::leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue) {
-  Queue& line = queues_[queue];
-  const std::uint32_t gone = line.front;
-  line.front = copies_[gone].next;
-  unused_.push_back(gone);
-  if (queue >= channels()) {
-    inject(traffic, now, queue - channels());
-    return;
+/// The link chooses as soon as it is free.
+void BufferedNetwork::plan_choice(std::uint32_t link) {
+  LinkState& state = states_[link];
+  if (std::exchange(state.planned, true)) return;
+  if (state.free > now_) {
+    push(state.free, What::choose, link);
+  } else {
+    choosing_.push(link);
   }
-  line.flits -= links_.flits(copies_[gone].size);
-  --line.held;
-  if (!states_[link_of(queue)].asks.empty()) plan_choice(now, link_of(queue));
-  if (line.front != none) come_to_front(traffic, now, queue);
 }
 
-void BufferedNetwork::plan_choice(Picoseconds now, std::uint32_t link) {
+bool BufferedNetwork::earlier(const Copy& a, const Copy& b) const {
+  const bool a_passes = a.queue < channels();
+  const bool b_passes = b.queue < channels();
+  return std::tie(a.head, a_passes, a.core, a.first) < std::tie(b.head, b_passes, b.core, b.first);
+}
+
+void BufferedNetwork::choose(const StepTraffic& traffic, std::uint32_t link) {
   LinkState& state = states_[link];
-  const Picoseconds when = std::max(now, state.free);
-  if (state.planned == when) return;
-  state.planned = when;
-  push(when, {What::choose, link, {}}, link, 0);
-}
-
-bool BufferedNetwork::earlier(const Ask& a, const Ask& b) const {
-  const Copy& x = copies_[a.copy];
-  const Copy& y = copies_[b.copy];
-  const bool x_passes = a.queue < channels();
-  const bool y_passes = b.queue < channels();
-  return std::tie(x.head, x_passes, x.core, x.first) < std::tie(y.head, y_passes, y.core, y.first);
-}
-
-void BufferedNetwork::choose(const StepTraffic& traffic, Picoseconds now, std::uint32_t link) {
-  LinkState& state = states_[link];
-  state.planned = Picoseconds{-1};
+  state.planned = false;
   auto best = state.asks.end();
   for (auto ask = state.asks.begin(); ask != state.asks.end(); ++ask) {
-    if (queues_[ask->channel].flits + links_.flits(copies_[ask->copy].size) > depth_) continue;
-    if (best == state.asks.end() || earlier(*ask, *best)) best = ask;
+    const Copy& copy = copies_[*ask];
+    if (queues_[copy.channel].flits + links_.flits(copy.size) > depth_) continue;
+    if (best == state.asks.end() || earlier(copy, copies_[*best])) best = ask;
   }
   if (best == state.asks.end()) {
-    if (state.stalled_since < Picoseconds{0}) state.stalled_since = now;
+    if (state.stalled_since < Picoseconds{0}) state.stalled_since = now_;
     return;
   }
-  const Ask chosen = *best;
+  const std::uint32_t chosen = *best;
   *best = state.asks.back();
   state.asks.pop_back();
-  send(traffic, now, link, chosen);
-  if (!state.asks.empty()) plan_choice(now, link);
+  send(traffic, link, chosen);
+  if (!states_[link].asks.empty()) plan_choice(link);
 }
 
-void BufferedNetwork::send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link,
-                           const Ask& ask) {
-  Copy& copy = copies_[ask.copy];
-  const LinkTiming& timing = links_.of(link, copy.size);
+void BufferedNetwork::send(const StepTraffic& traffic, std::uint32_t link, std::uint32_t copy) {
+  Copy& part = copies_[copy];
+  const std::uint32_t from = part.queue;
+  const LinkTiming& timing = links_.of(link, part.size);
   LinkState& state = states_[link];
-  state.free = now + timing.service;
+  state.free = now_ + timing.service;
   if (state.stalled_since >= Picoseconds{0}) {
-    state.stalled += now - state.stalled_since;
+    state.stalled += now_ - state.stalled_since;
     state.stalled_since = Picoseconds{-1};
   }
-  state.flits += links_.flits(copy.size);
+  state.flits += links_.flits(part.size);
   state.busy += timing.service;
-  Queue& goal = queues_[ask.channel];
-  goal.flits += links_.flits(copy.size);
+  Queue& goal = queues_[part.channel];
+  goal.flits += links_.flits(part.size);
   goal.most = std::max(goal.most, ++goal.held);
-  if (traffic.passes != nullptr) traffic.passes->push_back({link, now, copy.first});
-  copy.head = now + timing.latency;
-  push(copy.head, {What::arrive, ask.channel, {ask.copy, 0, 0}}, copy.core, copy.first);
-  Queue& from = queues_[ask.queue];
-  --from.asking;
-  from.leaves = std::max(from.leaves, now + timing.tail);
-  leave_when_done(now, ask.queue);
+  if (traffic.passes != nullptr) traffic.passes->push_back({link, now_, part.first});
+  part.head = now_ + timing.latency;
+  push(part.head, What::arrive, copy);
+  Queue& sender = queues_[from];
+  --sender.asking;
+  sender.leaves = std::max(sender.leaves, now_ + timing.tail);
+  go_on(traffic, from);
 }
 
 std::vector<LinkLoad> BufferedNetwork::loads() const {

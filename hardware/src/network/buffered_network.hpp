@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <queue>
 #include <vector>
 
 #include "neurojoule/core/event_queue.hpp"
@@ -38,14 +40,16 @@ class BufferedNetwork {
 
  private:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
-  /// A packet, or a copy of it, in a queue.
+  /// A packet, or a copy of it, in a queue, or what is to be sent of the front one over one link.
   struct Copy {
     Picoseconds head;         ///< its head came to this router
-    std::uint32_t node = 0;   ///< of the link that it came on
+    std::uint32_t node = 0;   ///< of the link that it came on, or is to be sent over
     std::uint32_t first = 0;  ///< of its targets
     std::uint32_t core = 0;   ///< that sent it
     std::uint32_t size = 0;
-    std::uint32_t next = none;
+    std::uint32_t next = none;  ///< in its queue
+    std::uint32_t queue = 0;    ///< to be sent: from its front
+    std::uint32_t channel = 0;  ///< to be sent: on it
   };
   /// A queue of copies before one router: a channel's, or a source's.
   struct Queue {
@@ -57,47 +61,51 @@ class BufferedNetwork {
     std::uint32_t held = 0;    ///< packets that take them
     std::uint32_t most = 0;    ///< packets at once so far
   };
-  struct Ask {
-    std::uint32_t copy = 0;  ///< position in copies_ of what is to be sent
-    std::uint32_t queue = 0;
-    std::uint32_t channel = 0;
-  };
   struct LinkState {
     Picoseconds free;
-    Picoseconds planned{-1};        ///< time of the choice that is planned; -1: none is
+    bool planned = false;           ///< it is to choose once it is free
     Picoseconds stalled_since{-1};  ///< all that ask lack room; -1: not so
     Picoseconds stalled;
     std::uint64_t flits = 0;  ///< carried
     Picoseconds busy;
-    std::vector<Ask> asks;
+    std::vector<std::uint32_t> asks;  ///< positions in copies_
   };
-  /// In the order in which they happen at equal times.
-  enum class What : std::uint8_t { inject, arrive, ask, leave, choose };
+  /// What is at the source, the channel, the copy, the queue or the link of an event.
+  enum class What : std::uint32_t { inject, arrive, ask, leave, choose };
   struct Event {
+    Picoseconds time;
     What what{};
-    std::uint32_t place = 0;  ///< inject: source; arrive, leave: queue; choose: link
-    Ask ask;                  ///< arrive: the copy; ask: all of it
+    std::uint32_t place = 0;
+    friend bool operator<(const Event& a, const Event& b) {
+      if (a.time != b.time) return a.time < b.time;
+      return a.what != b.what ? a.what < b.what : a.place < b.place;
+    }
   };
+  struct Nothing {};
 
-  void push(Picoseconds time, Event event, std::uint32_t core, std::uint32_t sequence);
-  void handle(const StepTraffic& traffic, Picoseconds now, const Event& event);
-  void append(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, std::uint32_t copy);
-  void inject(const StepTraffic& traffic, Picoseconds now, std::uint32_t source);
-  void come_to_front(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
-  void ask(Picoseconds now, std::uint32_t queue, const Copy& part);
-  void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue, const Copy& copy);
-  void leave_when_done(Picoseconds now, std::uint32_t queue);
-  void leave(const StepTraffic& traffic, Picoseconds now, std::uint32_t queue);
-  void plan_choice(Picoseconds now, std::uint32_t link);
-  void choose(const StepTraffic& traffic, Picoseconds now, std::uint32_t link);
-  void send(const StepTraffic& traffic, Picoseconds now, std::uint32_t link, const Ask& ask);
+  void push(Picoseconds time, What what, std::uint32_t place) {
+    events_.push({time, what, place}, {});
+  }
+  void handle(const StepTraffic& traffic, const Event& event);
+  void append(const StepTraffic& traffic, std::uint32_t queue, std::uint32_t copy);
+  void inject(const StepTraffic& traffic, std::uint32_t source);
+  void come_to_front(const StepTraffic& traffic, std::uint32_t queue);
+  void go_on(const StepTraffic& traffic, std::uint32_t queue);
+  void ask(std::uint32_t queue, Copy part);
+  void ask_link(std::uint32_t copy);
+  void deliver(const StepTraffic& traffic, std::uint32_t queue, const Copy& copy);
+  void drop_front(std::uint32_t queue);
+  void plan_choice(std::uint32_t link);
+  void choose(const StepTraffic& traffic, std::uint32_t link);
+  void send(const StepTraffic& traffic, std::uint32_t link, std::uint32_t copy);
   [[nodiscard]] std::uint32_t channels() const {
     return static_cast<std::uint32_t>(links_.links()) * topology_.virtual_channels();
   }
   [[nodiscard]] std::uint32_t link_of(std::uint32_t channel) const {
     return channel / topology_.virtual_channels();
   }
-  [[nodiscard]] bool earlier(const Ask& a, const Ask& b) const;
+  /// Of two copies that ask for a link: whether the first is served first.
+  [[nodiscard]] bool earlier(const Copy& a, const Copy& b) const;
   [[nodiscard]] std::uint32_t keep(const Copy& copy);
 
   const Topology& topology_;
@@ -110,7 +118,10 @@ class BufferedNetwork {
   std::vector<std::uint32_t> next_;  ///< by source: next packet to inject
   std::vector<Copy> copies_;
   std::vector<std::uint32_t> unused_;  ///< positions in copies_
-  EventQueue<Event> events_;
+  EventQueue<Nothing, Event> events_;
+  /// Links that choose now.
+  std::priority_queue<std::uint32_t, std::vector<std::uint32_t>, std::greater<>> choosing_;
+  Picoseconds now_;
 };
 
 }  // namespace nj

@@ -27,7 +27,7 @@ class EventQueue {
  public:
   struct Event {
     Key key;
-    Payload payload;
+    [[no_unique_address]] Payload payload;
   };
 
   [[nodiscard]] bool empty() const { return heap_.empty(); }
