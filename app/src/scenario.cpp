@@ -193,16 +193,24 @@ std::vector<BatchPoint> expand_sweep(const fs::path& file, const std::vector<Swe
   }
 }
 
+/// The scenarios of a list, and all points of its sweeps.
 std::vector<BatchPoint> expand_list(const fs::path& file, const YamlDocument& document,
                                     const std::vector<std::string>& overrides) {
   std::vector<BatchPoint> points;
-  for (const YamlNode& entry : document.root().at("scenarios").elements()) {
+  const YamlNode list = document.root().at("scenarios");
+  if (list.elements().empty()) throw list.error("expected at least one scenario");
+  for (const YamlNode& entry : list.elements()) {
     const fs::path member = file.parent_path() / entry.text();
-    const Batch inner = read_batch(member, overrides);
-    if (inner.is_batch) throw entry.error("a member of a list must be a single scenario");
-    points.push_back({.label = fmt::format("{:03}-{}", points.size(), file_name_of(inner.name)),
-                      .description = entry.text(),
-                      .scenario = inner.points.front().scenario});
+    if (YamlDocument::load(member).root().find("scenarios")) {
+      throw entry.error("a member of a list must be a scenario or a sweep, not another list");
+    }
+    Batch inner = read_batch(member, overrides);
+    for (BatchPoint& point : inner.points) {
+      const std::string values = point.description.empty() ? "" : ": " + point.description;
+      point.label = fmt::format("{:03}-{}", points.size(), file_name_of(inner.name + values));
+      point.description = entry.text() + values;
+      points.push_back(std::move(point));
+    }
     if (points.size() > max_batch_points) {
       throw entry.error(fmt::format("the list has more than {} scenarios", max_batch_points));
     }

@@ -188,6 +188,35 @@ TEST_CASE("a list runs its scenarios in order") {
   CHECK(batch.points[1].scenario.seed == 4);
 }
 
+TEST_CASE("a list runs all points of its sweeps, and no other lists") {
+  const TinyScenario tiny;
+  const auto write = [&](const char* name, const std::string& text) {
+    write_file_atomically(tiny.folder() / name, text);
+  };
+  write("sweep.yaml", TinyScenario::text() + "sweep: {seed: [7, 8]}\n");
+  write("list.yaml", "scenarios: [sweep.yaml, scenario.yaml]\n");
+  const Batch batch = read_batch(tiny.folder() / "list.yaml", {});
+  REQUIRE(batch.points.size() == 3);
+  CHECK(batch.points[0].label == "000-tiny-seed-7");
+  CHECK(batch.points[0].description == "sweep.yaml: seed=7");
+  CHECK(batch.points[1].label == "001-tiny-seed-8");
+  CHECK(batch.points[1].scenario.seed == 8);
+  CHECK(batch.points[2].label == "002-tiny");
+  CHECK(batch.points[2].description == "scenario.yaml");
+  write("lists.yaml", "scenarios:\n  - scenario.yaml\n  - list.yaml\n");
+  write("self.yaml", "scenarios: [self.yaml]\n");
+  const auto refusal = [&](const char* name) {
+    const std::string message =
+        nj::testing::message_of([&] { static_cast<void>(read_batch(tiny.folder() / name, {})); });
+    return message.substr(std::min(message.size(), message.rfind(name)));
+  };
+  const std::string no_list = "a member of a list must be a scenario or a sweep, not another list";
+  CHECK(refusal("lists.yaml") == "lists.yaml:3:5: scenarios[1]: " + no_list);
+  CHECK(refusal("self.yaml") == "self.yaml:1:13: scenarios[0]: " + no_list);
+  write("none.yaml", "scenarios: []\n");
+  CHECK(refusal("none.yaml") == "none.yaml:1:1: scenarios: expected at least one scenario");
+}
+
 TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("name: tiny", "name: a/b") ==
         "scenario.yaml:1:1: name: expected up to 60 letters, digits, '.', '-' or '_'");

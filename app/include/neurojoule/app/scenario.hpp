@@ -118,8 +118,8 @@ struct BatchPoint {
 };
 
 /// The runs that a file asks for: one scenario, the product of its `sweep:` map of keys to lists of
-/// values, or the files of a `scenarios:` list. `overrides` are `key=value` pairs that are set in
-/// each.
+/// values, or those of the files of a `scenarios:` list. `overrides` are `key=value` pairs that are
+/// set in each.
 struct Batch {
   std::string name;
   bool is_batch = false;  ///< false: exactly one point, without a folder of its own
