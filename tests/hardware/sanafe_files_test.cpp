@@ -222,6 +222,8 @@ TEST_CASE("SANA-FE chip file: what is wrong is named with its place") {
   CHECK(holds(chip_refusal("link_buffer_size: 4", "link_buffer_size: 4, sync_model: none"),
               "expected one of fixed, table, got 'none'"));
   CHECK(holds(chip_refusal("architecture:", "architectures:"), "lacks the key 'architecture'"));
+  CHECK(holds(chip_refusal("architecture:", "network:"),
+              ":1:1: this is a network file; the file of the chip comes first"));
   CHECK(holds(message_of([] { load_architecture("no-such.yaml"); }), "no-such.yaml: no such file"));
 }
 

@@ -225,7 +225,11 @@ void read_sync(const Fields& fields, Architecture& chip) {
 }
 
 Architecture read(const TextTree& tree) {
-  const Cursor block = tree.root().at("architecture");  // other sections: ignored, as they say
+  const Cursor root = tree.root();
+  if (!root.find("architecture") && root.find("network")) {
+    throw root.error("this is a network file; the file of the chip comes first");
+  }
+  const Cursor block = root.at("architecture");  // other sections: ignored, as they say
   check_keys(block.list(), {"name", "attributes", "tile"});
   const Fields fields = attributes_of(block);
   check_keys(fields.all(),
