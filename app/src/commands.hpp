@@ -5,6 +5,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "neurojoule/core/error.hpp"
@@ -118,6 +119,10 @@ inline constexpr int exit_done = 0;
 inline constexpr int exit_failed = 1;     ///< the run failed (disk full, lost file, our own bug)
 inline constexpr int exit_bad_input = 2;  ///< what was given is wrong; nothing was written
 inline constexpr int exit_interrupted = 130;
+inline constexpr std::string_view exit_codes =
+    "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n";
+inline constexpr std::string_view search_summary =
+    "which format of each layer's weights costs least for the accuracy that is left";
 
 /// An nj::Error found before any work was done: exit code 2.
 class InputError : public std::runtime_error {

@@ -4,18 +4,15 @@
 #include <string_view>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/sanafe_report.hpp"
 
 #include "commands.hpp"
-#include "progress.hpp"
+#include "guarded_main.hpp"
+#include "run_beside.hpp"
 
 namespace {
-
-constexpr std::string_view exit_codes =
-    "Exit codes: 0 done, 1 failed run, 2 bad input, 130 interrupted.\n";
 
 /// A subcommand, and what it does once its options are parsed.
 struct Command {
@@ -117,20 +114,12 @@ Command add_frames(CLI::App& app) {
   return {sub, [frames] { return frames->execute(); }};
 }
 
+/// The program beside this one that searches, with all that follows.
 Command add_search(CLI::App& app) {
-  auto command = std::make_shared<nj::SearchCommand>();
-  CLI::App* sub = app.add_subcommand(
-      "search", "which format of each layer's weights costs least for the accuracy that is left");
-  sub->add_option("SCENARIO", command->scenario, "scenario file with a `search:` block (YAML)")
-      ->required();
-  sub->add_option(
-      "--out", command->out,
-      "folder for the results; a search that was stopped goes on (default runs/<name>)");
-  sub->add_option("--set", command->overrides, "key=value, e.g. search.budget=500; once for each")
-      ->allow_extra_args(false);
-  sub->add_option("--jobs", command->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
-  sub->add_flag("--quiet", command->quiet, "no progress");
-  return {sub, [command] { return command->execute(); }};
+  CLI::App* sub = app.add_subcommand("search", std::string(nj::search_summary));
+  sub->prefix_command();
+  sub->set_help_flag();
+  return {sub, [sub] { return nj::run_beside("neurojoule-search", sub->remaining()); }};
 }
 
 Command add_price(CLI::App& app) {
@@ -173,7 +162,7 @@ Command add_compare(CLI::App& app) {
 Command add_sanafe(CLI::App& app) {
   auto command = std::make_shared<nj::SanafeCommand>();
   CLI::App* sub = app.add_subcommand("sanafe", "run a chip and a network file of SANA-FE");
-  sub->footer(std::string(exit_codes) + "docs/sanafe.md describes the files.");
+  sub->footer(std::string(nj::exit_codes) + "docs/sanafe.md describes the files.");
   sub->add_option("ARCH", command->architecture, "architecture file (YAML)")->required();
   sub->add_option("NET", command->network, "network file with mappings (YAML)")->required();
   sub->add_option("--steps", command->steps, "time steps")
@@ -200,7 +189,7 @@ int run_command_line(int argc, char** argv) {
   CLI::App app{"neurojoule: what a spiking transformer costs on a neuromorphic chip"};
   app.set_version_flag("--version", std::string(nj::version()));
   app.require_subcommand(1);
-  app.footer(std::string(exit_codes) + "docs/scenario.md describes the files.");
+  app.footer(std::string(nj::exit_codes) + "docs/scenario.md describes the files.");
   const Command commands[] = {add_run(app),     add_check(app),  add_info(app),  add_import(app),
                               add_export(app),  add_frames(app), add_price(app), add_explain(app),
                               add_compare(app), add_sanafe(app), add_search(app)};
@@ -218,16 +207,5 @@ int run_command_line(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  try {
-    return run_command_line(argc, argv);
-  } catch (const nj::InputError& error) {
-    fmt::print(stderr, "{}\n", error.what());
-    return nj::exit_bad_input;
-  } catch (const nj::Interrupted&) {
-    fmt::print(stderr, "interrupted; nothing half-written\n");
-    return nj::exit_interrupted;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "failed: {}\n", error.what());
-    return nj::exit_failed;
-  }
+  return nj::guarded_main([&] { return run_command_line(argc, argv); });
 }

@@ -37,6 +37,20 @@ expect 2 "none/result.json: no such file" explain none
 expect 2 "none/result.json: no such file" compare none none
 expect 2 "RUN" compare none
 expect 0 "--jobs" search --help
+expect 0 "Usage: neurojoule search" search -h
+expect 2 "SCENARIO is required" search
+# A search is a program of its own: the library of algorithms that it needs is not loaded for others.
+if ldd "$program" | grep -q pagmo; then
+  echo "FAILED: $program loads pagmo"
+  failures=$((failures + 1))
+fi
+mkdir alone
+cp "$program" alone/
+if alone/neurojoule search a.yaml >out.txt 2>&1 ||
+    ! grep -qF "alone/neurojoule-search: cannot be started: No such file" out.txt; then
+  echo "FAILED: a search without its program beside says: $(cat out.txt)"
+  failures=$((failures + 1))
+fi
 expect 2 "none.yaml: no such file" search none.yaml --out result
 expect 0 "valid scenario 'other', fits loihi1" check "$source_dir/examples/quickstart.yaml" \
   --set name=other --set chip=loihi1 --set prices=loihi1_published

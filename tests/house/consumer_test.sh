@@ -14,6 +14,7 @@ mv "$scratch/installed" "$scratch/moved"
 
 said=$("$scratch/moved/bin/neurojoule" --version)
 [[ $said == *"$version"* ]] || { echo "FAILED: --version says '$said', not $version"; exit 1; }
+"$scratch/moved/bin/neurojoule" search --help >/dev/null || { echo "FAILED: no search"; exit 1; }
 
 "$cmake" -S "$consumer_dir" -B "$scratch/build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
   -DCMAKE_PREFIX_PATH="$scratch/moved"

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "commands.hpp"
+#include "progress.hpp"
+
+namespace nj {
+
+/// Runs a command line; what it throws becomes a line of text and an exit code.
+inline int guarded_main(const std::function<int()>& run_command_line) {
+  try {
+    return run_command_line();
+  } catch (const InputError& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return exit_bad_input;
+  } catch (const Interrupted&) {
+    fmt::print(stderr, "interrupted; nothing half-written\n");
+    return exit_interrupted;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "failed: {}\n", error.what());
+    return exit_failed;
+  }
+}
+
+}  // namespace nj
