@@ -4,20 +4,16 @@
 
 #include "neurojoule/app/report.hpp"
 
+#include "heatmap_layout.hpp"
 #include "xml_text.hpp"
 
 namespace nj {
 namespace {
 
 /// Lengths in pixels.
-constexpr std::uint32_t core_side = 18;
-constexpr std::uint32_t core_gap = 3;
-constexpr std::uint32_t tile_border = 5;
-constexpr std::uint32_t link_room = 26;  ///< between tiles
-constexpr std::uint32_t left = 50;
-constexpr std::uint32_t top = 146;
+constexpr double head = 126;  ///< title and legend
 constexpr std::uint32_t margin = 20;
-constexpr std::uint32_t least_width = 500;
+constexpr double least_width = 500;
 constexpr std::uint32_t title_letter = 9;
 
 constexpr std::uint32_t shades = 8;
@@ -47,11 +43,16 @@ text { fill: #e6edf3; } .small { fill: #9198a1; }
 </style>
 )";
 
-const GridShape* grid_of(const Chip& chip) {
-  const auto* network = std::get_if<NetworkSpec>(&chip.spec().topology.network);
-  if (network == nullptr || chip.spec().array) return nullptr;
-  return std::get_if<GridShape>(&network->shape);
+/// Of pictures where links may pass below routers, and of what grids lack.
+constexpr std::string_view more_style = R"(<style>
+.router { fill: #afb8c1; } .panel { stroke: #d0d7de; } .gateway { stroke-width: 3; }
+.panel, .tile { fill: #ffffff; }
+@media (prefers-color-scheme: dark) {
+.router { fill: #656c76; } .panel { stroke: #3d444d; }
+.panel, .tile { fill: #0d1117; }
 }
+</style>
+)";
 
 /// Busy times as parts of the time, and as shades.
 class Scale {
@@ -75,40 +76,6 @@ class Scale {
   std::int64_t whole_;
 };
 
-/// Where things are in the picture.
-struct Layout {
-  std::uint32_t width = 0;   ///< tiles
-  std::uint32_t height = 0;  ///< tiles
-  std::uint32_t across = 1;  ///< cores side by side in a tile
-  std::uint32_t edge = 0;    ///< room for the links that close rings
-
-  [[nodiscard]] std::uint32_t tile_side() const {
-    return across * core_side + (across - 1) * core_gap + 2 * tile_border;
-  }
-  [[nodiscard]] std::uint32_t pitch() const { return tile_side() + link_room; }
-  [[nodiscard]] std::uint32_t x(std::uint32_t tile) const {
-    return left + edge + tile / height * pitch();
-  }
-  [[nodiscard]] std::uint32_t y(std::uint32_t tile) const {
-    return top + edge + tile % height * pitch();
-  }
-  [[nodiscard]] std::uint32_t right() const {
-    return left + 2 * edge + width * pitch() - link_room;
-  }
-  [[nodiscard]] std::uint32_t bottom() const {
-    return top + 2 * edge + height * pitch() - link_room;
-  }
-};
-
-Layout layout_of(const Chip& chip, const GridShape& grid) {
-  std::vector<std::uint32_t> cores(chip.topology().tiles());
-  for (const Core& core : chip.cores()) ++cores[core.tile];
-  const std::uint32_t most = cores.empty() ? 1 : *std::max_element(cores.begin(), cores.end());
-  Layout layout{grid.width, grid.height, 1, grid.wraps ? link_room : 0};
-  while (layout.across * layout.across < most) ++layout.across;
-  return layout;
-}
-
 std::string legend_row(std::uint32_t y, char kind, std::string_view what, double most) {
   std::string text = fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, y + 12, what);
   constexpr std::uint32_t x = 250;
@@ -128,57 +95,64 @@ std::string legend_row(std::uint32_t y, char kind, std::string_view what, double
   return text;
 }
 
-/// Numbers of columns and rows.
-std::string axes(const Layout& layout) {
+std::string draw_labels(const HeatmapLayout& layout) {
   std::string text;
-  for (std::uint32_t x = 0; x < layout.width; ++x) {
-    text +=
-        fmt::format("<text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
-                    layout.x(x * layout.height) + layout.tile_side() / 2, top - 8, x);
-  }
-  for (std::uint32_t y = 0; y < layout.height; ++y) {
-    text += fmt::format("<text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n",
-                        left - 10, layout.y(y) + layout.tile_side() / 2 + 4, y);
+  for (const Label& label : layout.labels) {
+    text += fmt::format("<text class=\"small\" x=\"{}\" y=\"{}\" text-anchor=\"{}\">{}</text>\n",
+                        pixels(label.x), pixels(label.y), label.anchor, label.text);
   }
   return text;
 }
 
-/// An arrow in the gap behind a tile's edge, in the right-hand lane of its direction.
-std::string arrow(const Layout& layout, std::uint32_t from, std::uint32_t to, bool closes) {
-  const auto column = [&](std::uint32_t tile) { return tile / layout.height; };
-  const bool sideways = column(from) != column(to);
-  // A link that closes a ring points out of the picture.
-  const bool forward = (to > from) != closes;
-  const std::uint32_t side = layout.tile_side();
-  const double middle = (sideways ? layout.y(from) : layout.x(from)) + side / 2.0;
-  const double edge = sideways ? layout.x(from) : layout.y(from);
-  const double start = forward ? edge + side + 2 : edge - 2;
-  const double step = forward ? 1.0 : -1.0;
-  const double end = start + step * (link_room - 4);
-  const double neck = end - step * 6;
-  const double lane = (sideways ? 1.0 : -1.0) * step;
-  const double near = middle + lane * 1.5;
-  const double far = middle + lane * 7.5;
-  const double tip = (near + far) / 2;
-  const auto at = [&](double along, double across) {
-    return sideways ? fmt::format("{},{}", along, across) : fmt::format("{},{}", across, along);
-  };
-  return fmt::format("M{} L{} L{} L{} L{} Z", at(start, near), at(neck, near), at(end, tip),
-                     at(neck, far), at(start, far));
+/// A rectangle of a class, without its end.
+std::string rectangle(std::string_view name, const Box& box) {
+  return fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"", name,
+                     pixels(box.x), pixels(box.y), pixels(box.width), pixels(box.height));
 }
 
-std::string draw_links(const Layout& layout, const Topology& topology, const ChipResult& chip,
-                       const Scale& scale) {
+std::string draw_panels(const HeatmapLayout& layout) {
+  std::string text;
+  for (std::size_t chip = 0; chip < layout.panels.size(); ++chip) {
+    const Box& panel = layout.panels[chip];
+    text += rectangle("panel", panel) + " rx=\"6\"/>\n";
+    text += fmt::format("<text x=\"{}\" y=\"{}\">chip {}</text>\n", pixels(panel.x + 14),
+                        pixels(panel.y + 18), chip);
+  }
+  return text;
+}
+
+/// Tiles, and routers without one.
+std::string draw_routers(const HeatmapLayout& layout, const Topology& topology) {
+  std::string text;
+  for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) {
+    text +=
+        rectangle(layout.is_gateway(tile) ? "tile gateway" : "tile", layout.routers[tile].front()) +
+        " rx=\"3\"/>\n";
+  }
+  for (std::uint32_t router = topology.tiles(); router < topology.routers(); ++router) {
+    text += fmt::format("<g><title>{}</title>\n", escaped(topology.router_name(router)));
+    for (const Box& bar : layout.routers[router]) {
+      text += rectangle("router", bar) +
+              fmt::format(" rx=\"{}\"/>\n", pixels(std::min(bar.width, bar.height) / 2));
+    }
+    text += "</g>\n";
+  }
+  return text;
+}
+
+/// Those between chips, or all others.
+std::string draw_links(const HeatmapLayout& layout, const Topology& topology,
+                       const ChipResult& chip, const Scale& scale, bool between) {
   std::string text;
   for (std::size_t i = 0; i < topology.links().size(); ++i) {
     const Link& link = topology.links()[i];
+    if ((link.direction == Direction::between_chips) != between) continue;
     const LinkLoad& load = chip.links[i];
     text += fmt::format(
         "<path class=\"l l{}\" d=\"{}\"><title>link {} to {}: busy {:.3g} %, stalled {:.3g} %, {} "
-        "flits, {} packets "
-        "at once</title></path>\n",
-        scale.shade(load.busy), arrow(layout, link.from, link.to, link.closes),
-        topology.router_name(link.from), topology.router_name(link.to), scale.percent(load.busy),
+        "flits, {} packets at once</title></path>\n",
+        scale.shade(load.busy), layout.arrow(link), escaped(topology.router_name(link.from)),
+        escaped(topology.router_name(link.to)), scale.percent(load.busy),
         scale.percent(load.stalled), load.flits, load.max_queue);
   }
   return text;
@@ -198,8 +172,8 @@ Picoseconds busiest(const UnitTimes& core) {
   return std::max({core.neuron_unit, core.synapse_unit, core.encoder_unit});
 }
 
-std::string draw_cores(const Layout& layout, const PreparedRun& prepared, const ChipResult& result,
-                       const Scale& scale) {
+std::string draw_cores(const HeatmapLayout& layout, const PreparedRun& prepared,
+                       const ChipResult& result, const Scale& scale) {
   const Chip& chip = prepared.chip->chip;
   const std::vector<std::string> layers = layers_by_core(prepared, result);
   std::string text;
@@ -213,28 +187,26 @@ std::string draw_cores(const Layout& layout, const PreparedRun& prepared, const 
       return fmt::format("{} unit {:.3g} %, stalled {:.3g} %", name, scale.percent(busy.*time),
                          scale.percent(stalled.*time));
     };
-    text += fmt::format(
-        "<rect class=\"c c{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"><title>core {} ({}), "
-        "tile {}: {}; {}; {}{}</title></rect>\n",
-        scale.shade(busiest(busy)),
-        layout.x(core.tile) + tile_border + place % layout.across * (core_side + core_gap),
-        layout.y(core.tile) + tile_border + place / layout.across * (core_side + core_gap),
-        core_side, core_side, i, escaped(chip.kind_of({i}).name),
-        chip.topology().router_name(core.tile), layers[i].empty() ? "unused" : escaped(layers[i]),
-        unit("neuron", &UnitTimes::neuron_unit), unit("synapse", &UnitTimes::synapse_unit),
-        chip.kind_of({i}).encoder_unit ? "; " + unit("encoder", &UnitTimes::encoder_unit) : "");
+    text +=
+        rectangle(fmt::format("c c{}", scale.shade(busiest(busy))), layout.core(core.tile, place)) +
+        fmt::format(
+            "><title>core {} ({}), tile {}: {}; {}; {}{}</title></rect>\n", i,
+            escaped(chip.kind_of({i}).name), escaped(chip.topology().router_name(core.tile)),
+            layers[i].empty() ? "unused" : escaped(layers[i]),
+            unit("neuron", &UnitTimes::neuron_unit), unit("synapse", &UnitTimes::synapse_unit),
+            chip.kind_of({i}).encoder_unit ? "; " + unit("encoder", &UnitTimes::encoder_unit) : "");
   }
   return text;
 }
 
 }  // namespace
 
-bool has_heatmap(const Chip& chip) { return grid_of(chip) != nullptr; }
+bool has_heatmap(const Chip& chip) { return !chip.spec().array; }
 
 std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
   const Chip& chip = prepared.chip->chip;
   const ChipResult& of = *result.chip;
-  const Layout layout = layout_of(chip, *grid_of(chip));
+  const HeatmapLayout layout = heatmap_layout(chip, margin, head);
   Picoseconds whole;
   for (const Picoseconds latency : of.latencies) whole += latency;
   Picoseconds core_most;
@@ -248,23 +220,23 @@ std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
 
   const std::string title = fmt::format("{} on {}: {}", prepared.scenario.name, chip.spec().name,
                                         to_string(chip.spec().topology));
-  const auto title_width = static_cast<std::uint32_t>(title.size()) * title_letter;
+  const double title_width = static_cast<double>(title.size()) * title_letter;
   std::string text = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
-      "{1}\">\n{2}<rect class=\"paper\" width=\"{0}\" height=\"{1}\"/>\n",
-      margin + std::max({layout.right(), margin + title_width, least_width}),
-      margin + layout.bottom(), style);
+      "{1}\">\n{2}{3}<rect class=\"paper\" width=\"{0}\" height=\"{1}\"/>\n",
+      pixels(margin + std::max({margin + layout.size.width, margin + title_width, least_width})),
+      pixels(margin + head + layout.size.height), style, layout.is_grid ? "" : more_style);
   text +=
       fmt::format("<text class=\"title\" x=\"{}\" y=\"28\">{}</text>\n", margin, escaped(title));
   text += legend_row(44, 'c', "core: its busier unit, of the time", cores.most_percent());
   text += legend_row(84, 'l', "link: kept by packets, of the time", links.most_percent());
-  text += axes(layout);
-  for (std::uint32_t tile = 0; tile < chip.topology().tiles(); ++tile) {
-    text += fmt::format(
-        "<rect class=\"tile\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"3\"/>\n",
-        layout.x(tile), layout.y(tile), layout.tile_side(), layout.tile_side());
-  }
-  text += draw_links(layout, chip.topology(), of, links);
+  // Links lie below what they pass over. In a grid they pass over nothing.
+  text += draw_links(layout, chip.topology(), of, links, true);
+  text += draw_panels(layout);
+  text += draw_labels(layout);
+  const std::string arrows = draw_links(layout, chip.topology(), of, links, false);
+  const std::string routers = draw_routers(layout, chip.topology());
+  text += layout.is_grid ? routers + arrows : arrows + routers;
   text += draw_cores(layout, prepared, of, cores);
   return text + "</svg>\n";
 }

@@ -88,7 +88,7 @@ std::string baselines_svg(const PreparedRun& prepared, const RunResult& result);
 /// The same for the terminal.
 std::string baseline_lines(const RunResult& result);
 
-/// Whether there is a picture of the chip: its tiles form a mesh or torus.
+/// Whether there is a picture of the chip: it consists of cores.
 bool has_heatmap(const Chip& chip);
 /// heatmap.svg: how busy each core and link was, over the chip samples. Requires has_heatmap.
 std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result);
