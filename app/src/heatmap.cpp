@@ -106,7 +106,7 @@ std::string draw_labels(const HeatmapLayout& layout) {
 
 /// A rectangle of a class, without its end.
 std::string rectangle(std::string_view name, const Box& box) {
-  return fmt::format("<rect class=\"{}\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"", name,
+  return fmt::format(R"(<rect class="{}" x="{}" y="{}" width="{}" height="{}")", name,
                      pixels(box.x), pixels(box.y), pixels(box.width), pixels(box.height));
 }
 

@@ -170,8 +170,10 @@ void arrange(std::vector<Box>& boxes, Size cell, double room) {
       static_cast<std::size_t>(std::ceil(std::sqrt(static_cast<double>(boxes.size()))));
   for (std::size_t i = 0; i < boxes.size(); ++i) {
     Box& box = boxes[i];
-    box.x = static_cast<double>(i % across) * (cell.width + room) + (cell.width - box.width) / 2;
-    box.y = static_cast<double>(i / across) * (cell.height + room) + (cell.height - box.height) / 2;
+    const std::size_t row = i / across;
+    const std::size_t column = i % across;
+    box.x = static_cast<double>(column) * (cell.width + room) + (cell.width - box.width) / 2;
+    box.y = static_cast<double>(row) * (cell.height + room) + (cell.height - box.height) / 2;
   }
 }
 

@@ -82,8 +82,10 @@ void place_chips(HeatmapLayout& layout, const MultiChipSpec& chips, Size tile) {
 
 Box HeatmapLayout::core(std::uint32_t tile, std::uint32_t place) const {
   const Box& box = routers[tile].front();
-  return {box.x + tile_border + place % across * (core_side + core_gap),
-          box.y + tile_border + place / across * (core_side + core_gap), core_side, core_side};
+  const std::uint32_t row = place / across;
+  const std::uint32_t column = place % across;
+  return {box.x + tile_border + column * (core_side + core_gap),
+          box.y + tile_border + row * (core_side + core_gap), core_side, core_side};
 }
 
 std::string HeatmapLayout::arrow(const Link& link) const {

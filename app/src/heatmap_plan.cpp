@@ -33,18 +33,13 @@ struct RingCells {
   std::uint32_t last = 0;  ///< columns that the last two rows fill
 
   explicit RingCells(std::uint32_t routers) {
-    // Up to 24 routers go there and back in two rows.
+    // Up to 24 routers go there and back in two rows. The rows of more are no more than the
+    // columns, so that there are cells left for the last two.
     constexpr std::uint32_t few = 24;
     const std::uint32_t pairs = (routers + 1) / 2;
-    if (routers > few) {
-      rows = 2 * std::max(1U, static_cast<std::uint32_t>(std::sqrt(2.0 * pairs) / 2));
-    }
-    for (;; rows -= 2) {
-      columns = (2 * pairs + rows - 1) / rows;
-      const std::uint32_t above = (rows / 2 - 1) * columns;
-      last = pairs - std::min(pairs, above);
-      if (rows == 2 || last > 1) return;
-    }
+    if (routers > few) rows = 2 * static_cast<std::uint32_t>(std::sqrt(2.0 * pairs) / 2);
+    columns = (2 * pairs + rows - 1) / rows;
+    last = pairs - (rows / 2 - 1) * columns;
   }
 
   /// Column and row of each cell, in the order of the ring.
@@ -108,8 +103,10 @@ struct TreeBlock {
   }
   [[nodiscard]] double longest() const { return std::max(size().width, size().height); }
   [[nodiscard]] Box place(std::uint32_t i) const {
-    return {left() + i % across * (child.width + gap), i / across * row_height() + above(),
-            child.width, child.height};
+    const std::uint32_t row = i / across;
+    const std::uint32_t column = i % across;
+    return {left() + column * (child.width + gap), row * row_height() + above(), child.width,
+            child.height};
   }
   /// The router.
   [[nodiscard]] Figure figure() const {

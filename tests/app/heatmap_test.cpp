@@ -144,7 +144,11 @@ double nearest(const std::vector<Box>& figure, Point point) {
 void check_link(const Arrow& arrow, const std::vector<Box>& from, const std::vector<Box>& to,
                 const std::vector<std::vector<Box>>& figures, bool leaves, bool straight) {
   CHECK(nearest(from, arrow.at(0)) < 9);
-  if (!leaves) CHECK(nearest(to, arrow.at(1)) < 9);
+  if (leaves) {
+    CHECK(nearest(to, arrow.at(1)) > nearest(to, arrow.at(0)));
+  } else {
+    CHECK(nearest(to, arrow.at(1)) < 9);
+  }
   std::size_t inside = 0;
   for (const Point corner : arrow.points) {
     if (nearest(from, corner) < 1 || nearest(to, corner) < 1) ++inside;
@@ -286,6 +290,7 @@ TEST_CASE("a heat map: a square per core and an arrow per link, as dark as they 
   result.chip->links.resize(prepared.chip->chip.topology().links().size());
   const std::string torus = heatmap_svg(prepared, result);
   CHECK(torus.find("tiny on a&lt;b&amp;c: torus of 8 x 4 tiles<") != std::string::npos);
+  CHECK(is_arrow(torus, "M652,198 L668,198 L674,201 L668,204 L652,204 Z", "(7,0) to (0,0)"));
   // Tile (0,3) is at 50 + 26, 146 + 26 + 3 x (49 + 26); its ring closes below it.
   CHECK(is_arrow(torus, "M99,448 L99,464 L96,470 L93,464 L93,448 Z", "(0,3) to (0,0)"));
 }
@@ -346,6 +351,8 @@ TEST_CASE("a heat map of several chips: all of it once, apart, and inside") {
   const GridShape torus{3, 3, true, any_link, any_link};
   draws(mesh, mesh, 4);
   draws(torus, torus, 8);
+  draws(RingShape{4, any_link}, torus, 0);
+  draws(torus, RingShape{5, any_link}, 0);
   draws(RingShape{6, any_link}, TreeShape{2, {any_link, any_link}}, 3);
   draws(CrossbarShape{9, any_link}, RingShape{5, any_link}, 9);
   draws(TreeShape{3, {any_link, any_link}}, CrossbarShape{10, any_link}, 12);
@@ -378,6 +385,12 @@ TEST_CASE("a heat map: where the routers of each network are") {
   CHECK(ring.links.at("tile 5 to tile 0").path ==
         "M35.5,178 L35.5,162 L38.5,156 L41.5,162 L41.5,178 Z");
 
+  // The third of three is between the others and does not face them.
+  const Picture three(made.on(RingShape{3, any_link}));
+  CHECK(three.tiles[2] == Box{47, 180, 28, 28});
+  const Arrow& slanted = three.links.at("tile 2 to tile 0");
+  CHECK(slanted.at(1).x < slanted.at(0).x - 5);
+
   // A switch is a bar of 18, its tiles are 12 apart below it.
   const Picture crossbar(made.on(CrossbarShape{3, any_link}));
   CHECK(crossbar.routers.at("switch") == std::vector<Box>{{20, 126, 108, 18}});
@@ -385,6 +398,21 @@ TEST_CASE("a heat map: where the routers of each network are") {
         std::vector<Box>{{20, 170, 28, 28}, {60, 170, 28, 28}, {100, 170, 28, 28}});
   CHECK(crossbar.links.at("tile 1 to switch").path ==
         "M75.5,168 L75.5,152 L78.5,146 L81.5,152 L81.5,168 Z");
+
+  // Where tiles are in rows, the bar of each is as long as its row, and the trunk ends at the last.
+  const Picture comb(made.on(CrossbarShape{67, any_link}));
+  const std::vector<Box>& bars = comb.routers.at("switch");
+  REQUIRE(bars.size() > 3);
+  CHECK(bars.front().x + bars.front().width == std::max_element(
+                                                   comb.tiles.begin(), comb.tiles.end(),
+                                                   [](const Box& a, const Box& b) {
+                                                     return a.x < b.x;
+                                                   })->x +
+                                                   28);
+  const Box& last_bar = bars[bars.size() - 2];
+  CHECK(last_bar.x + last_bar.width == comb.tiles.back().x + 28);
+  CHECK(last_bar.width < bars.front().width);
+  CHECK(bars.back().y + bars.back().height == last_bar.y + last_bar.height);
 
   // Blocks of two tiles are 68 wide and 18 apart.
   const Picture tree(made.on(TreeShape{2, {any_link, any_link}}));
@@ -398,9 +426,12 @@ TEST_CASE("a heat map: where the routers of each network are") {
   CHECK(chips.tiles[3] == Box{34, 376, 28, 28});
   CHECK(chips.gateways == std::vector<std::size_t>{1, 3});
 
-  // Routers of an edge list are the farther apart, the more links are between them.
-  const Picture line(made.on(
-      edge_list(5, 5, [](std::uint32_t a, std::uint32_t b) { return a + 1 == b || b + 1 == a; })));
+  // Routers of an edge list are the farther apart, the more links are between them; what has no
+  // links is farther than all.
+  const Picture line(made.on(edge_list(
+      6, 5, [](auto a, auto b) { return std::max(a, b) < 5 && (a + 1 == b || b + 1 == a); })));
+  CHECK(middle_distance(line.tiles[2], line.routers.at("<r5>").front()) >
+        middle_distance(line.tiles[2], line.tiles[4]) + 20);
   for (std::size_t i = 1; i < 4; ++i) {
     CHECK(middle_distance(line.tiles[0], line.tiles[i]) + 20 <
           middle_distance(line.tiles[0], line.tiles[i + 1]));
