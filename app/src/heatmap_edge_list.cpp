@@ -9,7 +9,8 @@
 // The picture of any graph: distances in the picture are as the numbers of links on the shortest
 // ways, by stress majorization (Gansner, Koren, North, "Graph drawing by stress majorization",
 // Graph Drawing 2004), then boxes that overlap are pushed apart. The same work in the same order
-// each time, with as many rounds as its bound allows.
+// each time, with as many rounds as its bound allows. (Boost.Graph's kamada_kawai_spring_layout
+// comes to the same pictures, a hundred times slower, but on some meshes to no end.)
 
 namespace nj {
 namespace {
