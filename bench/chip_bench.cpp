@@ -16,7 +16,8 @@
 
 // Question: how many packets per second does one thread simulate? A 96-channel Spikformer (34 x 34
 // input, 2 blocks, T = 4) with random spikes, on a chip that was mapped before. Without barriers
-// too, there also five convolutions (64 x 64 events, T = 16) on speck, and with bounded buffers.
+// too, there also five convolutions (64 x 64 events, T = 16) on speck; with bounded buffers; four
+// ternary convolutions (34 x 34 events, T = 4) on truenorth.
 // And Spikformer 2-256 on boards of several chips, up to 10^8 packets in one simulation. A delivery
 // is a packet at one receiving core, what SANA-FE calls a message: with multicast a packet is
 // several of them, elsewhere one.
@@ -87,12 +88,12 @@ void buffered_packets(benchmark::State& state, const std::string& name) {
   measure(state, {.chip = Chip(std::move(spec))}, static_cast<double>(state.range(0)) / 100);
 }
 
-/// Binary events of 2 polarities, 64 x 64; 8, 16, 32, 64 and 64 channels, and a head of ten.
-Network convolutions() {
-  std::vector<Network::Draft> drafts{{"input", Input{{2, 64, 64}, 1}, {}}};
+/// Binary events of 2 polarities, convolutions of so many channels, and a head of ten.
+Network convolutions(std::uint32_t pixels, const std::vector<std::uint32_t>& channels) {
+  std::vector<Network::Draft> drafts{{"input", Input{{2, pixels, pixels}, 1}, {}}};
   std::uint32_t in = 2;
   std::string x = "input";
-  for (const std::uint32_t out : {8U, 16U, 32U, 64U, 64U}) {
+  for (const std::uint32_t out : channels) {
     const std::string name = "conv" + std::to_string(drafts.size());
     drafts.push_back({name, Conv2d{in, out, 3, 1, 1}, {{x}}});
     drafts.push_back({name + ".lif", Lif{}, {{name}}});
@@ -105,12 +106,29 @@ Network convolutions() {
 }
 
 void speck_packets(benchmark::State& state) {
-  const Network network = convolutions();
+  const Network network = convolutions(64, {8, 16, 32, 64, 64});
   std::vector<LayerWidths> widths = testing::small_widths(network);
   widths.front().output_bits = 1;
   measure(state,
           {.chip = shipped("speck.yaml"), .network = network, .timesteps = 16, .widths = widths},
           static_cast<double>(state.range(0)) / 100);
+}
+
+/// The network of examples/chips_small.yaml, with neighbours near each other as in every run:
+/// unlike the other chips this one has so many cores that packets in the order of slices pass 14
+/// links.
+void truenorth_packets(benchmark::State& state) {
+  const Network network = convolutions(34, {14, 14, 14, 14});
+  std::vector<LayerWidths> widths = testing::small_widths(network);
+  for (LayerWidths& layer : widths) {
+    layer.weights = {Scheme::ternary, 2, Granularity::per_channel};
+    layer.weight_integer_bits = 2;
+    layer.output_bits = 1;
+  }
+  Case c{.chip = shipped("truenorth.yaml"), .network = network, .widths = widths};
+  const Traffic traffic = expected_traffic(c.network, c.pops, c.widths, c.chip, c.mapping);
+  c.mapping = place(c.network, c.pops, c.chip, traffic, c.mapping, {Placement::greedy});
+  measure(state, c, static_cast<double>(state.range(0)) / 100);
 }
 
 /// Spikformer 2-256 of CIFAR10-DVS.
@@ -176,6 +194,7 @@ BENCHMARK_CAPTURE(handshake_packets, loihi1, "loihi1.yaml")
     ->Arg(15)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(speck_packets)->Arg(5)->Arg(15)->Unit(benchmark::kMillisecond);
+BENCHMARK(truenorth_packets)->Arg(5)->Arg(15)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(buffered_packets, mesh45, "mesh45.yaml")
     ->Arg(5)
     ->Arg(15)
