@@ -14,6 +14,7 @@ namespace nj {
 namespace {
 
 using testing::MappedNetwork;
+using testing::without_barriers;
 
 SimulationResult run(const MappedNetwork& m, const SimulationOptions& options = {}) {
   return simulate(m.network, m.populations, m.widths, m.trace, m.chip, m.mapping, options);
@@ -45,20 +46,12 @@ std::vector<std::uint32_t> most_waiting(const SimulationResult& result) {
   return most;
 }
 
-Chip with_handshake(const Chip& chip, Picoseconds handshake) {
-  ChipSpec spec = chip.spec();
-  spec.barrier = {};
-  spec.tick = {};
-  spec.handshake = handshake;
-  return Chip(std::move(spec));
-}
-
 TEST_CASE("axon-in: the most that waited in the micro scenario, by hand") {
   MappedNetwork m = testing::micro_scenario();
   // Without barriers (dataflow_test.cpp has the times). Core 0 serves 11 - 18, 18 - 25 what came at
   // 8 and 10. Core 1 serves 31 - 38, 38 - 45 what came at 30 and 36. Core 2 never lets one wait.
   // Core 3 serves 80 - 87, 87 - 94 what came at 75 and 85.
-  m.chip = with_handshake(m.chip, Picoseconds{3'000});
+  m.chip = without_barriers(m.chip, Picoseconds{3'000});
   CHECK(run(m).most_waiting == std::vector<std::uint32_t>{2, 1, 0, 1});
 }
 
@@ -86,7 +79,7 @@ TEST_CASE(
   CHECK(run(m).most_waiting == barriers.most_waiting);
   const SimulationResult analytic = run(m, {.timing = TimingLevel::analytic});
   CHECK(analytic.most_waiting == std::vector<std::uint32_t>(over_steps.size()));
-  m.chip = with_handshake(m.chip, Picoseconds{3'000});
+  m.chip = without_barriers(m.chip, Picoseconds{3'000});
   const SimulationResult handshakes = run(m, {.record_packets = true});
   CHECK(handshakes.most_waiting == most_waiting(handshakes));
   CHECK(handshakes.most_waiting != barriers.most_waiting);

@@ -42,16 +42,9 @@ namespace nj {
 namespace {
 
 using testing::MappedNetwork;
+using testing::without_barriers;
 
 constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
-
-Chip without_barriers(const Chip& chip, Picoseconds handshake) {
-  ChipSpec spec = chip.spec();
-  spec.barrier = {};
-  spec.tick = {};
-  spec.handshake = handshake;
-  return Chip(std::move(spec));
-}
 
 SimulationResult run(const SimulationOptions& options = {}) {
   const MappedNetwork s = testing::micro_scenario();

@@ -15,6 +15,15 @@ inline GridShape& grid_of(ChipSpec& spec) {
   return std::get<GridShape>(std::get<NetworkSpec>(spec.topology.network).shape);
 }
 
+/// A chip with a handshake in place of barriers.
+inline Chip without_barriers(const Chip& chip, Picoseconds handshake) {
+  ChipSpec spec = chip.spec();
+  spec.barrier = {};
+  spec.tick = {};
+  spec.handshake = handshake;
+  return Chip(std::move(spec));
+}
+
 /// A 2 x 2 mesh with one `neuron` core of two neurons in each tile:
 ///
 ///     tile 0 (0,0)  --  tile 2 (1,0)
