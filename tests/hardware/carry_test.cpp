@@ -263,6 +263,22 @@ TEST_CASE("carry: links between chips are counted by themselves") {
   CHECK(carried.hops == std::array<std::uint64_t, 8>{2, 1, 0, 0, 0, 0, 0, 1});
 }
 
+TEST_CASE(
+    "carry: with bounded buffers what stays in its tile waits for what its core sent before") {
+  TopologySpec spec;
+  spec.network = NetworkSpec{RingShape{2, LinkSpec{8, ps(50), ps(500)}}, Routing::dimension_order};
+  spec.packet_bits = 64;
+  spec.flit_bits = 64;
+  spec.buffer_flits = 1;
+  spec.within_tile = ps(7);
+  const Topology topology(spec);
+  // The first one's last word of 8 enters the link at 350; the second one comes to the front then.
+  const CarriedMessages carried =
+      carry(topology, spec, std::vector<Message>{{ps(0), 0, {1}}, {ps(10), 0, {0}}});
+  CHECK(carried.arrived[0].front() == ps(500 + 350));
+  CHECK(carried.arrived[1].front() == ps(350 + 7));
+}
+
 // The level `flit`. On `line` a tick is 10 ps, which a link takes per word.
 
 std::vector<Picoseconds> flit_arrivals(const TopologySpec& spec,
