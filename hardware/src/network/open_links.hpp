@@ -44,11 +44,11 @@ class OpenLinks {
       : topology_(topology),
         routes_(routes),
         within_tile_(spec.within_tile),
-        links_(topology, spec, sizes),
-        first_end_(topology.links().size()),
-        lanes_(first_end_ + ends.size()),
-        circles_(topology.link_groups().count()) {
-    follow_routes(ends);
+        links_(topology, spec, sizes) {
+    const std::vector<std::uint32_t> lane_of = order_links();
+    first_end_ = link_of_.size();
+    lanes_.resize(first_end_ + ends.size());
+    follow_routes(ends, lane_of);
   }
 
   /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
@@ -71,15 +71,13 @@ class OpenLinks {
   /// enters)` for each.
   template <class NotePass>
   void run(Picoseconds horizon, const NotePass& note_pass) {
-    const LinkGroups& groups = topology_.link_groups();
-    for (group_ = 0; group_ < groups.count(); ++group_) {
-      const auto links = groups.group(group_);
-      if (links.size() == 1) {
-        work_through(links.front(), horizon, note_pass);
-      } else {
-        work_through_circle(links, horizon, note_pass);
-      }
+    std::uint32_t lane = 0;
+    for (Circle& circle : circles_) {
+      for (; lane != circle.first; ++lane) work_through(lane, horizon, note_pass);
+      work_through_circle(circle, horizon, note_pass);
+      lane = circle.last;
     }
+    for (; lane != first_end_; ++lane) work_through(lane, horizon, note_pass);
   }
 
   /// What has come to an end: with orders, below `through`, of single targets. Of lists that are
@@ -105,10 +103,11 @@ class OpenLinks {
     const auto there = [&](std::uint32_t link, Picoseconds enters) {
       return enters + shortest(link).latency + shortest(link).tail;
     };
-    for (std::uint32_t link = 0; link < first_end_; ++link) {
-      lanes_[link].sort(sorter_);
+    for (std::uint32_t lane = 0; lane < first_end_; ++lane) {
+      const std::uint32_t link = link_of_[lane];
+      lanes_[lane].sort(sorter_);
       Picoseconds free = links_.free(link);
-      for (const Ask& ask : lanes_[link].waiting()) {
+      for (const Ask& ask : lanes_[lane].waiting()) {
         const Picoseconds enters = std::max(ask.time, free);
         tell(ask, targets_of(ask), there(link, enters));
         free = enters + shortest(link).service;
@@ -140,14 +139,40 @@ class OpenLinks {
     std::uint16_t size = 0;    ///< of the packet
     bool last = false;         ///< of the node
   };
-  /// Links in which packets may go round.
+  /// Links in which packets may go round: those of the lanes [first, last).
   struct Circle {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
     Lane<Ask> asks;                                  ///< of what comes from outside
     EventQueue<std::uint32_t, AskKey<Order>> turns;  ///< what follows
   };
 
+  /// Gives a lane to each link that is part of a way, in the order in which they are worked
+  /// through. Returns the lanes by link.
+  std::vector<std::uint32_t> order_links() {
+    constexpr std::uint32_t unused = RouteTrees::no_link;
+    constexpr std::uint32_t used = unused - 1;
+    std::vector<std::uint32_t> lane_of(topology_.links().size(), unused);
+    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
+      const std::uint32_t link = routes_.node(i).link;
+      if (link != RouteTrees::no_link) lane_of[link] = used;
+    }
+    const auto lanes = [&] { return static_cast<std::uint32_t>(link_of_.size()); };
+    const LinkGroups& groups = topology_.link_groups();
+    for (std::uint32_t group = 0; group != groups.count(); ++group) {
+      const std::uint32_t first = lanes();
+      for (const std::uint32_t link : groups.group(group)) {
+        if (lane_of[link] == unused) continue;
+        lane_of[link] = lanes();
+        link_of_.push_back(link);
+      }
+      if (lanes() - first > 1) circles_.push_back({first, lanes(), {}, {}});
+    }
+    return lane_of;
+  }
+
   /// Works out what follows each node.
-  void follow_routes(const SharedLists& ends) {
+  void follow_routes(const SharedLists& ends, std::span<const std::uint32_t> lane_of) {
     std::vector<std::uint32_t> onward;  // by node: its first branch
     for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
       const RouteTrees::Node& node = routes_.node(i);
@@ -157,7 +182,7 @@ class OpenLinks {
       nodes_.insert(nodes_.end(), static_cast<std::size_t>(lists) + node.child_count, i);
     }
     for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
-      add_branches(routes_.node(i), ends, onward);
+      add_branches(routes_.node(i), ends, lane_of, onward);
     }
     for (std::uint32_t tree = 0; tree != routes_.trees(); ++tree) {
       starts_.push_back(onward[routes_.tree(tree).start]);
@@ -165,7 +190,7 @@ class OpenLinks {
   }
 
   void add_branches(const RouteTrees::Node& node, const SharedLists& ends,
-                    std::span<const std::uint32_t> onward) {
+                    std::span<const std::uint32_t> lane_of, std::span<const std::uint32_t> onward) {
     const LinkTimings& timings = links_.timings();
     const bool start = node.link == RouteTrees::no_link;
     const LinkTiming* const link = start ? nullptr : &timings.of(node.link, node.size);
@@ -182,17 +207,19 @@ class OpenLinks {
       const Picoseconds ready =
           start ? Picoseconds{0} : link->latency + gap(*link, timings.of(next.link, next.size));
       order = next.first - node.first;
-      branches_.push_back({ready, start ? order : order | through, next.link, onward[child], size});
+      branches_.push_back(
+          {ready, start ? order : order | through, lane_of[next.link], onward[child], size});
     }
     branches_.back().last = true;
   }
 
   template <class NotePass>
-  void work_through(std::uint32_t link, Picoseconds horizon, const NotePass& note_pass) {
-    if (lanes_[link].empty()) return;
+  void work_through(std::uint32_t at, Picoseconds horizon, const NotePass& note_pass) {
+    if (lanes_[at].empty()) return;
+    const std::uint32_t link = link_of_[at];
     const Branch* const branches = branches_.data();
     Lane<Ask>* const lanes = lanes_.data();
-    const std::span<const Ask> asks = lanes_[link].take_before(horizon, sorter_);
+    const std::span<const Ask> asks = lanes[at].take_before(horizon, sorter_);
     links_.book_all(
         link, asks, [branches](const Ask& ask) { return branches[ask.onward].size; },
         [&](const Ask& ask, Picoseconds enters) {
@@ -203,25 +230,24 @@ class OpenLinks {
   }
 
   template <class NotePass>
-  void work_through_circle(std::span<const std::uint32_t> links, Picoseconds horizon,
-                           const NotePass& note_pass) {
-    auto& [asks, turns] = circles_[group_];
+  void work_through_circle(Circle& circle, Picoseconds horizon, const NotePass& note_pass) {
+    auto& [first, last, asks, turns] = circle;
     const auto pass = [&](const Ask& ask) {
       const std::uint32_t link = link_of(ask);
       const Branch* const onward = &branches_[ask.onward];
       const Picoseconds enters = links_.book(link, onward->size, ask.time);
       note_pass(ask, link, enters);
       go_on(onward, ask.order & ~through, enters, [&](std::uint32_t lane, const Ask& next) {
-        if (lane < first_end_ && topology_.link_groups().of[lane] == group_) {
+        if (lane >= first && lane < last) {
           turns.push(next.key(), next.onward);
         } else {
           lanes_[lane].push(next);
         }
       });
     };
-    for (const std::uint32_t link : links) {
-      for (const Ask& ask : lanes_[link].waiting()) asks.push(ask);
-      lanes_[link].clear();
+    for (std::uint32_t lane = first; lane != last; ++lane) {
+      for (const Ask& ask : lanes_[lane].waiting()) asks.push(ask);
+      lanes_[lane].clear();
     }
     asks.sort(sorter_);
     while (true) {
@@ -261,10 +287,10 @@ class OpenLinks {
   const RouteTrees& routes_;
   Picoseconds within_tile_;
   LinkBookings links_;
-  std::size_t first_end_;
-  std::vector<Lane<Ask>> lanes_;       ///< by link, then by end
-  std::vector<Circle> circles_;        ///< by group; of groups of several links
-  std::uint32_t group_ = 0;            ///< in work
+  std::vector<std::uint32_t> link_of_;  ///< by lane
+  std::size_t first_end_ = 0;
+  std::vector<Lane<Ask>> lanes_;       ///< of links, in the order of work, then of ends
+  std::vector<Circle> circles_;        ///< in the order of their lanes
   std::vector<std::uint32_t> starts_;  ///< by tree: the first branch
   std::vector<Branch> branches_;       ///< of all nodes
   std::vector<std::uint32_t> nodes_;   ///< by branch: what it follows
