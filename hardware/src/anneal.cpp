@@ -4,7 +4,6 @@
 
 #include "neurojoule/core/rng.hpp"
 
-#include "hop_table.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -39,7 +38,7 @@ class Annealer {
  public:
   Annealer(const Chip& chip, const Traffic& traffic, const Mapping& start, std::uint64_t seed)
       : chip_(chip),
-        hops_(chip.topology()),
+        topology_(chip.topology()),
         neighbours_(neighbours(traffic)),
         nobody_(traffic.slices),
         cost_(static_cast<std::int64_t>(packet_hops(traffic, chip, start))),
@@ -109,14 +108,14 @@ class Annealer {
 
   /// The few cores of a kind that are nearest to a tile.
   const std::vector<std::uint32_t>& nearest(std::uint32_t kind, std::uint32_t tile) {
-    auto& found = nearest_[std::size_t{kind} * chip_.topology().tiles() + tile];
+    auto& found = nearest_[std::size_t{kind} * topology_.tiles() + tile];
     if (!found.empty()) return found;
     const auto& cores = cores_[kind];
     found.resize(std::min(nearest_cores, cores.size()));
     std::partial_sort_copy(cores.begin(), cores.end(), found.begin(), found.end(),
                            [&](std::uint32_t a, std::uint32_t b) {
-                             const std::uint32_t to_a = hops_(tile, chip_.cores()[a].tile);
-                             const std::uint32_t to_b = hops_(tile, chip_.cores()[b].tile);
+                             const std::uint32_t to_a = topology_.hops(tile, chip_.cores()[a].tile);
+                             const std::uint32_t to_b = topology_.hops(tile, chip_.cores()[b].tile);
                              return to_a != to_b ? to_a < to_b : a < b;
                            });
     return found;
@@ -128,7 +127,7 @@ class Annealer {
     for (const Neighbour& n : neighbours_[slice]) {
       if (n.other == except) continue;
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.packets * (n.sends ? hops_(other, tile) : hops_(tile, other));
+      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
     }
     return static_cast<std::int64_t>(sum);
   }
@@ -221,7 +220,7 @@ class Annealer {
   }
 
   const Chip& chip_;
-  HopTable hops_;
+  const Topology& topology_;
   std::vector<std::vector<Neighbour>> neighbours_;
   std::uint32_t nobody_;  ///< the number of slices
   std::int64_t cost_;

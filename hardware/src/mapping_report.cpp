@@ -10,7 +10,6 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "footprint.hpp"
-#include "hop_table.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -78,7 +77,7 @@ std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kin
 class OtherCores {
  public:
   OtherCores(const Chip& chip, const Mapping& mapping, const Traffic& traffic)
-      : chip_(chip), hops_(chip.topology()), neighbours_(neighbours(traffic)) {
+      : chip_(chip), topology_(chip.topology()), neighbours_(neighbours(traffic)) {
     std::vector<bool> taken(chip.cores().size(), false);
     for (const LayerSlice& slice : mapping.slices) {
       taken[slice.core.index] = true;
@@ -112,14 +111,14 @@ class OtherCores {
     std::uint64_t sum = 0;
     for (const Neighbour& n : neighbours_[slice]) {
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.packets * (n.sends ? hops_(other, tile) : hops_(tile, other));
+      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
       if (sum >= most) break;
     }
     return sum;
   }
 
   const Chip& chip_;
-  HopTable hops_;
+  const Topology& topology_;
   std::vector<std::vector<Neighbour>> neighbours_;
   std::vector<std::uint32_t> tile_of_;  ///< by slice, then the I/O port
   std::vector<CoreId> free_;

@@ -4,7 +4,6 @@
 #include <numeric>
 #include <optional>
 
-#include "hop_table.hpp"
 #include "metis.hpp"
 #include "place.hpp"
 
@@ -28,7 +27,7 @@ class Bisection {
  public:
   Bisection(const Chip& chip, const Traffic& traffic, const Mapping& start, std::uint64_t seed)
       : chip_(chip),
-        hops_(chip.topology()),
+        topology_(chip.topology()),
         neighbours_(neighbours(traffic)),
         kind_of_(kinds_of(chip, start)),
         cores_(chip.topology().tiles()),
@@ -86,7 +85,7 @@ class Bisection {
     std::vector<std::uint32_t> tiles(cores_.size());
     std::iota(tiles.begin(), tiles.end(), 0U);
     std::stable_sort(tiles.begin(), tiles.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return hops_(io_tile, a) < hops_(io_tile, b);
+      return topology_.hops(io_tile, a) < topology_.hops(io_tile, b);
     });
     const Counts needed = slices_by_kind(region.slices);
     Counts available(needed.size(), 0);
@@ -114,7 +113,7 @@ class Bisection {
   [[nodiscard]] std::uint32_t centre(const std::vector<std::uint32_t>& tiles) const {
     const auto sum = [&](std::uint32_t from) {
       std::uint64_t hops = 0;
-      for (const std::uint32_t to : tiles) hops += hops_(from, to);
+      for (const std::uint32_t to : tiles) hops += topology_.hops(from, to);
       return hops;
     };
     return *std::min_element(tiles.begin(), tiles.end(),
@@ -129,7 +128,7 @@ class Bisection {
     for (std::uint32_t i = 0; i < tiles.size(); ++i) {
       if (i != tile) others.push_back(i);
     }
-    const auto distance = [&](std::uint32_t i) { return hops_(tiles[tile], tiles[i]); };
+    const auto distance = [&](std::uint32_t i) { return topology_.hops(tiles[tile], tiles[i]); };
     const auto end = others.begin() + static_cast<std::ptrdiff_t>(std::min(few, others.size()));
     std::partial_sort(others.begin(), end, others.end(), [&](std::uint32_t a, std::uint32_t b) {
       return distance(a) != distance(b) ? distance(a) < distance(b) : a < b;
@@ -189,7 +188,7 @@ class Bisection {
     for (const Neighbour& n : neighbours_[slice]) {
       if (except && region_of_[n.other] == *except) continue;
       const std::uint32_t other = centre_[n.other];
-      sum += n.packets * (n.sends ? hops_(other, tile) : hops_(tile, other));
+      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
     }
     return static_cast<std::int64_t>(sum);
   }
@@ -257,7 +256,7 @@ class Bisection {
   }
 
   const Chip& chip_;
-  HopTable hops_;
+  const Topology& topology_;
   std::vector<std::vector<Neighbour>> neighbours_;
   std::vector<std::uint32_t> kind_of_;             ///< by slice
   std::vector<std::vector<std::uint32_t>> cores_;  ///< by tile

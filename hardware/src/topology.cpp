@@ -1,6 +1,7 @@
 #include "neurojoule/hardware/topology.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -191,6 +192,7 @@ Topology::Topology(const TopologySpec& spec) {
   links_ = std::move(graph.links);
   first_link_ = std::move(graph.first_link);
   port_ = std::move(routes.port);
+  count_hops();
   if (spec.buffer_flits) {
     refuse_waiting_circle(*this, spec);
   } else {
@@ -206,12 +208,27 @@ std::uint32_t Topology::channel_after(std::uint32_t channel, std::uint32_t link)
   return link * virtual_channels_ + (links_[link].closes ? 1 : before);
 }
 
-std::uint32_t Topology::hops(std::uint32_t from, std::uint32_t tile) const {
-  std::uint32_t count = 0;
-  for (std::uint32_t router = from; router != tile; ++count) {
-    router = links_[next_link(router, tile)].to;
+/// All ways to a tile through one router are the same from there on.
+void Topology::count_hops() {
+  static_assert(max_routers <= std::numeric_limits<std::uint16_t>::max());
+  constexpr std::uint16_t unknown = std::numeric_limits<std::uint16_t>::max();
+  hops_.reserve(std::size_t{tiles_} * tiles_);
+  std::vector<std::uint16_t> left(routers());  // by router
+  std::vector<std::uint32_t> way;              // routers of which it is not known yet
+  for (std::uint32_t tile = 0; tile < tiles_; ++tile) {
+    left.assign(left.size(), unknown);
+    left[tile] = 0;
+    for (std::uint32_t from = 0; from < tiles_; ++from) {
+      std::uint32_t router = from;
+      for (; left[router] == unknown; router = links_[next_link(router, tile)].to) {
+        way.push_back(router);
+      }
+      for (std::uint16_t hops = left[router]; !way.empty(); way.pop_back()) {
+        left[way.back()] = ++hops;
+      }
+      hops_.push_back(left[from]);
+    }
   }
-  return count;
 }
 
 }  // namespace nj

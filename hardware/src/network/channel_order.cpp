@@ -10,20 +10,23 @@
 namespace nj {
 namespace {
 
-/// Which channels a packet in one channel may want next, as a bit per channel of the next router.
+/// Which channels a packet in one channel may want next, of those out of the next router.
 class Dependencies {
  public:
   explicit Dependencies(const Topology& topology)
       : topology_(topology), first_(topology.routers() + 1, 0) {
     for (const Link& link : topology.links()) first_[link.from + 1] += topology.virtual_channels();
     for (std::uint32_t r = 0; r < topology.routers(); ++r) first_[r + 1] += first_[r];
+    ends_.reserve(first_.back());
     offset_.reserve(first_.back());
-    std::size_t bits = 0;
+    std::size_t entries = 0;
     for (std::uint32_t channel = 0; channel < first_.back(); ++channel) {
-      offset_.push_back(bits);
-      bits += out(end_of(channel));
+      ends_.push_back(topology.links()[channel / topology.virtual_channels()].to);
+      offset_.push_back(entries);
+      entries += out(ends_.back());
     }
-    wanted_.assign(bits, false);
+    wanted_.assign(entries, false);
+    walked_.resize(channels());
     for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) add_routes_to(tile);
   }
 
@@ -31,9 +34,7 @@ class Dependencies {
   [[nodiscard]] std::uint32_t out(std::uint32_t router) const {
     return first_[router + 1] - first_[router];
   }
-  [[nodiscard]] std::uint32_t end_of(std::uint32_t channel) const {
-    return topology_.links()[channel / topology_.virtual_channels()].to;
-  }
+  [[nodiscard]] std::uint32_t end_of(std::uint32_t channel) const { return ends_[channel]; }
   [[nodiscard]] bool wants(std::uint32_t channel, std::uint32_t port) const {
     return wanted_[offset_[channel] + port];
   }
@@ -45,14 +46,14 @@ class Dependencies {
   /// What follows a channel on the way to a tile does not depend on what was before it, so each is
   /// walked through once.
   void add_routes_to(std::uint32_t tile) {
-    std::vector<bool> walked(channels(), false);
+    std::ranges::fill(walked_, false);
     for (std::uint32_t from = 0; from < topology_.tiles(); ++from) {
       std::uint32_t held = no_channel;
       for (std::uint32_t router = from; router != tile; router = end_of(held)) {
         const std::uint32_t next = topology_.channel_after(held, topology_.next_link(router, tile));
         if (held != no_channel) wanted_[offset_[held] + (next - first_[router])] = true;
-        if (walked[next]) break;
-        walked[next] = true;
+        if (walked_[next]) break;
+        walked_[next] = true;
         held = next;
       }
     }
@@ -60,8 +61,10 @@ class Dependencies {
 
   const Topology& topology_;
   std::vector<std::uint32_t> first_;  ///< [routers + 1]: first channel out of a router
-  std::vector<std::size_t> offset_;   ///< per channel: its first bit
-  std::vector<bool> wanted_;
+  std::vector<std::uint32_t> ends_;   ///< per channel: the router
+  std::vector<std::size_t> offset_;   ///< per channel: its first entry in `wanted_`
+  std::vector<char> wanted_;          ///< yes or no
+  std::vector<char> walked_;          ///< by channel: yes or no, on the way to the tile in work
 };
 
 }  // namespace

@@ -89,16 +89,21 @@ class Topology {
   /// after the channel it came by, or `no_channel` where it was injected. With two virtual channels
   /// it starts on 0 in each direction and is on 1 from where its ring closes.
   [[nodiscard]] std::uint32_t channel_after(std::uint32_t channel, std::uint32_t link) const;
-  /// Links passed on the way; 0 within a tile.
-  [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const;
+  /// Links passed on the way from one tile to another; 0 within a tile.
+  [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const {
+    return hops_[std::size_t{tile} * tiles_ + from];
+  }
 
  private:
+  void count_hops();
+
   std::uint32_t tiles_ = 0;
   std::uint32_t virtual_channels_ = 1;
   std::vector<std::string> names_;
   std::vector<Link> links_;
   std::vector<std::uint32_t> first_link_;  ///< [routers + 1]: first outgoing link
   std::vector<std::uint16_t> port_;        ///< [router][tile]: outgoing link, 0-based
+  std::vector<std::uint16_t> hops_;        ///< [tile][tile it comes from]
   LinkGroups link_groups_;
 };
 
