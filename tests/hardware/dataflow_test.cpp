@@ -277,9 +277,10 @@ TEST_CASE("dataflow: phases that run ahead of packets change nothing, on any net
   const Network transformer =
       testing::small_spikformer({.channels = 16, .pixels = 16, .blocks = 1, .heads = 2});
   const LinkSpec link{64, ns(1), ns(2)};
-  const std::vector<NetworkShape> shapes{GridShape{8, 4, false, link, link},
-                                         GridShape{6, 6, true, link, link}, RingShape{32, link},
-                                         CrossbarShape{32, link}};
+  const LinkSpec slow{64, ns(9), ns(60)};
+  const std::vector<NetworkShape> shapes{
+      GridShape{8, 4, false, link, link}, GridShape{8, 4, false, slow, link},
+      GridShape{6, 6, true, link, link}, RingShape{32, link}, CrossbarShape{32, link}};
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     for (std::uint32_t seed = 0; seed < 24; ++seed) {
       CAPTURE(i);
