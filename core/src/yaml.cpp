@@ -344,9 +344,11 @@ std::optional<YamlNode> YamlNode::find(std::string_view key) const {
   return std::nullopt;
 }
 
-bool YamlNode::has(std::string_view key) const {
-  return std::any_of(node_->entries.begin(), node_->entries.end(),
-                     [&](const Node::Entry& entry) { return entry.key == key; });
+std::optional<YamlNode> YamlNode::peek(std::string_view key) const {
+  for (const Node::Entry& entry : node_->entries) {
+    if (entry.key == key) return YamlNode(state_, entry.value);
+  }
+  return std::nullopt;
 }
 
 YamlNode YamlNode::at(std::string_view key) const {

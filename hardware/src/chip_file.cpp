@@ -35,20 +35,17 @@ fs::path identity(const fs::path& path) {
 class KeptOfBase {
  public:
   explicit KeptOfBase(const YamlNode& root) {
-    const auto synchronisation = root.find("synchronisation");
-    if (synchronisation && synchronisation->is_map()) {
-      barrier_ = !synchronisation->find("handshake");
-      handshake_ = !synchronisation->find("barrier") && !synchronisation->find("tick");
+    if (const auto synchronisation = root.peek("synchronisation")) {
+      barrier_ = !synchronisation->has("handshake");
+      handshake_ = !synchronisation->has("barrier") && !synchronisation->has("tick");
     }
-    const auto topology = root.find("topology");
-    if (!topology || !topology->is_map()) return;
-    tiles_ = !topology->find("tile") && !topology->find("tiles");
+    const auto topology = root.peek("topology");
+    if (!topology) return;
+    tiles_ = !topology->has("tile") && !topology->has("tiles");
     leave_other_network(*topology, "topology");
     for (const char* part : {"chip", "between"}) {
-      const auto network = topology->find(part);
-      if (network && network->is_map()) {
-        leave_other_network(*network, fmt::format("topology.{}", part));
-      }
+      const auto network = topology->peek(part);
+      if (network) leave_other_network(*network, fmt::format("topology.{}", part));
     }
   }
 
@@ -63,7 +60,7 @@ class KeptOfBase {
   void leave_other_network(const YamlNode& network, const std::string& path) {
     constexpr std::array<std::array<const char*, 3>, 2> axes{
         {{"hop_east_west", "hop_east", "hop_west"}, {"hop_north_south", "hop_north", "hop_south"}}};
-    if (network.find("kind")) left_.push_back(path);
+    if (network.has("kind")) left_.push_back(path);
     const auto leave = [&](const char* key) { left_.push_back(fmt::format("{}.{}", path, key)); };
     for (const auto& [axis, there, back] : axes) {
       if (network.has(there) || network.has(back)) leave(axis);

@@ -26,8 +26,9 @@ class YamlNode {
   /// Throws: when the node is not a map or lacks the key (lists the keys present, "did you mean").
   [[nodiscard]] YamlNode at(std::string_view key) const;
   [[nodiscard]] std::optional<YamlNode> find(std::string_view key) const;
-  /// Whether it is a map with that key, which does not count as read.
-  [[nodiscard]] bool has(std::string_view key) const;
+  /// What a map has there, which does not count as read; none where this is no map.
+  [[nodiscard]] std::optional<YamlNode> peek(std::string_view key) const;
+  [[nodiscard]] bool has(std::string_view key) const { return peek(key).has_value(); }
   /// Throws: when the node is not a map / not a sequence.
   [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries() const;
   [[nodiscard]] std::vector<YamlNode> elements() const;
