@@ -233,7 +233,7 @@ std::string ledger_csv(const Ledger& ledger, std::span<const std::string> layers
       "note\n";
   for (const LedgerRow& row : ledger.rows) {
     const std::string layer = row.layer == chip_overhead ? "" : layers[row.layer.index];
-    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", row.component,
+    text += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{}\n", csv_field(row.component),
                         to_string(row.action), row.width_bits, row.value_bits, csv_field(layer),
                         row.count, row.unit_price_pj, row.energy_pj, to_string(row.category),
                         row.low, row.high, csv_field(row.source), csv_field(row.note));

@@ -317,8 +317,9 @@ Scenario read_scenario_root(const YamlNode& root, const fs::path& file) {
   scenario.directory = directory;
   const YamlNode name = root.at("name");
   scenario.name = name.text();
-  if (scenario.name.empty() || file_name_of(scenario.name) != scenario.name) {
-    throw name.error("expected up to 60 letters, digits, '.', '-' or '_'");
+  if (scenario.name.find_first_not_of('.') == std::string::npos ||
+      file_name_of(scenario.name) != scenario.name) {
+    throw name.error("expected up to 60 letters, digits, '.', '-' or '_', not dots alone");
   }
   scenario.model = read_model_source(root.at("model"));
   scenario.dataset = read_dataset_spec(root.at("dataset"));

@@ -219,7 +219,9 @@ TEST_CASE("a list runs all points of its sweeps, and no other lists") {
 
 TEST_CASE("what is wrong with a scenario is said with its place") {
   CHECK(refusal("name: tiny", "name: a/b") ==
-        "scenario.yaml:1:1: name: expected up to 60 letters, digits, '.', '-' or '_'");
+        "scenario.yaml:1:1: name: expected up to 60 letters, digits, '.', '-' or '_', not dots "
+        "alone");
+  CHECK(refusal("name: tiny", "name: ..").starts_with("scenario.yaml:1:1: name: expected up to"));
   CHECK(refusal("chip: mesh45", "chipp: mesh45") ==
         "scenario.yaml:17:1: prices: prices need a chip");
   CHECK(refusal("chip: mesh45", "chip: mesh54")

@@ -69,6 +69,9 @@ TEST_CASE("a stored run is the run: counts, ledger and machine") {
   CHECK(stored.actions == tiny.result.chip->actions);
   CHECK(stored.ledger == tiny.result.chip->ledger);
   CHECK(ledger_csv(stored.ledger, stored.layers) == ledger_csv(tiny.prepared, tiny.result));
+  Ledger odd = stored.ledger;
+  odd.rows.front().component = "a,\"b\"";  // a core kind may be called so
+  CHECK(ledger_csv(odd, stored.layers).find("\n\"a,\"\"b\"\"\",") != std::string::npos);
 }
 
 TEST_CASE("pricing again: the same table gives the same ledger, twice the price twice the energy") {
