@@ -59,11 +59,16 @@ Action parse_action(std::string_view name) {
 }
 
 void ActionCounts::add(const ActionKey& key, std::uint64_t count) {
-  if (count != 0) entries_[key] += count;
+  if (count == 0) return;
+  std::uint64_t& sum = entries_[key];
+  if (__builtin_add_overflow(sum, count, &sum)) {
+    throw Error(ErrorKind::numeric, fmt::format("more than 2^64 - 1 times {} at {}",
+                                                to_string(key.action), key.component));
+  }
 }
 
 ActionCounts& ActionCounts::operator+=(const ActionCounts& other) {
-  for (const auto& [key, count] : other.entries_) entries_[key] += count;
+  for (const auto& [key, count] : other.entries_) add(key, count);
   return *this;
 }
 

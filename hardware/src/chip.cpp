@@ -24,8 +24,10 @@ void check_time(const std::string& key, Picoseconds time, Picoseconds least = Pi
   }
 }
 
-void check_memory(const std::string& key, const MemorySpec& memory) {
+void check_memory(const std::string& key, const MemorySpec& memory, std::uint64_t limit) {
   if (memory.capacity.value() == 0) refuse(key + ".capacity", "a memory cannot be empty");
+  if (memory.capacity.value() >= limit)
+    refuse(key + ".capacity", fmt::format("expected less than {}", to_string(Bits{limit})));
   if (memory.word_bits == 0 || memory.word_bits > memory.capacity.value()) {
     refuse(key + ".word", "a word has at least 1 bit and fits the memory");
   }
@@ -48,7 +50,7 @@ void check_kind(const CoreKindSpec& kind) {
   for (const MemoryUnit unit : memory_units) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
     if (const auto& memory = kind.memory(unit)) {
-      check_memory(memory_key, *memory);
+      check_memory(memory_key, *memory, capacity_limit);
     } else if (kind.needs(unit)) {
       refuse(memory_key, "this role needs it");
     }
@@ -123,7 +125,7 @@ void check_datapath(const DatapathSpec& datapath) {
 }
 
 void check_off_chip(const OffChipSpec& off_chip) {
-  check_memory("off_chip", {off_chip.capacity, off_chip.word_bits});
+  check_memory("off_chip", {off_chip.capacity, off_chip.word_bits}, off_chip_limit);
   check_time("off_chip.word_time", off_chip.word_time);
   check_time("off_chip.axon_out", off_chip.axon_out);
 }

@@ -14,6 +14,9 @@ Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0});
 /// A number of bits, 1 to `most`.
 std::uint32_t read_width(const YamlNode& node, std::uint64_t most = 65'536);
 
+/// The capacity of a memory, above 0 bit and below `limit`.
+Bits read_capacity(const YamlNode& node, std::uint64_t limit);
+
 /// The formats under `weight_formats:`; at least one.
 WeightFormats read_weight_formats(const YamlNode& node);
 

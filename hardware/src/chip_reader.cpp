@@ -18,19 +18,13 @@ Picoseconds read_time(const YamlNode& map, std::string_view key, bool needed) {
   return node ? read_time(*node) : Picoseconds{0};
 }
 
-Bits read_capacity(const YamlNode& node) {
-  const auto capacity = node.quantity<Bits>();
-  if (capacity.value() == 0) throw node.error("expected a capacity above 0 bit, got 0 bit");
-  return capacity;
-}
-
 std::uint32_t read_limit(const YamlNode& node) {
   return static_cast<std::uint32_t>(node.integer(1, std::numeric_limits<std::int32_t>::max()));
 }
 
-MemorySpec read_memory(const YamlNode& node) {
+MemorySpec read_memory(const YamlNode& node, std::uint64_t limit) {
   MemorySpec memory;
-  memory.capacity = read_capacity(node.at("capacity"));
+  memory.capacity = read_capacity(node.at("capacity"), limit);
   memory.word_bits = read_width(node.at("word"));
   if (memory.word_bits > memory.capacity.value()) {
     throw node.at("word").error(fmt::format("a word of {} bit does not fit a memory of {}",
@@ -40,7 +34,7 @@ MemorySpec read_memory(const YamlNode& node) {
 }
 
 MemorySpec read_core_memory(const YamlNode& node) {
-  MemorySpec memory = read_memory(node);
+  MemorySpec memory = read_memory(node, capacity_limit);
   const auto limit = [](std::uint32_t most, const YamlNode& value) {
     return static_cast<std::uint32_t>(value.integer(1, most));
   };
@@ -150,7 +144,7 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
 
 OffChipSpec read_off_chip(const YamlNode& node, bool sends_packets) {
   OffChipSpec off_chip;
-  const MemorySpec memory = read_memory(node);
+  const MemorySpec memory = read_memory(node, off_chip_limit);
   off_chip.capacity = memory.capacity;
   off_chip.word_bits = memory.word_bits;
   off_chip.word_time = read_time(node.at("word_time"));
@@ -209,6 +203,15 @@ void read_resident(const YamlNode& node, ChipSpec& spec) {
 }
 
 }  // namespace
+
+Bits read_capacity(const YamlNode& node, std::uint64_t limit) {
+  const auto capacity = node.quantity<Bits>();
+  if (capacity.value() == 0 || capacity.value() >= limit) {
+    throw node.error(fmt::format("expected a capacity above 0 bit and below {}, got {}",
+                                 to_string(Bits{limit}), to_string(capacity)));
+  }
+  return capacity;
+}
 
 Picoseconds read_time(const YamlNode& node, Picoseconds least) {
   const auto time = node.quantity<Picoseconds>();

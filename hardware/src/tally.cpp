@@ -1,11 +1,13 @@
 #include "tally.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <variant>
+
+#include <fmt/format.h>
+
+#include "neurojoule/core/error.hpp"
 
 namespace nj {
 namespace {
@@ -192,16 +194,19 @@ void count_sender(const Plan& plan, std::uint32_t population, const SenderTally&
 void count_chip(const Chip& chip, std::uint64_t steps, Picoseconds latency, ActionCounts& counts) {
   counts.add({"chip.synchronisation", Action::barrier, 0, chip_overhead}, steps);
   for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
-    const std::uint64_t cycles =
-        static_cast<std::uint64_t>(latency.value()) * chip.cores_of_kind(k);
+    std::uint64_t cycles = 0;
+    if (__builtin_mul_overflow(static_cast<std::uint64_t>(latency.value()), chip.cores_of_kind(k),
+                               &cycles)) {
+      throw Error(ErrorKind::numeric, fmt::format("all cores together leak for more than 2^64 ps: "
+                                                  "{} cores for {}",
+                                                  chip.cores_of_kind(k), to_string(latency)));
+    }
     KindCounts kind(counts, chip.spec().core_kinds[k]);
     for (const MemoryUnit unit : memory_units) {
       const auto& memory = chip.spec().core_kinds[k].memory(unit);
       if (!memory) continue;
-      const auto width = std::min<std::uint64_t>(memory->capacity.value(),
-                                                 std::numeric_limits<std::uint32_t>::max());
-      kind.unit(to_string(unit), Action::leak_cycle, static_cast<std::uint32_t>(width),
-                chip_overhead, cycles);
+      kind.unit(to_string(unit), Action::leak_cycle,
+                static_cast<std::uint32_t>(memory->capacity.value()), chip_overhead, cycles);
     }
   }
 }

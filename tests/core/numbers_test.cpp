@@ -139,6 +139,9 @@ TEST_CASE("action counts merge by key and never hold zeros") {
   CHECK(counts.at(read) == 8);
   CHECK(counts.entries().size() == 2);
   CHECK(counts.total(Action::read_word) == 18);
+  counts.add(read, ~std::uint64_t{0} - 8);
+  CHECK(counts.at(read) == ~std::uint64_t{0});
+  CHECK_THROWS_WITH(counts += other, "more than 2^64 - 1 times read_word at neuron.synapse_memory");
   CHECK(parse_action("hop_east_west") == Action::hop_east_west);
   CHECK(parse_action("hop") == Action::hop);
   CHECK(to_string(Action::hop_chip) == "hop_chip");

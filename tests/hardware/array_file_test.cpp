@@ -74,8 +74,8 @@ TEST_CASE("array file: each mistake is refused at its place") {
   CHECK(refusal("per_step", "per_sample").starts_with("chip.yaml:14:5: core_kinds.pes.weights: "));
   CHECK(refusal("values_first", "first").starts_with("chip.yaml:15:5: core_kinds.pes.attention: "));
   CHECK(refusal("capacity: 2 KiB", "capacity: 0 KiB") ==
-        "chip.yaml:19:21: core_kinds.pes.weight_buffer.capacity: expected a capacity above 0 bit, "
-        "got 0 bit");
+        "chip.yaml:19:21: core_kinds.pes.weight_buffer.capacity: expected a capacity above 0 bit "
+        "and below 512 MiB, got 0 bit");
   CHECK(refusal("capacity: 1 KiB, word: 64 bit", "capacity: 100 bit, word: 64 bit") ==
         "chip.yaml:18:39: core_kinds.pes.input_buffer.word: 2 banks with a word of 64 bit do not "
         "fit 12.5 B");

@@ -81,7 +81,9 @@ TEST_CASE("chip file: each mistake is refused at its place") {
         "and 65536 cores");
   CHECK(refusal("synapse_memory: {capacity: 128 KiB", "synapse_memory: {capacity: 0 KiB") ==
         "chip.yaml:20:22: core_kinds.neuron.synapse_memory.capacity: expected a capacity above 0 "
-        "bit, got 0 bit");
+        "bit and below 512 MiB, got 0 bit");
+  CHECK(refusal("synapse_memory: {capacity: 128 KiB", "synapse_memory: {capacity: 512 MiB")
+            .starts_with("chip.yaml:20:22: core_kinds.neuron.synapse_memory.capacity: "));
   CHECK(refusal("[neuron, attention]", "[neuron, atention]")
             .starts_with("chip.yaml:8:18: topology.tile[1]: "));
   CHECK(refusal("latency: 4.1 ns", "latency: 4.1")
@@ -133,6 +135,7 @@ TEST_CASE("chip file: each mistake is refused at its place") {
   }
   CHECK(refusal("capacity: 1 GiB", "capacity: 0 GiB")
             .starts_with("chip.yaml:15:12: off_chip.capacity: expected a capacity above 0"));
+  CHECK(refusal("capacity: 1 GiB", "capacity: 1048576 GiB").starts_with("chip.yaml:15:12: "));
   CHECK(refusal("barrier: 500 ns", "barrier: 500 ns, tick: 2 s")
             .starts_with("chip.yaml:14:36: synchronisation.tick: expected"));
   CHECK(refusal("barrier: 500 ns", "barrier: -500 ns")
@@ -258,6 +261,22 @@ TEST_CASE("chip file: a variant states what differs from its base") {
   CHECK(again.load("text.yaml").cores().size() == 12);
   CHECK(again.text("text.yaml") == files.text("second.yaml"));
   CHECK(again.text("good.yaml") != files.text("second.yaml"));
+}
+
+TEST_CASE("chip file: a variant has no keys that its base would not know either") {
+  for (const char* key : {"chip", "between", "gateway"}) {
+    CAPTURE(key);
+    CHECK(variant_refusal("topology: {" + std::string(key) + ": 7}\n")
+              .starts_with("variant.yaml:2:12: topology." + std::string(key) + ": unknown key"));
+  }
+  const std::string array = "base: " NJ_SOURCE_DIR "/hardware/chips/pe_array45.yaml\n";
+  for (const char* lines :
+       {"topology: {kind: mesh}\n", "synchronisation: {barrier: 1 ns}\n", "synchronisation: 7\n"}) {
+    CAPTURE(lines);
+    const std::string said = ChipFiles(Files{{"array.yaml", array + lines}}).refusal("array.yaml");
+    CHECK(said.starts_with("array.yaml:2:1: "));
+    CHECK(said.find("unknown key") != std::string::npos);
+  }
 }
 
 TEST_CASE("chip file: another kind of topology replaces the base's, and so do tiles") {

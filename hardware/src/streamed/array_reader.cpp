@@ -15,10 +15,7 @@ std::uint32_t read_count(const YamlNode& node, std::int64_t most) {
 
 BufferSpec read_buffer(const YamlNode& node) {
   BufferSpec buffer;
-  buffer.capacity = node.at("capacity").quantity<Bits>();
-  if (buffer.capacity.value() == 0) {
-    throw node.at("capacity").error("expected a capacity above 0 bit, got 0 bit");
-  }
+  buffer.capacity = read_capacity(node.at("capacity"), capacity_limit);
   buffer.word_bits = read_width(node.at("word"));
   if (const auto banks = node.find("banks")) buffer.banks = read_count(*banks, max_banks);
   const std::uint64_t words = std::uint64_t{buffer.word_bits} * buffer.banks;
@@ -110,8 +107,9 @@ void validate(const ArraySpec& array) {
     if (!buffer && which != ArrayBuffer::spike_buffer) refuse(at, "an array needs it");
     if (!buffer) continue;
     if (buffer->word_bits == 0 || buffer->banks == 0 || buffer->banks > max_banks ||
-        std::uint64_t{buffer->word_bits} * buffer->banks > buffer->capacity.value()) {
-      refuse(at, "each bank has a word of at least 1 bit, and all fit the capacity");
+        std::uint64_t{buffer->word_bits} * buffer->banks > buffer->capacity.value() ||
+        buffer->capacity.value() >= capacity_limit) {
+      refuse(at, "each bank has a word of at least 1 bit, and all fit the capacity, below 512 MiB");
     }
   }
 }

@@ -1,7 +1,6 @@
 #include "streamed/layer_tally.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 namespace nj {
@@ -91,10 +90,8 @@ ActionCounts array_counts(const StreamPlan& plan, std::span<const LayerTally> ta
   for (const ArrayBuffer which : array_buffers) {
     const auto& buffer = plan.array.buffer(which);
     if (!buffer) continue;
-    const auto width = std::min<std::uint64_t>(buffer->capacity.value(),
-                                               std::numeric_limits<std::uint32_t>::max());
     counts.add({plan.array.name + "." + std::string(to_string(which)), Action::leak_cycle,
-                static_cast<std::uint32_t>(width), chip_overhead},
+                static_cast<std::uint32_t>(buffer->capacity.value()), chip_overhead},
                static_cast<std::uint64_t>(latency.value()));
   }
   return counts;

@@ -70,6 +70,7 @@ inline constexpr LayerId chip_overhead{0xFFFFFFFFU};
 /// What the hardware did, in exact integers; no energy inside. Iteration is in key order.
 class ActionCounts {
  public:
+  /// Throws, as the next: Error(numeric) where a count passes 2^64 - 1.
   void add(const ActionKey& key, std::uint64_t count);
   ActionCounts& operator+=(const ActionCounts& other);
   [[nodiscard]] std::uint64_t at(const ActionKey& key) const;  ///< 0 when absent

@@ -73,6 +73,8 @@ struct ArraySpec {
 
 inline constexpr std::uint32_t max_array_side = 4096;
 inline constexpr std::uint32_t max_banks = 4096;
+/// Bits that a buffer of an array or a memory of a core is below: they are the width of what leaks.
+inline constexpr std::uint64_t capacity_limit = std::uint64_t{1} << 32;
 
 /// Throws: Error(config), key = the field's path, when a size is zero or absurd or a buffer is
 /// missing.

@@ -60,6 +60,7 @@ struct MemorySpec {
   }
 };
 inline constexpr std::uint32_t max_ports = 16;
+inline constexpr std::uint64_t off_chip_limit = std::uint64_t{1} << 53;  ///< bits, 1 PiB: below it
 
 /// What multiplies the pixels of frames that an encoder core reads itself, digital or analog.
 struct EncoderUnitSpec {

@@ -106,7 +106,7 @@
 // * input, L = input: read_bit [1] at `off_chip.memory`: neurons * output bits per step (frames are
 //   stored dense); not of an input that only encoders read.
 // * chip, L = chip_overhead: barrier [0] 1 per global step at `chip.synchronisation`; leak_cycle
-//   [capacity in bits, at most 2^32 - 1] at `<core kind>.<memory>`: latency in ps * cores of that
+//   [capacity in bits] at `<core kind>.<memory>`: latency in ps * cores of that
 //   kind, used or not.
 //
 // Times. Words of a memory take ceil(words / (banks * ports)) accesses. Neuron unit: per position
