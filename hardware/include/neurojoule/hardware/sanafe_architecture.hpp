@@ -79,7 +79,6 @@ struct Architecture {
   std::string name;
   std::uint32_t width = 0;
   std::uint32_t height = 0;
-  std::uint32_t link_buffer_size = 0;  ///< messages that a link holds
   std::vector<CoreKind> core_kinds;
   std::vector<TileKind> tile_kinds;
   std::vector<std::uint32_t> tiles;  ///< [tile]: index in tile_kinds
