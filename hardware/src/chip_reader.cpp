@@ -256,6 +256,10 @@ Chip read_chip(const YamlNode& node) {
   const YamlNode technology = node.at("technology");
   spec.node = technology.at("node").quantity<Nanometres>();
   spec.voltage = technology.at("voltage").quantity<Volts>();
+  if (!(spec.node > Nanometres{0})) throw technology.at("node").error("expected more than 0 nm");
+  if (!(spec.voltage > Volts{0}) || spec.voltage > Volts{100}) {
+    throw technology.at("voltage").error("expected more than 0 V, and 100 V at most");
+  }
   const bool streamed = is_streamed(node);
   if (streamed) {
     spec.array = read_array(node.at("core_kinds"));

@@ -135,6 +135,11 @@ TEST_CASE("chip file: each mistake is refused at its place") {
   }
   CHECK(refusal("capacity: 1 GiB", "capacity: 0 GiB")
             .starts_with("chip.yaml:15:12: off_chip.capacity: expected a capacity above 0"));
+  CHECK(refusal("node: 45 nm", "node: 0 nm").starts_with("chip.yaml:3:14: technology.node: "));
+  for (const char* voltage : {"voltage: 0 V", "voltage: 1000 V"}) {
+    CAPTURE(voltage);
+    CHECK(refusal("voltage: 0.9 V", voltage).starts_with("chip.yaml:3:27: technology.voltage: "));
+  }
   CHECK(refusal("capacity: 1 GiB", "capacity: 1048576 GiB").starts_with("chip.yaml:15:12: "));
   CHECK(refusal("barrier: 500 ns", "barrier: 500 ns, tick: 2 s")
             .starts_with("chip.yaml:14:36: synchronisation.tick: expected"));
