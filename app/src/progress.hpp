@@ -13,7 +13,8 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-/// From now on SIGINT and SIGTERM make the next progress report throw Interrupted.
+/// From now on SIGINT and SIGTERM make the next progress report throw Interrupted, and say so; a
+/// second one ends the program at once.
 void catch_interrupts();
 
 /// Shows progress on standard error: a bar on a terminal, one line per stage in a pipe, nothing
