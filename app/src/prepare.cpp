@@ -9,6 +9,9 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/hardware/chip_file.hpp"
 
+#include "located_file.hpp"
+#include "scenario_chip.hpp"
+
 // Everything that a scenario names, loaded and checked: its network, on its chip.
 namespace nj {
 namespace {
@@ -57,16 +60,6 @@ std::string misfit_text(const std::vector<Violation>& violations) {
 }
 
 /// An error about a name gets the place where the scenario wrote it.
-std::filesystem::path located_data_file(DataKind kind, const std::string& name,
-                                        const Location& location,
-                                        const std::filesystem::path& directory) {
-  try {
-    return find_data_file(kind, name, directory);
-  } catch (const Error& error) {
-    throw Error(error.kind(), error.message(), location);
-  }
-}
-
 /// The given mapping, or one that shows that the network fits.
 Mapping first_mapping(const Scenario& scenario, const Network& network,
                       std::span<const Population> groups, const MappedChip& mapped) {
@@ -79,7 +72,8 @@ Mapping first_mapping(const Scenario& scenario, const Network& network,
   }
   if (choice.fixed) return resolve(*choice.fixed, network, groups, mapped.widths, mapped.chip);
   if (!choice.file.empty()) {
-    const FixedMapping fixed = load_fixed_mapping(scenario.directory / choice.file);
+    const FixedMapping fixed = load_fixed_mapping(
+        located_file(scenario.directory / choice.file, scenario.chip->mapping_location));
     return resolve(fixed, network, groups, mapped.widths, mapped.chip);
   }
   MappingResult result = map_network(network, groups, mapped.widths, mapped.chip);
@@ -96,9 +90,10 @@ struct ChipFiles {
 
 ChipFiles load_chip_files(const Scenario& scenario) {
   const ChipRun& run = *scenario.chip;
-  const std::filesystem::path file =
-      located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory);
-  ChipFiles files{load_chip(file, find_chip), chip_text(load_chip_document(file, find_chip)),
+  const YamlDocument document = load_chip_document(scenario);
+  Chip chip = read_chip(document.root());
+  document.finish();
+  ChipFiles files{std::move(chip), chip_text(document),
                   load_price_table(located_data_file(DataKind::price_table, run.prices,
                                                      run.prices_location, scenario.directory),
                                    find_price_table)};
@@ -126,7 +121,7 @@ MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNe
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
   if (mapped.chip.spec().handshake && scenario.outputs.series) {
     throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
-                {.key = "outputs.series"});
+                scenario.outputs.series_location);
   }
   return mapped;
 }

@@ -5,6 +5,8 @@
 #include "neurojoule/app/run.hpp"
 #include "neurojoule/core/parallel.hpp"
 
+#include "located_file.hpp"
+
 // What a run works on: the scenario's model, which must take its dataset, and frames.
 namespace nj {
 namespace {
@@ -95,8 +97,9 @@ void require_classes(const Scenario& scenario, const Dataset& dataset, const Mod
 Model load_fitting_model(const Scenario& scenario, const Dataset* dataset) {
   if (weights_path(scenario.model).empty()) {
     throw Error(ErrorKind::config, "a run needs a checkpoint (model.checkpoint)",
-                {.file = scenario.file.string(), .key = "model"});
+                scenario.model_location);
   }
+  (void)located_file(scenario.directory / weights_path(scenario.model), scenario.model_location);
   const auto* family = std::get_if<FamilySpec>(&scenario.model);
   if (family != nullptr) require_fit(scenario, dataset, input_of(*family));
   Model model = load_model(scenario.model, scenario.directory);

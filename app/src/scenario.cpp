@@ -1,5 +1,6 @@
 #include "neurojoule/app/scenario.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -11,7 +12,9 @@
 #include "neurojoule/hardware/chip_file.hpp"
 
 #include "digest.hpp"
+#include "located_file.hpp"
 #include "mapping_choice.hpp"
+#include "scenario_chip.hpp"
 
 namespace nj {
 namespace {
@@ -34,11 +37,19 @@ std::optional<ChipRun> read_chip_run(const YamlNode& root) {
   }
   if (!prices) throw chip->error("a chip needs prices: the name or path of a price table");
   ChipRun run;
-  run.chip = chip->text();
+  if (chip->is_map()) {
+    run.chip = chip->flow();
+    run.written = *chip;
+  } else {
+    run.chip = chip->text();
+  }
   run.chip_location = chip->location();
   run.prices = prices->text();
   run.prices_location = prices->location();
-  if (mapping) run.mapping = read_mapping_choice(*mapping);
+  if (mapping) {
+    run.mapping = read_mapping_choice(*mapping);
+    run.mapping_location = mapping->location();
+  }
   if (!simulation) return run;
   if (const auto scale = simulation->find("scale_prices")) run.scale_prices = scale->boolean();
   if (const auto samples = simulation->find("samples")) {
@@ -77,6 +88,7 @@ Outputs read_outputs(const YamlNode& node, bool has_chip) {
   }
   if (const auto series = node.find("series")) {
     outputs.series = series->boolean();
+    outputs.series_location = series->location();
     if (outputs.series && !has_chip) throw series->error("a series needs a chip");
   }
   if (const auto baselines = node.find("baselines")) {
@@ -158,15 +170,49 @@ std::vector<SweepAxis> read_sweep(const YamlNode& sweep) {
   return axes;
 }
 
-/// Sets the values of one point of an axis; returns them as `key=value, ..`.
-std::string set_point(YamlDocument& document, const fs::path& file, const SweepAxis& axis,
-                      std::size_t point) {
+/// A value that takes the place of one in a file.
+struct Assignment {
+  std::string key;
+  std::string value;
+  std::string origin;  ///< for messages
+};
+
+/// Sets values, those of keys above others first and else in their order. Parts of a chip that is
+/// named change a variant of it.
+void set_all(YamlDocument& document, std::vector<Assignment> assignments) {
+  std::ranges::stable_sort(assignments, {}, [](const Assignment& assignment) {
+    return std::ranges::count(assignment.key, '.');
+  });
+  for (const auto& [key, value, origin] : assignments) {
+    const auto chip = document.root().peek("chip");
+    if (key.starts_with("chip.") && chip && chip->is_scalar()) {
+      document.set("chip", fmt::format("{{base: {}}}", chip->flow()), origin);
+    }
+    document.set(key, value, origin);
+  }
+}
+
+std::vector<Assignment> read_overrides(const std::vector<std::string>& overrides) {
+  std::vector<Assignment> assignments;
+  for (const std::string& item : overrides) {
+    const std::size_t equals = item.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw Error(ErrorKind::config, "expected key=value", {.file = "--set " + item});
+    }
+    assignments.push_back({item.substr(0, equals), item.substr(equals + 1), "--set " + item});
+  }
+  return assignments;
+}
+
+/// Adds the values of one point of an axis; returns them as `key=value, ..`.
+std::string add_point(std::vector<Assignment>& assignments, const fs::path& file,
+                      const SweepAxis& axis, std::size_t point) {
   std::string text;
   for (std::size_t k = 0; k < axis.keys.size(); ++k) {
     const std::string& value = axis.values[point][k];
-    const std::string assignment = fmt::format("{}={}", axis.keys[k], value);
-    document.set(axis.keys[k], value, fmt::format("{}: sweep: {}", file.string(), assignment));
-    text += (k == 0 ? "" : ", ") + assignment;
+    const std::string said = fmt::format("{}={}", axis.keys[k], value);
+    assignments.push_back({axis.keys[k], value, fmt::format("{}: sweep: {}", file.string(), said)});
+    text += (k == 0 ? "" : ", ") + said;
   }
   return text;
 }
@@ -178,12 +224,13 @@ std::vector<BatchPoint> expand_sweep(const fs::path& file, const std::vector<Swe
   std::vector<std::size_t> index(axes.size(), 0);
   while (true) {
     YamlDocument document = YamlDocument::load(file);
-    set_overrides(document, overrides);
     (void)document.root().find("sweep")->flow();
     BatchPoint point;
+    std::vector<Assignment> assignments = read_overrides(overrides);
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      point.description += (i == 0 ? "" : ", ") + set_point(document, file, axes[i], index[i]);
+      point.description += (i == 0 ? "" : ", ") + add_point(assignments, file, axes[i], index[i]);
     }
+    set_all(document, std::move(assignments));
     point.label = fmt::format("{:03}-{}", points.size(), file_name_of(point.description));
     point.scenario = read_scenario(document, file);
     points.push_back(std::move(point));
@@ -200,7 +247,7 @@ std::vector<BatchPoint> expand_list(const fs::path& file, const YamlDocument& do
   const YamlNode list = document.root().at("scenarios");
   if (list.elements().empty()) throw list.error("expected at least one scenario");
   for (const YamlNode& entry : list.elements()) {
-    const fs::path member = file.parent_path() / entry.text();
+    const fs::path member = located_file(file.parent_path() / entry.text(), entry.location());
     if (YamlDocument::load(member).root().find("scenarios")) {
       throw entry.error("a member of a list must be a scenario or a sweep, not another list");
     }
@@ -295,13 +342,7 @@ std::string samples_text(const DatasetSpec& dataset) {
 }
 
 void set_overrides(YamlDocument& document, const std::vector<std::string>& overrides) {
-  for (const std::string& item : overrides) {
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw Error(ErrorKind::config, "expected key=value", {.file = "--set " + item});
-    }
-    document.set(item.substr(0, equals), item.substr(equals + 1), "--set " + item);
-  }
+  set_all(document, read_overrides(overrides));
 }
 
 Scenario read_scenario(const YamlDocument& document, const fs::path& file) {
@@ -322,6 +363,7 @@ Scenario read_scenario_root(const YamlNode& root, const fs::path& file) {
     throw name.error("expected up to 60 letters, digits, '.', '-' or '_', not dots alone");
   }
   scenario.model = read_model_source(root.at("model"));
+  scenario.model_location = root.at("model").location();
   scenario.dataset = read_dataset_spec(root.at("dataset"));
   scenario.dataset.path = directory / scenario.dataset.path;
   if (const auto node = root.find("quantization")) {
@@ -366,7 +408,12 @@ std::string to_yaml(const Scenario& scenario) {
       const fs::path file = find_data_file(kind, name, scenario.directory);
       if (file.stem() != name) name = absolute_path(file);
     };
-    resolve_name(DataKind::chip, resolved.chip->chip);
+    if (scenario.chip->written) {
+      const std::string text = chip_text(load_chip_document(scenario));
+      resolved.chip->chip = YamlDocument::parse(text, "chip").root().flow();
+    } else {
+      resolve_name(DataKind::chip, resolved.chip->chip);
+    }
     resolve_name(DataKind::price_table, resolved.chip->prices);
     std::string& mapping = resolved.chip->mapping.file;
     if (!mapping.empty()) mapping = absolute_path(scenario.directory / mapping);
@@ -383,8 +430,7 @@ std::string scenario_hash(const Scenario& scenario, const Dataset& dataset,
   hashed.model = with_weights_path(
       scenario.model, sha256_hex_of_file(scenario.directory / weights_path(scenario.model)));
   if (hashed.chip) {
-    const fs::path chip = find_chip(scenario.chip->chip, scenario.directory);
-    hashed.chip->chip = sha256_hex(chip_text(load_chip_document(chip, find_chip)));
+    hashed.chip->chip = sha256_hex(chip_text(load_chip_document(scenario)));
     hashed.chip->prices = hash_of_prices(
         find_data_file(DataKind::price_table, scenario.chip->prices, scenario.directory));
     std::string& mapping = hashed.chip->mapping.file;

@@ -183,7 +183,7 @@ TEST_CASE("a model file without a classifier gives counts, and no accuracy") {
 TEST_CASE("a model file that does not fit its dataset, or is none, is refused") {
   const TinyScenario tiny;
   use_file(tiny, "m.h5");
-  CHECK(refused_run(tiny) == "m.h5: no such file");
+  CHECK(refused_run(tiny) == "scenario.yaml:2:1: model: m.h5: no such file");
   write_model_file(convolutional(3), tiny.folder() / "m.h5");
   CHECK(refused_run(tiny) ==
         "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (m.h5)");

@@ -30,15 +30,17 @@ struct MappingChoice {
 
 /// Which chip runs the network, and what its actions cost.
 struct ChipRun {
-  std::string chip;            ///< shipped name or path, as written
-  std::string prices;          ///< shipped name or path, as written
-  bool scale_prices = false;   ///< carry prices over to the chip's process
-  std::uint64_t samples = 10;  ///< samples simulated on the chip, the first of the dataset
+  std::string chip;  ///< shipped name or path, or the chip itself on a line; as written
+  std::optional<YamlNode> written{};  ///< the chip, where it stands in the scenario itself
+  std::string prices;                 ///< shipped name or path, as written
+  bool scale_prices = false;          ///< carry prices over to the chip's process
+  std::uint64_t samples = 10;         ///< samples simulated on the chip, the first of the dataset
   TimingLevel timing = TimingLevel::event;
   MappingChoice mapping{};
   Location chip_location{};
   Location prices_location{};
   Location timing_location{};
+  Location mapping_location{};
 };
 
 /// Weights are quantized by what their layers read of some samples, whose labels are not used.
@@ -55,6 +57,7 @@ struct Outputs {
   bool predictions = false;  ///< predictions.csv: one row per sample
   bool series = false;       ///< series.h5: global steps of the chip samples; needs a chip
   bool baselines = false;    ///< baselines.csv, .svg: artificial networks on the same chip
+  Location series_location{};
 };
 
 /// One run, with every default resolved. See docs/scenario.md.
@@ -63,6 +66,7 @@ struct Scenario {
   std::filesystem::path file;       ///< as the user wrote it, for messages
   std::filesystem::path directory;  ///< relative paths in the file start here
   ModelSource model;
+  Location model_location;
   DatasetSpec dataset;
   QuantizationSpec quantization;
   std::optional<CalibrationChoice> calibration;

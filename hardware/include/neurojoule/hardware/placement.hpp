@@ -46,7 +46,8 @@ Traffic expected_traffic(const Network& network, std::span<const Population> pop
                          std::span<const LayerWidths> widths, const Chip& chip,
                          const Mapping& mapping, std::span<const std::uint64_t> spikes = {});
 
-/// Packets x links passed; what placing minimises.
+/// Packets x links passed, each receiving core's apart (a bound where there is multicast); what
+/// placing minimises.
 std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping);
 
 /// How slices find their cores.
