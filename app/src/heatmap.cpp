@@ -183,16 +183,17 @@ std::string draw_cores(const HeatmapLayout& layout, const PreparedRun& prepared,
     place = i > 0 && chip.cores()[i - 1].tile == core.tile ? place + 1 : 0;
     const UnitTimes& busy = result.cores[i];
     const UnitTimes& stalled = result.stalled[i];
-    const auto unit = [&](std::string_view name, Picoseconds UnitTimes::*time) {
-      return fmt::format("{} unit {:.3g} %, stalled {:.3g} %", name, scale.percent(busy.*time),
+    const std::string& name = chip.topology().router_name(core.tile);
+    const auto unit = [&](std::string_view unit_name, Picoseconds UnitTimes::*time) {
+      return fmt::format("{} unit {:.3g} %, stalled {:.3g} %", unit_name, scale.percent(busy.*time),
                          scale.percent(stalled.*time));
     };
     text +=
         rectangle(fmt::format("c c{}", scale.shade(busiest(busy))), layout.core(core.tile, place)) +
         fmt::format(
-            "><title>core {} ({}), tile {}: {}; {}; {}{}</title></rect>\n", i,
-            escaped(chip.kind_of({i}).name), escaped(chip.topology().router_name(core.tile)),
-            layers[i].empty() ? "unused" : escaped(layers[i]),
+            "><title>core {} ({}), {}{}: {}; {}; {}{}</title></rect>\n", i,
+            escaped(chip.kind_of({i}).name), name.starts_with("tile ") ? "" : "tile ",
+            escaped(name), layers[i].empty() ? "unused" : escaped(layers[i]),
             unit("neuron", &UnitTimes::neuron_unit), unit("synapse", &UnitTimes::synapse_unit),
             chip.kind_of({i}).encoder_unit ? "; " + unit("encoder", &UnitTimes::encoder_unit) : "");
   }

@@ -165,14 +165,17 @@ std::string process_name(const Chip& chip, const WorkRecord& record) {
   if (record.unit == WorkUnit::link) return "links";
   if (!of_core(record.unit)) return chip.spec().name;
   const std::uint32_t tile = chip.core(record.core).tile;
-  return fmt::format("tile {} {}", tile, chip.topology().router_name(tile));
+  const std::string& name = chip.topology().router_name(tile);
+  return name.starts_with("tile ") ? name : fmt::format("tile {} {}", tile, name);
 }
 
 /// Names the processes and threads that have records.
 void name_tracks(EventWriter& writer, const Chip& chip, const SimulationResult& sample) {
   writer.name({chip_process, 0}, "process_name", chip.spec().name);
   writer.name({chip_process, steps_thread}, "thread_name",
-              chip.spec().array ? "turns" : "global steps");
+              chip.spec().array       ? "turns"
+              : chip.spec().handshake ? "time steps"
+                                      : "global steps");
   std::vector<bool> threads(first_core_thread + core_units * chip.cores().size() +
                             chip.topology().links().size());
   std::vector<bool> processes(links_process(chip) + std::size_t{1});
