@@ -26,12 +26,14 @@ BatchRow batch_row(const BatchPoint& point, const PreparedRun& prepared, const R
                .energy = std::nullopt,
                .categories = {},
                .latency = std::nullopt,
+               .interval = std::nullopt,
                .layers = {},
                .misfit = {}};
   if (prepared.has_classifier) row.accuracy = result.accuracy();
   if (result.chip) {
     row.energy = energy_per_inference(*result.chip);
     row.latency = mean_latency(*result.chip);
+    row.interval = result.chip->interval;
     const auto samples = static_cast<double>(result.chip->samples);
     const auto means = [&](const std::map<Category, Picojoules>& sums) {
       std::map<Category, Picojoules> values;
@@ -57,6 +59,7 @@ BatchRow batch_row(const BatchPoint& point, const MisfitError& error) {
                .energy = std::nullopt,
                .categories = {},
                .latency = std::nullopt,
+               .interval = std::nullopt,
                .layers = {},
                .misfit = {}};
   for (const Violation& reason : error.reasons()) {
@@ -67,13 +70,14 @@ BatchRow batch_row(const BatchPoint& point, const MisfitError& error) {
 
 std::string batch_csv(const std::vector<BatchRow>& rows) {
   std::string text =
-      "point,description,samples,accuracy,effective_bits,energy_pj,latency_ps,misfit\n";
+      "point,description,samples,accuracy,effective_bits,energy_pj,latency_ps,interval_ps,misfit\n";
   for (const BatchRow& row : rows) {
-    text += fmt::format("{},{},{},{},{},{},{},{}\n", row.label, always_quoted(row.description),
+    text += fmt::format("{},{},{},{},{},{},{},{},{}\n", row.label, always_quoted(row.description),
                         row.samples, row.accuracy ? fmt::format("{}", *row.accuracy) : "",
                         row.misfit.empty() ? fmt::format("{}", row.effective_bits) : "",
                         row.energy ? fmt::format("{}", row.energy->value()) : "",
                         row.latency ? fmt::format("{}", row.latency->value()) : "",
+                        row.interval ? fmt::format("{}", row.interval->value()) : "",
                         row.misfit.empty() ? "" : always_quoted(row.misfit));
   }
   return text;

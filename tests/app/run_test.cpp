@@ -229,10 +229,6 @@ TEST_CASE("a chip without barriers: latency and what it consists of, and what it
   CHECK(testing::message_of([&] { (void)prepared({"simulation.timing=flit"}); })
             .find("simulation.timing: a chip without barriers is not simulated at the level "
                   "'flit'") != std::string::npos);
-  CHECK(testing::message_of([&] {
-          (void)prepared({"outputs.series=true"});
-        }).find("outputs.series: a chip without barriers has no global steps to list") !=
-        std::string::npos);
 }
 
 TEST_CASE("a scenario without a chip gives accuracy and counts, and no energy") {
@@ -315,6 +311,8 @@ TEST_CASE("without a classifier there are counts and no accuracy") {
   CHECK(terminal_table(prepared, result).find("no classifier") != std::string::npos);
   const BatchRow row = batch_row({"a", "b", prepared.scenario}, prepared, result);
   CHECK(batch_csv({row}).find("a,\"b\",3,,8.") != std::string::npos);
+  CHECK(batch_csv({row}).ends_with("," + std::to_string(mean_latency(*result.chip).value()) + "," +
+                                   std::to_string(result.chip->interval.value()) + ",\n"));
   CHECK(batch_svg("<none>", {row}).find("&lt;none&gt;: energy of one inference") !=
         std::string::npos);
   CHECK(nj::testing::message_of([&] {
@@ -370,7 +368,7 @@ TEST_CASE("a network that does not fit its chip says why, and a batch can go on 
     CHECK(resources.size() == error.reasons().size());  // each once
     CHECK(resources.count("role") == 1);
     const BatchRow row = batch_row({"000-a", "b", scenario}, error);
-    CHECK(batch_csv({row}).find("000-a,\"b\",0,,,,,\"layer \"\"patch_embed.proj_conv\"\" needs 4 "
+    CHECK(batch_csv({row}).find("000-a,\"b\",0,,,,,,\"layer \"\"patch_embed.proj_conv\"\" needs 4 "
                                 "bit of spike_bits on a") != std::string::npos);
     CHECK(batch_table({row}).find("000 does not fit: layer \"patch_embed.proj_conv\"") !=
           std::string::npos);

@@ -128,6 +128,7 @@ struct BatchRow {
   std::optional<Picojoules> energy;             ///< per inference
   std::map<Category, Picojoules> categories{};  ///< per inference; empty without a chip
   std::optional<Picoseconds> latency;           ///< mean per inference
+  std::optional<Picoseconds> interval;          ///< between inferences one after another
   std::vector<BatchLayer> layers{};             ///< empty without a chip
   std::string misfit{};                         ///< why the point was left out; empty: it was not
 };
