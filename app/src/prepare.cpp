@@ -119,10 +119,6 @@ MappedChip map_chip(const Scenario& scenario, ChipFiles files, const QuantizedNe
   if (!on.violations.empty()) throw MisfitError(on.violations, scenario.chip->chip_location);
   mapped.widths = std::move(on.widths);
   mapped.mapping = first_mapping(scenario, network.network(), groups, mapped);
-  if (mapped.chip.spec().handshake && scenario.outputs.series) {
-    throw Error(ErrorKind::config, "a chip without barriers has no global steps to list",
-                scenario.outputs.series_location);
-  }
   return mapped;
 }
 

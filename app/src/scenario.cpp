@@ -88,7 +88,6 @@ Outputs read_outputs(const YamlNode& node, bool has_chip) {
   }
   if (const auto series = node.find("series")) {
     outputs.series = series->boolean();
-    outputs.series_location = series->location();
     if (outputs.series && !has_chip) throw series->error("a series needs a chip");
   }
   if (const auto baselines = node.find("baselines")) {

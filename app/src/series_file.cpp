@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -105,6 +106,9 @@ struct SeriesFile::Impl {
   }
 
   void begin(const SimulationResult& sample);
+  void begin_cores();
+  void begin_phases(const SimulationResult& sample);
+  void add_phases(const SimulationResult& sample);
   void add_steps(const SimulationResult& sample);
   void add_layers(const SimulationResult& sample, const Activity& activity);
   void add_cores(const SimulationResult& sample);
@@ -139,10 +143,23 @@ void SeriesFile::Impl::begin(const SimulationResult& sample) {
     describe("/array/step", "1", "row");
     return;
   }
+  begin_cores();
+  if (chip().spec().handshake) return begin_phases(sample);
   const PopulationGraph graph =
       population_graph(prepared.network.network(), prepared.populations, chip().reads_frames());
   file.write<std::uint32_t>("/layers/first_step", graph.depth, {graph.depth.size()});
   describe("/layers/first_step", "1", "layer");
+  std::vector<std::string> from;
+  std::vector<std::string> to;
+  for (const Link& link : chip().topology().links()) {
+    from.push_back(chip().topology().router_name(link.from));
+    to.push_back(chip().topology().router_name(link.to));
+  }
+  write_names("/links/from", "link", from);
+  write_names("/links/to", "link", to);
+}
+
+void SeriesFile::Impl::begin_cores() {
   std::vector<std::uint32_t> tiles;
   std::vector<std::string> kinds;
   for (const Core& core : chip().cores()) {
@@ -152,14 +169,43 @@ void SeriesFile::Impl::begin(const SimulationResult& sample) {
   file.write<std::uint32_t>("/cores/tile", tiles, {tiles.size()});
   describe("/cores/tile", "1", "core");
   write_names("/cores/kind", "core", kinds);
-  std::vector<std::string> from;
-  std::vector<std::string> to;
-  for (const Link& link : chip().topology().links()) {
-    from.push_back(chip().topology().router_name(link.from));
-    to.push_back(chip().topology().router_name(link.to));
+}
+
+/// Which phases there are, which is the same for all samples.
+void SeriesFile::Impl::begin_phases(const SimulationResult& sample) {
+  std::map<LayerId, std::int32_t> layers;
+  for (const Population& population : prepared.populations) {
+    layers.emplace(population.lead, static_cast<std::int32_t>(layers.size()));
   }
-  write_names("/links/from", "link", from);
-  write_names("/links/to", "link", to);
+  std::vector<std::int32_t> layer;
+  std::vector<std::int32_t> core;
+  std::vector<std::uint32_t> step;
+  for (const PhaseRecord& phase : sample.phases) {
+    const bool port = phase.core.index == chip().cores().size();
+    layer.push_back(layers.at(phase.layer));
+    core.push_back(port ? -1 : static_cast<std::int32_t>(phase.core.index));
+    step.push_back(phase.step);
+  }
+  file.write<std::int32_t>("/phases/layer", layer, {layer.size()});
+  describe("/phases/layer", "1", "phase");
+  file.write<std::int32_t>("/phases/core", core, {core.size()});
+  describe("/phases/core", "1", "phase");
+  file.write<std::uint32_t>("/phases/step", step, {step.size()});
+  describe("/phases/step", "1", "phase");
+}
+
+void SeriesFile::Impl::add_phases(const SimulationResult& sample) {
+  std::vector<std::int64_t> start;
+  std::vector<std::int64_t> end;
+  std::vector<std::uint64_t> packets;
+  for (const PhaseRecord& phase : sample.phases) {
+    start.push_back(phase.start.value());
+    end.push_back(phase.end.value());
+    packets.push_back(phase.packets);
+  }
+  append("/phases/start", "ps", ", phase", {start.size()}, start);
+  append("/phases/end", "ps", ", phase", {end.size()}, end);
+  append("/phases/packets", "1", ", phase", {packets.size()}, packets);
 }
 
 void SeriesFile::Impl::add_steps(const SimulationResult& sample) {
@@ -285,6 +331,8 @@ void SeriesFile::add(const SimulationResult& sample, const Activity& activity) {
                            {to.prepared.dataset->image_index(to.samples)});
   if (to.chip().spec().array) {
     to.add_array(sample);
+  } else if (to.chip().spec().handshake) {
+    to.add_phases(sample);
   } else {
     to.add_steps(sample);
     to.add_layers(sample, activity);

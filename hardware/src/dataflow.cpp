@@ -46,6 +46,7 @@ class Dataflow {
         tally_(plan),
         work_(result_.work, result_.work_until, options.work_records),
         keeps_records_(options.record_packets),
+        keeps_phases_(options.step_records),
         phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
         synapses_(plan, Packing::single),
         transits_(plan),
@@ -221,6 +222,7 @@ class Dataflow {
       phases_.run_input(stage.population, turn.t, port, box);
       phase.end = port;
     }
+    phase.sent = box.packets.size();
     if (port != port_begins) port_ = port;
     result_.io_port += port - port_begins;
     packets_.send(turn);
@@ -347,6 +349,7 @@ class Dataflow {
       before = end;
     }
     result_.path = path_to(plan_, stages_, known_, last);
+    if (keeps_phases_) keep_phases();
     for (std::size_t slice = 0; slice < synapse_units_.size(); ++slice) {
       const SynapseUnit& unit = synapse_units_[slice];
       const std::uint32_t core = plan_.slices[slice].place.core.index;
@@ -361,11 +364,23 @@ class Dataflow {
     result_.links = packets_.loads();
   }
 
+  void keep_phases() {
+    for (std::size_t s = 0; s < stages_.all.size(); ++s) {
+      const Stage& stage = stages_.all[s];
+      for (std::uint32_t t = 0; t < steps_; ++t) {
+        const Phase& phase = known_[s][t];
+        result_.phases.push_back({plan_.populations[stage.population].lead, stage.core, t,
+                                  phase.start, phase.end, phase.sent});
+      }
+    }
+  }
+
   const Plan& plan_;
   SimulationResult result_;
   Tally tally_;
   WorkRecorder work_;
   bool keeps_records_;
+  bool keeps_phases_;
   Phases phases_;
   SynapseWork synapses_;
   Transits transits_;

@@ -61,6 +61,7 @@ struct Cause {
 struct Phase {
   Picoseconds start;
   Picoseconds end;
+  std::uint64_t sent = 0;  ///< packets
   FrameTimes before;
   Cause cause;                     ///< of its start
   std::uint32_t starts_left = 0;   ///< phases that it waits for and that have not started

@@ -169,6 +169,44 @@ TEST_CASE("series.h5: steps follow one another, cores and links add up to their 
         prepared.chip->chip.topology().router_name(prepared.chip->chip.topology().links()[0].to));
 }
 
+TEST_CASE("series.h5 of a chip without barriers has its phases, sample by sample") {
+  const TinyScenario tiny;
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"outputs.series=true",
+                                       "chip={base: mesh45, synchronisation: {handshake: 5 ns}}"})
+                  .points.front()
+                  .scenario);
+  const RunResult result = run_with_series(tiny, prepared);
+  const Hdf5Reader file(tiny.folder() / "series.h5");
+  const auto core = file.read<std::int32_t>("/phases/core", 1 << 20);
+  const auto layer = file.read<std::int32_t>("/phases/layer", 1 << 20);
+  const auto step = file.read<std::uint32_t>("/phases/step", 1 << 20);
+  const auto start = file.read<std::int64_t>("/phases/start", 1 << 20);
+  const auto end = file.read<std::int64_t>("/phases/end", 1 << 20);
+  REQUIRE(file.shape("/phases/end") == std::vector<std::uint64_t>{3, core.size()});
+  const auto layers_of_cores = file.read<std::int32_t>("/cores/layer", 1 << 20);
+  std::vector<std::int64_t> busy(prepared.chip->chip.cores().size());
+  std::int64_t latency = 0;
+  for (std::size_t sample = 0; sample < 3; ++sample) {
+    std::int64_t last = 0;
+    for (std::size_t p = 0; p < core.size(); ++p) {
+      const std::size_t i = sample * core.size() + p;
+      CHECK(start[i] <= end[i]);
+      if (step[p] > 0 && core[p] >= 0) CHECK(start[i] >= end[i - 1]);  // by time step
+      last = std::max(last, end[i]);
+      if (core[p] < 0) continue;
+      CHECK(layers_of_cores[static_cast<std::size_t>(core[p])] == layer[p]);
+      busy[static_cast<std::size_t>(core[p])] += end[i] - start[i];
+    }
+    latency += last;
+  }
+  CHECK(latency == 3 * mean_latency(*result.chip).value());
+  for (std::size_t c = 0; c < busy.size(); ++c) {
+    CHECK(busy[c] == result.chip->cores[c].neuron_unit.value());
+  }
+  CHECK(sum_of<std::uint64_t>(file, "/phases/packets") == result.chip->packets);
+}
+
 TEST_CASE("series.h5 of an array has the rows of array.csv, sample by sample") {
   const TinyScenario tiny;
   const PreparedRun prepared =

@@ -82,6 +82,29 @@ TEST_CASE("dataflow: every phase starts and ends when worked out by hand") {
   CHECK(result.timeline.steps == steps);
 }
 
+TEST_CASE("dataflow: phases are kept with their ends and packets, inputs first") {
+  const SimulationResult result = run({.step_records = true});
+  const LayerId input{0};
+  const LayerId a{1};
+  const LayerId b{3};
+  const auto phase = [](LayerId layer, std::uint32_t core, std::uint32_t t, std::int64_t start,
+                        std::int64_t end, std::uint64_t packets) {
+    return PhaseRecord{layer, CoreId{core}, t, ns(start), ns(end), packets};
+  };
+  const std::vector<PhaseRecord> expected{
+      phase(input, 4, 0, 0, 4, 2), phase(input, 4, 1, 4, 10, 4), phase(input, 4, 2, 44, 46, 0),
+      phase(a, 0, 0, 14, 26, 2),   phase(a, 0, 1, 28, 42, 4),    phase(a, 0, 2, 81, 89, 0),
+      phase(a, 1, 0, 34, 44, 0),   phase(a, 1, 1, 48, 60, 2),    phase(a, 1, 2, 81, 89, 0),
+      phase(b, 2, 0, 47, 57, 0),   phase(b, 2, 1, 99, 109, 0),   phase(b, 2, 2, 109, 117, 0),
+      phase(b, 3, 0, 71, 81, 0),   phase(b, 3, 1, 97, 107, 0),   phase(b, 3, 2, 107, 116, 0)};
+  REQUIRE(result.phases.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(result.phases[i] == expected[i]);
+  }
+  CHECK(run().phases.empty());
+}
+
 TEST_CASE("dataflow: every packet is sent, arrives and is served when worked out by hand") {
   const SimulationResult result = run({.record_packets = true});
   const LayerId input{0};

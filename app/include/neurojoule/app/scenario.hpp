@@ -55,9 +55,8 @@ inline constexpr std::uint64_t calibration_samples = 256;  ///< where a scenario
 struct Outputs {
   bool spikes = false;       ///< spikes.h5: spike trains of the chip samples
   bool predictions = false;  ///< predictions.csv: one row per sample
-  bool series = false;       ///< series.h5: global steps of the chip samples; needs a chip
+  bool series = false;       ///< series.h5: steps of the chip samples; needs a chip
   bool baselines = false;    ///< baselines.csv, .svg: artificial networks on the same chip
-  Location series_location{};
 };
 
 /// One run, with every default resolved. See docs/scenario.md.

@@ -9,8 +9,8 @@ namespace nj {
 
 inline constexpr int series_format_version = 1;
 
-/// series.h5 while a run fills it: what the chip did in every global step (of an array: turn) of
-/// each chip sample. docs/scenario.md has the layout.
+/// series.h5 while a run fills it: what the chip did in every global step (of an array: turn;
+/// without barriers: phase) of each chip sample. docs/scenario.md has the layout.
 ///
 /// It grows sample by sample under another name, and needs room for one sample; without `finish`
 /// nothing is left of it.

@@ -143,7 +143,8 @@ struct SimulationOptions {
   /// Keep at most so many work records: global steps from the first on, as long as they fit whole;
   /// on an array, all until there are too many.
   std::size_t work_records = 0;
-  /// Keep one StepRecord per global step; an array and a chip without barriers have none.
+  /// Keep one StepRecord per global step, or without barriers one PhaseRecord per phase; an array
+  /// has neither.
   bool step_records = false;
   /// So many times the sample comes without a pause between; >= 1. An array takes one.
   std::uint32_t in_a_row = 1;
@@ -207,6 +208,17 @@ struct StepRecord {
   friend bool operator==(const StepRecord&, const StepRecord&) = default;
 };
 
+/// A time step of a slice, or of an input at the I/O port, without barriers.
+struct PhaseRecord {
+  LayerId layer;              ///< the input, or what leads the slice's population
+  CoreId core;                ///< `Chip::cores().size()` for the I/O port
+  std::uint32_t step = 0;     ///< time step
+  Picoseconds start;          ///< its inputs, and room at its consumers, are there
+  Picoseconds end;            ///< its unit is done
+  std::uint64_t packets = 0;  ///< sent
+  friend bool operator==(const PhaseRecord&, const PhaseRecord&) = default;
+};
+
 /// What one sample did to the chip.
 struct SimulationResult {
   ActionCounts actions;
@@ -225,6 +237,7 @@ struct SimulationResult {
   std::vector<StepPath> path;               ///< per global step or phase; of an array none
   std::vector<ArrayStep> array;             ///< of an array: by turn, then step
   std::vector<StepRecord> steps;            ///< when asked for; they add up to the above
+  std::vector<PhaseRecord> phases;          ///< likewise; inputs, then slices, by time step
   std::vector<WorkRecord> work;             ///< per unit in order of time, when asked for
   std::optional<Picoseconds> work_until{};  ///< where `work` ends, as more was not to be kept
   friend bool operator==(const SimulationResult&, const SimulationResult&) = default;
