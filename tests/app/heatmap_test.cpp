@@ -98,9 +98,10 @@ void check_cores(const Picture& picture, const Finished& finished) {
   }
   for (std::size_t i = 0; i < picture.cores.size(); ++i) {
     const std::uint32_t tile = chip.cores()[i].tile;
-    CHECK(picture.core_titles[i].starts_with(fmt::format("core {} ({}), tile {}: unused; neuron ",
-                                                         i, chip.spec().core_kinds.front().name,
-                                                         chip.topology().router_name(tile))));
+    const std::string& router = chip.topology().router_name(tile);
+    const std::string name = router.starts_with("tile ") ? router : "tile " + router;
+    CHECK(picture.core_titles[i].starts_with(fmt::format(
+        "core {} ({}), {}: unused; neuron ", i, chip.spec().core_kinds.front().name, name)));
     const std::int64_t busy = finished.result.chip->cores[i].synapse_unit.value();
     CHECK(picture.core_kinds[i] == fmt::format("c c{}", shade(busy, most)));
     CHECK(picture.tiles[tile].holds(picture.cores[i]));
