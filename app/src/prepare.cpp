@@ -59,7 +59,6 @@ std::string misfit_text(const std::vector<Violation>& violations) {
   return text;
 }
 
-/// An error about a name gets the place where the scenario wrote it.
 /// The given mapping, or one that shows that the network fits.
 Mapping first_mapping(const Scenario& scenario, const Network& network,
                       std::span<const Population> groups, const MappedChip& mapped) {
