@@ -15,6 +15,7 @@
 #include "located_file.hpp"
 #include "mapping_choice.hpp"
 #include "scenario_chip.hpp"
+#include "sweep.hpp"
 
 namespace nj {
 namespace {
@@ -113,62 +114,6 @@ std::string file_name_of(std::string_view text) {
   return name.substr(0, 60);
 }
 
-/// One dimension of a sweep: keys that change together, and their values as YAML text.
-struct SweepAxis {
-  std::vector<std::string> keys;
-  std::vector<std::vector<std::string>> values;  ///< of each point, by key
-};
-
-/// `a` or `a, b`.
-std::vector<std::string> read_axis_keys(const std::string& text, const YamlNode& values) {
-  std::vector<std::string> keys;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::size_t comma = rest.find(',');
-    std::string_view key = rest.substr(0, comma);
-    rest = comma == std::string_view::npos ? "" : rest.substr(comma + 1);
-    while (key.starts_with(' ')) key.remove_prefix(1);
-    while (key.ends_with(' ')) key.remove_suffix(1);
-    if (key.empty() || (rest.empty() && comma != std::string_view::npos)) {
-      throw values.error("expected a key, or keys with commas between them");
-    }
-    keys.emplace_back(key);
-  }
-  return keys;
-}
-
-SweepAxis read_axis(const std::string& key, const YamlNode& values) {
-  SweepAxis axis{.keys = read_axis_keys(key, values), .values = {}};
-  for (const YamlNode& value : values.elements()) {
-    if (axis.keys.size() == 1) {
-      axis.values.push_back({value.flow()});
-      continue;
-    }
-    std::vector<std::string> together;
-    for (const YamlNode& element : value.elements()) together.push_back(element.flow());
-    if (together.size() != axis.keys.size()) {
-      throw value.error(fmt::format("expected {} values, one for each key", axis.keys.size()));
-    }
-    axis.values.push_back(std::move(together));
-  }
-  if (axis.values.empty()) throw values.error("expected at least one value");
-  return axis;
-}
-
-std::vector<SweepAxis> read_sweep(const YamlNode& sweep) {
-  std::vector<SweepAxis> axes;
-  std::size_t points = 1;
-  for (const auto& [key, values] : sweep.entries()) {
-    SweepAxis axis = read_axis(key, values);
-    points *= axis.values.size();
-    if (points > max_batch_points) {
-      throw values.error(fmt::format("the sweep has more than {} points", max_batch_points));
-    }
-    axes.push_back(std::move(axis));
-  }
-  if (axes.empty()) throw sweep.error("expected keys with lists of values");
-  return axes;
-}
-
 /// A value that takes the place of one in a file.
 struct Assignment {
   std::string key;
@@ -223,13 +168,13 @@ std::vector<BatchPoint> expand_sweep(const fs::path& file, const std::vector<Swe
   std::vector<std::size_t> index(axes.size(), 0);
   while (true) {
     YamlDocument document = YamlDocument::load(file);
-    (void)document.root().find("sweep")->flow();
     BatchPoint point;
     std::vector<Assignment> assignments = read_overrides(overrides);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       point.description += (i == 0 ? "" : ", ") + add_point(assignments, file, axes[i], index[i]);
     }
     set_all(document, std::move(assignments));
+    (void)document.root().at("sweep").flow();
     point.label = fmt::format("{:03}-{}", points.size(), file_name_of(point.description));
     point.scenario = read_scenario(document, file);
     points.push_back(std::move(point));

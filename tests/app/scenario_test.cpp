@@ -199,6 +199,30 @@ TEST_CASE("a sweep is the product of its axes, the last one fastest") {
         NumberFormat{Scheme::power_of_two, 3, Granularity::per_channel});
 }
 
+TEST_CASE("sweeps are given and changed from outside the file") {
+  const TinyScenario tiny;
+  const auto descriptions = [&](const std::string& sweep,
+                                const std::vector<std::string>& overrides) {
+    tiny.write(TinyScenario::text() + sweep);
+    std::vector<std::string> points;
+    for (const BatchPoint& point : read_batch(tiny.file(), overrides).points) {
+      points.push_back(point.description);
+    }
+    return points;
+  };
+  const std::vector<std::string> seeds{"seed=5", "seed=6"};
+  CHECK(descriptions("", {"sweep={seed: [5, 6]}"}) == seeds);
+  CHECK(descriptions("sweep: {seed: [1, 2, 3]}\n", {"sweep.seed=[5, 6]"}) == seeds);
+  CHECK(descriptions("sweep: {seed: [1, 2, 3]}\n", {"sweep={seed: [5, 6]}"}) == seeds);
+  const std::vector<std::string> bits{"quantization.default.bits=4", "quantization.default.bits=5"};
+  CHECK(descriptions("", {"sweep.quantization.default.bits=[4, 5]"}) == bits);
+  CHECK(descriptions("sweep: {quantization: {default: {bits: [4, 5]}}}\n", {}) == bits);
+  CHECK(
+      descriptions("sweep: {quantization: {\"default.bits, default.scheme\": [[4, uniform]]}}\n",
+                   {}) ==
+      std::vector<std::string>{"quantization.default.bits=4, quantization.default.scheme=uniform"});
+}
+
 TEST_CASE("keys of one axis change together") {
   const TinyScenario tiny;
   tiny.write(TinyScenario::text() +
