@@ -10,6 +10,7 @@
 #include "neurojoule/models/model_file.hpp"
 #include "neurojoule/models/safetensors.hpp"
 
+#include "chip_text.hpp"
 #include "commands.hpp"
 #include "limits_text.hpp"
 #include "text_table.hpp"
@@ -42,66 +43,6 @@ std::string describe_events(const EventStream& stream) {
       "sensor     {} x {} pixels\nevents     {} ({} ON, {} OFF)\ntime       {} .. {} us\n",
       stream.width, stream.height, summary.count, summary.on, summary.count - summary.on,
       summary.first_us, summary.last_us);
-}
-
-/// What a core kind takes, beside neurons and memories.
-std::string describe_limits(const CoreKindSpec& kind) {
-  std::vector<std::string> parts;
-  const auto add = [&](std::string_view what, std::uint32_t most, std::string_view unit) {
-    if (most != 0) parts.push_back(fmt::format("{} {}{}", what, most, unit));
-  };
-  add("uniform weights to", kind.weight_formats.uniform_bits, " bit");
-  add("power-of-two weights to", kind.weight_formats.power_of_two_bits, " bit");
-  add("fan-in to", kind.max_fan_in.value_or(0), "");
-  add("axons to", kind.max_axons.value_or(0), "");
-  add("spikes to", kind.max_spike_bits.value_or(0), " bit");
-  if (const auto& unit = kind.encoder_unit) {
-    parts.push_back(fmt::format("reads frames, {} products at once, zeros {}", unit->lanes,
-                                unit->skips_zero ? "skipped" : "not skipped"));
-  }
-  return parts.empty() ? "" : fmt::format("{}: {}\n", kind.name, fmt::join(parts, ", "));
-}
-
-std::string describe_array(const ChipSpec& spec) {
-  const ArraySpec& array = *spec.array;
-  std::string text = fmt::format(
-      "{}: {}\n{}\nstreamed: {} x {} PEs, cycle {}, weights {}, zeros {}, attention {}\n",
-      spec.name, spec.description, to_string(Process{spec.node, spec.voltage}), array.rows,
-      array.columns, to_string(array.cycle), to_string(array.weights),
-      array.skips_zero ? "skipped" : "not skipped", to_string(array.attention));
-  TextTable table({"core kind", "buffer", "capacity", "word", "banks"}, 2);
-  for (const ArrayBuffer which : array_buffers) {
-    if (const auto& buffer = array.buffer(which)) {
-      table.add({array.name, std::string(to_string(which)), to_string(buffer->capacity),
-                 fmt::format("{} bit", buffer->word_bits), fmt::format("{}", buffer->banks)});
-    }
-  }
-  return text + table.render();
-}
-
-std::string describe_chip(const Chip& chip) {
-  const ChipSpec& spec = chip.spec();
-  if (spec.array) return describe_array(spec);
-  std::string text =
-      fmt::format("{}: {}\n{}\n{}, {} cores, {} {}\n", spec.name, spec.description,
-                  to_string(Process{spec.node, spec.voltage}), to_string(spec.topology),
-                  chip.cores().size(), spec.handshake ? "no barriers, handshake" : "barrier",
-                  to_string(spec.handshake.value_or(spec.barrier)));
-  TextTable table({"core kind", "memory", "cores", "neurons", "capacity", "word", "at once"}, 2);
-  for (std::uint32_t kind = 0; kind < spec.core_kinds.size(); ++kind) {
-    const CoreKindSpec& core = spec.core_kinds[kind];
-    for (const MemoryUnit unit : memory_units) {
-      if (const auto& memory = core.memory(unit)) {
-        table.add({core.name, std::string(to_string(unit)),
-                   fmt::format("{}", chip.cores_of_kind(kind)), fmt::format("{}", core.max_neurons),
-                   to_string(memory->capacity), fmt::format("{} bit", memory->word_bits),
-                   fmt::format("{}", memory->banks * memory->ports)});
-      }
-    }
-  }
-  text += table.render();
-  for (const CoreKindSpec& kind : spec.core_kinds) text += describe_limits(kind);
-  return text;
 }
 
 /// One row per layer; formats where the network is quantized.

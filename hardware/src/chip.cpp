@@ -73,12 +73,8 @@ void check_kind(const CoreKindSpec& kind) {
       refuse(key + ".encoder_unit.lanes", fmt::format("expected 1..{}", max_encoder_lanes));
     }
   }
-  const CoreTimes& times = kind.times;
-  for (const auto time : {times.axon_in, times.synapse_word, times.accumulator_word,
-                          times.membrane_word, times.synaptic_operation, times.neuron_update_active,
-                          times.neuron_update_inactive, times.axon_out, times.coincidence_word,
-                          times.score_word, times.frame_word, times.multiply_accumulate}) {
-    check_time(key + ".times", time);
+  for (const auto& [name, time] : core_times) {
+    check_time(fmt::format("{}.times.{}", key, name), kind.times.*time);
   }
 }
 

@@ -57,7 +57,13 @@ std::vector<CoreRole> read_roles(const YamlNode& node) {
                                                                  {"encoder", CoreRole::encoder}};
   if (!node.is_sequence()) return {node.one_of(words)};
   std::vector<CoreRole> roles;
-  for (const YamlNode& element : node.elements()) roles.push_back(element.one_of(words));
+  for (const YamlNode& element : node.elements()) {
+    const CoreRole role = element.one_of(words);
+    if (std::find(roles.begin(), roles.end(), role) != roles.end()) {
+      throw element.error("this role is listed twice");
+    }
+    roles.push_back(role);
+  }
   if (roles.empty()) throw node.error("a core kind needs a role: neuron, attention, encoder");
   return roles;
 }
@@ -95,26 +101,27 @@ ProductOrder read_attention(const YamlNode& kind, bool attention) {
   return products;
 }
 
+/// Whether a chip file has to give that time for the kind.
+bool is_required(Picoseconds CoreTimes::*time, const CoreKindSpec& kind) {
+  if (time == &CoreTimes::axon_in) return kind.takes_packets();
+  if (time == &CoreTimes::coincidence_word || time == &CoreTimes::score_word) {
+    return kind.has(CoreRole::attention);
+  }
+  return time == &CoreTimes::neuron_update_active || time == &CoreTimes::neuron_update_inactive ||
+         time == &CoreTimes::axon_out || time == &CoreTimes::multiply_accumulate;
+}
+
 CoreTimes read_core_times(const YamlNode& node, const CoreKindSpec& kind) {
-  const bool attention = kind.has(CoreRole::attention);
   CoreTimes times;
-  times.axon_in = read_time(node, "axon_in", kind.takes_packets());
-  times.synapse_word = read_time(node, "synapse_word", false);
-  times.accumulator_word = read_time(node, "accumulator_word", false);
-  times.membrane_word = read_time(node, "membrane_word", false);
-  times.synaptic_operation = read_time(node, "synaptic_operation", false);
+  for (const auto& [name, time] : core_times) {
+    const bool of_frames =
+        time == &CoreTimes::frame_word || time == &CoreTimes::multiply_accumulate;
+    if (of_frames && !kind.encoder_unit) continue;
+    times.*time = read_time(node, name, is_required(time, kind));
+  }
   if (kind.holds_weights() && kind.takes_packets() && !node.find("synapse_word") &&
       !node.find("synaptic_operation")) {
     throw node.error("a core with weights needs a synapse_word or a synaptic_operation time");
-  }
-  times.neuron_update_active = read_time(node, "neuron_update_active", true);
-  times.neuron_update_inactive = read_time(node, "neuron_update_inactive", true);
-  times.axon_out = read_time(node, "axon_out", true);
-  times.coincidence_word = read_time(node, "coincidence_word", attention);
-  times.score_word = read_time(node, "score_word", attention);
-  if (kind.encoder_unit) {
-    times.frame_word = read_time(node, "frame_word", false);
-    times.multiply_accumulate = read_time(node, "multiply_accumulate", true);
   }
   return times;
 }

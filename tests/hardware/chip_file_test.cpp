@@ -62,6 +62,8 @@ TEST_CASE("chip file: each mistake is refused at its place") {
             .starts_with("chip.yaml:14:19: synchronisation.barrier: expected"));
   CHECK(refusal("role: neuron", "role: nueron")
             .starts_with("chip.yaml:18:5: core_kinds.neuron.role: "));
+  CHECK(refusal("role: neuron", "role: [neuron, neuron]") ==
+        "chip.yaml:18:20: core_kinds.neuron.role[1]: this role is listed twice");
   CHECK(refusal("role: neuron", "role: array") ==
         "chip.yaml:18:5: core_kinds.neuron.role: an array needs `schedule: streamed` in the chip "
         "file");

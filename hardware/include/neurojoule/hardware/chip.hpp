@@ -85,6 +85,25 @@ struct CoreTimes {
   Picoseconds multiply_accumulate;     ///< per `lanes` products of the encoder unit
 };
 
+/// One of them, by the name that chip files give it.
+struct CoreTime {
+  std::string_view name;
+  Picoseconds CoreTimes::*time;
+};
+inline constexpr std::array core_times{
+    CoreTime{"axon_in", &CoreTimes::axon_in},
+    CoreTime{"synapse_word", &CoreTimes::synapse_word},
+    CoreTime{"accumulator_word", &CoreTimes::accumulator_word},
+    CoreTime{"membrane_word", &CoreTimes::membrane_word},
+    CoreTime{"synaptic_operation", &CoreTimes::synaptic_operation},
+    CoreTime{"neuron_update_active", &CoreTimes::neuron_update_active},
+    CoreTime{"neuron_update_inactive", &CoreTimes::neuron_update_inactive},
+    CoreTime{"axon_out", &CoreTimes::axon_out},
+    CoreTime{"coincidence_word", &CoreTimes::coincidence_word},
+    CoreTime{"score_word", &CoreTimes::score_word},
+    CoreTime{"frame_word", &CoreTimes::frame_word},
+    CoreTime{"multiply_accumulate", &CoreTimes::multiply_accumulate}};
+
 /// One kind of core.
 struct CoreKindSpec {
   std::string name;  ///< prefix of its components in ActionCounts
