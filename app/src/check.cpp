@@ -26,10 +26,10 @@ CheckedScenario check(const Scenario& scenario) {
   std::shared_ptr<const Dataset> dataset;
   std::unique_ptr<const Dataset> calibration;
   if (is_there(scenario.dataset, absent)) {
-    dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
+    dataset = open_samples(scenario.dataset, scenario.seed, scenario.dataset_location);
   }
   if (const auto& choice = scenario.calibration; choice && is_there(choice->dataset, absent)) {
-    calibration = other_samples(scenario, choice->dataset, "calibration");
+    calibration = open_samples(choice->dataset, scenario.seed, scenario.calibration_location);
   }
   return {prepare_on(scenario, std::move(dataset), calibration.get()), std::move(absent)};
 }

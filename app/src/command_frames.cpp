@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "neurojoule/app/scenario.hpp"
+#include "neurojoule/app/run.hpp"
 #include "neurojoule/datasets/frame_export.hpp"
 
 #include "commands.hpp"
@@ -20,9 +20,10 @@ int FramesCommand::execute() const {
     return read;
   });
   const Scenario& chosen = batch.points.front().scenario;
-  const Dataset dataset = checked_input([&] { return Dataset(chosen.dataset, chosen.seed); });
+  const auto dataset = checked_input(
+      [&] { return open_samples(chosen.dataset, chosen.seed, chosen.dataset_location); });
   const FrameExport written = export_frames(
-      dataset, out, threads,
+      *dataset, out, threads,
       [&](std::uint64_t done, std::uint64_t total) { display.report("framing", done, total); });
   fmt::print("{}: {} samples, {} events, {} of them beyond the largest frame value\n", out.string(),
              written.samples, written.events, written.saturated_events);

@@ -187,9 +187,11 @@ PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> 
 }
 
 PreparedRun prepare(const Scenario& scenario) {
-  auto dataset = std::make_shared<const Dataset>(scenario.dataset, scenario.seed);
+  std::shared_ptr<const Dataset> dataset =
+      open_samples(scenario.dataset, scenario.seed, scenario.dataset_location);
   const std::unique_ptr<const Dataset> calibration =
-      scenario.calibration ? other_samples(scenario, scenario.calibration->dataset, "calibration")
+      scenario.calibration ? open_samples(scenario.calibration->dataset, scenario.seed,
+                                          scenario.calibration_location)
                            : nullptr;
   return prepare_on(scenario, std::move(dataset), calibration.get());
 }

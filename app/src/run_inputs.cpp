@@ -43,8 +43,7 @@ void require_fit(const Scenario& scenario, const Dataset* dataset, const ModelIn
   const FrameForm& taken = model.form;
   const bool events = !scenario.dataset.encoding;
   const auto refuse = [&](ErrorKind kind, const std::string& message, std::string_view key) {
-    throw Error(kind, fmt::format("{} ({})", message, model.place(key)),
-                {.file = scenario.file.string(), .key = "dataset"});
+    throw Error(kind, fmt::format("{} ({})", message, model.place(key)), scenario.dataset_location);
   };
   if (given.largest > taken.largest) {
     refuse(ErrorKind::config,
@@ -88,7 +87,7 @@ void require_classes(const Scenario& scenario, const Dataset& dataset, const Mod
       throw Error(ErrorKind::config,
                   fmt::format("image {} has the label {}, the model has {} classes",
                               dataset.image_index(i), dataset.label(i), head->classes),
-                  {.file = scenario.file.string(), .key = "dataset"});
+                  scenario.dataset_location);
     }
   }
 }
@@ -129,14 +128,15 @@ std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads) {
   return frames;
 }
 
-std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const DatasetSpec& spec,
-                                             std::string_view block) {
+std::unique_ptr<const Dataset> open_samples(const DatasetSpec& spec, std::uint64_t seed,
+                                            const Location& where) {
   try {
-    return std::make_unique<const Dataset>(spec, scenario.seed);
+    return std::make_unique<const Dataset>(spec, seed);
   } catch (const Error& error) {
-    Location location = error.location();
-    if (location.key.starts_with("dataset")) location.key.replace(0, 7, block);
-    if (location.file.empty()) location.file = scenario.file.string();
+    constexpr std::string_view block = "dataset";
+    if (!error.location().key.starts_with(block)) throw;
+    Location location = error.location().file.empty() ? where : error.location();
+    location.key = where.key + error.location().key.substr(block.size());
     throw Error(error.kind(), error.message(), location);
   }
 }

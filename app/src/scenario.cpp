@@ -309,12 +309,14 @@ Scenario read_scenario_root(const YamlNode& root, const fs::path& file) {
   scenario.model = read_model_source(root.at("model"));
   scenario.model_location = root.at("model").location();
   scenario.dataset = read_dataset_spec(root.at("dataset"));
+  scenario.dataset_location = root.at("dataset").location();
   scenario.dataset.path = directory / scenario.dataset.path;
   if (const auto node = root.find("quantization")) {
     scenario.quantization = read_quantization_spec(*node);
   }
   if (const auto node = root.find("calibration")) {
     scenario.calibration = read_calibration(*node, scenario);
+    scenario.calibration_location = node->location();
   }
   scenario.chip = read_chip_run(root);
   if (const auto node = root.find("seed")) {

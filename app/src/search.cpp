@@ -31,11 +31,12 @@ PreparedSearch::Session::Session(SearchScenario search, unsigned threads)
       scenario_(search_.scenario),
       spec_(search_.spec),
       threads_(threads),
-      test_(scenario_.dataset, scenario_.seed),
-      model_(load_fitting_model(scenario_, test_)),
+      test_(open_samples(scenario_.dataset, scenario_.seed, scenario_.dataset_location)),
+      model_(load_fitting_model(scenario_, *test_)),
       formats_(format_space(spec_, model_)),
-      calibration_(other_samples(scenario_, scenario_.calibration->dataset, "calibration")),
-      validation_(other_samples(scenario_, spec_.validation, "search.validation")) {
+      calibration_(open_samples(scenario_.calibration->dataset, scenario_.seed,
+                                scenario_.calibration_location)),
+      validation_(open_samples(spec_.validation, scenario_.seed, spec_.validation_location)) {
   check_samples();
   make_costs();
   check_limits();
@@ -47,11 +48,13 @@ void PreparedSearch::Session::refuse(const std::string& message, const std::stri
 
 void PreparedSearch::Session::check_samples() const {
   if (!has_classifier(model_)) refuse("a search needs a classifier", "model");
-  if (overlap(validation_->spec(), test_.spec())) {
-    refuse("the validation samples are test samples, too", "search.validation");
+  if (overlap(validation_->spec(), test_->spec())) {
+    throw Error(ErrorKind::config, "the validation samples are test samples, too",
+                spec_.validation_location);
   }
-  if (overlap(calibration_->spec(), test_.spec())) {
-    refuse("the calibration samples are test samples, too", "calibration");
+  if (overlap(calibration_->spec(), test_->spec())) {
+    throw Error(ErrorKind::config, "the calibration samples are test samples, too",
+                scenario_.calibration_location);
   }
   const FrameForm form = validation_->form();
   const std::uint64_t bytes =

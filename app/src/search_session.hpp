@@ -65,7 +65,7 @@ class PreparedSearch::Session {
     std::size_t total = 0;
   };
   Told told_;
-  Dataset test_;
+  std::unique_ptr<const Dataset> test_;
   Model model_;
   FormatSpace formats_;
   std::unique_ptr<const Dataset> calibration_;

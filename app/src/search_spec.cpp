@@ -208,7 +208,10 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto limits = node.find("constraints")) {
     spec.constraints = read_constraints(*limits, has_chip);
   }
-  spec.validation = read_validation(node.find("validation"), scenario);
+  const auto validation = node.find("validation");
+  spec.validation = read_validation(validation, scenario);
+  spec.validation_location = validation ? validation->location() : node.location();
+  spec.validation_location.key = "search.validation";
   read_scouts(node.find("scouts"), spec);
   if (const auto names = node.find("algorithms")) {
     spec.algorithms.clear();
@@ -311,6 +314,7 @@ SearchScenario read_search(const std::filesystem::path& file,
     choice.dataset.first = 0;
     choice.dataset.samples = calibration_samples;
     search.scenario.calibration = choice;
+    search.scenario.calibration_location = {.file = file.string(), .key = "calibration"};
   }
   search.spec = read_spec(*block, search.scenario);
   document.finish();

@@ -126,22 +126,23 @@ TEST_CASE("what does not fit is refused with both sides") {
   const ImageScenario scenario(small(Family::spikformer, {3, 32, 32}));
   CHECK(scenario.refusal() == "nothing thrown");
   CHECK(scenario.refusal({"model.input=[3, 28, 32]"}) ==
-        "scenario.yaml: dataset: it gives images of [3, 32, 32], the model takes [3, 28, 32] "
+        "scenario.yaml:22:1: dataset: it gives images of [3, 32, 32], the model takes [3, 28, 32] "
         "(model.input)");
   // (1 - 0.4822) / 0.2435 * 64 = 136.1; (0 - 0.4914) / 0.2470 * 64 = -127.3
   CHECK(scenario.refusal({"model.max_input=100"}) ==
-        "scenario.yaml: dataset: its values reach 136, the model takes at most 100 "
+        "scenario.yaml:22:1: dataset: its values reach 136, the model takes at most 100 "
         "(model.max_input)");
   CHECK(scenario.refusal({"model.min_input=-100"}) ==
-        "scenario.yaml: dataset: its values begin at -127, the model takes at least -100 "
+        "scenario.yaml:22:1: dataset: its values begin at -127, the model takes at least -100 "
         "(model.min_input)");
   CHECK(scenario.refusal({"dataset.encoding.timesteps=5"}) ==
-        "scenario.yaml: dataset: it is shown for 5 time steps, the model has 4 (model.timesteps)");
+        "scenario.yaml:22:1: dataset: it is shown for 5 time steps, the model has 4 "
+        "(model.timesteps)");
   CHECK(scenario.refusal({"dataset.encoding.scale=0.03125"}) ==
-        "scenario.yaml: dataset: a value of 1 stands for 0.03125, in the model for 0.015625 "
+        "scenario.yaml:22:1: dataset: a value of 1 stands for 0.03125, in the model for 0.015625 "
         "(model.input_scale)");
   CHECK(scenario.refusal({"dataset.encoding.mean=[0.5, 0.5]"}) ==
-        "dataset.encoding.mean: 2 numbers for images of 3 channels");
+        "scenario.yaml:22:1: dataset.encoding.mean: 2 numbers for images of 3 channels");
   CHECK(scenario.refusal({"dataset.encoding.std=0"}).find("encoding.std: expected") !=
         std::string::npos);
   CHECK(scenario.refusal({"dataset.split=train"}).find("data_batch_1.bin") != std::string::npos);
@@ -150,7 +151,7 @@ TEST_CASE("what does not fit is refused with both sides") {
   few.parameters.classes = 4;
   scenario.use(few, cifar);
   CHECK(scenario.refusal() ==
-        "scenario.yaml: dataset: image 4 has the label 4, the model has 4 classes");
+        "scenario.yaml:22:1: dataset: image 4 has the label 4, the model has 4 classes");
 }
 
 TEST_CASE("a chip takes signed codes of eight bits, and refuses wider ones") {

@@ -186,10 +186,10 @@ TEST_CASE("a model file that does not fit its dataset, or is none, is refused") 
   CHECK(refused_run(tiny) == "scenario.yaml:2:1: model: m.h5: no such file");
   write_model_file(convolutional(3), tiny.folder() / "m.h5");
   CHECK(refused_run(tiny) ==
-        "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (m.h5)");
+        "scenario.yaml:3:1: dataset: its values reach 15, the model takes at most 3 (m.h5)");
   write_model_file(convolutional(), tiny.folder() / "m.h5");
   CHECK(refused_run(tiny, {"dataset.framing.timesteps=5"}) ==
-        "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 (m.h5)");
+        "scenario.yaml:3:1: dataset: it is framed into 5 time steps, the model has 4 (m.h5)");
   CHECK(refused_run(tiny, {"model.family=spikformer"}).find("either family or file") !=
         std::string::npos);
   CHECK(refused_run(tiny, {"model.tau=2"}).find("model.tau: unknown key") != std::string::npos);

@@ -336,18 +336,20 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
       "mean 'head'?");
   CHECK(refusal("  samples: all", "  samples: 0").find("dataset.samples") != std::string::npos);
   CHECK(refusal("  samples: all", "  samples: 13") ==
-        "dataset.samples: 13 samples from 0 on wanted, the test split has 12");
+        "scenario.yaml:10:1: dataset.samples: 13 samples from 0 on wanted, the test split has 12");
   CHECK(refusal("model.safetensors", "none.safetensors") ==
         "scenario.yaml:2:1: model: none.safetensors: no such file");
   CHECK(refusal("  max_input: 15", "  max_input: 3") ==
-        "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (model.max_input)");
+        "scenario.yaml:10:1: dataset: its values reach 15, the model takes at most 3 "
+        "(model.max_input)");
   CHECK(refusal("  family: spikformer", "  family: spikformer\n  form: cifar") ==
-        "scenario.yaml: dataset: it gives event frames of [2, 34, 34], the model takes [3, 32, 32] "
+        "scenario.yaml:11:1: dataset: it gives event frames of [2, 34, 34], the model takes [3, "
+        "32, 32] "
         "(model.input)");
   CHECK(refusal("  checkpoint: model.safetensors", "  tau: 2") ==
         "scenario.yaml:2:1: model: a run needs a checkpoint (model.checkpoint)");
   CHECK(refusal("  path: .", "  path: .\n  framing: {timesteps: 5}") ==
-        "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 "
+        "scenario.yaml:10:1: dataset: it is framed into 5 time steps, the model has 4 "
         "(model.timesteps)");
   CHECK(refusal("quantization:", "quantization:\n  layers: {\"block.9.*\": {bits: 4}}")
             .starts_with("scenario.yaml:15:"));
@@ -389,12 +391,14 @@ TEST_CASE("without its samples, a scenario is checked for all that they do not t
   CHECK(refusal_of({"model.checkpoint=none.safetensors"})
             .ends_with("none.safetensors: no such file"));
   CHECK(refusal_of({"model.max_input=3"}) ==
-        "scenario.yaml: dataset: its values reach 15, the model takes at most 3 (model.max_input)");
+        "scenario.yaml:10:1: dataset: its values reach 15, the model takes at most 3 "
+        "(model.max_input)");
   CHECK(refusal_of({"dataset.camera={width: 40}"}) ==
-        "scenario.yaml: dataset: it gives event frames of [2, 34, 40], the model takes "
+        "scenario.yaml:10:1: dataset: it gives event frames of [2, 34, 40], the model takes "
         "[2, 34, 34] (model.input)");
   CHECK(refusal_of({"dataset={source: frames, path: none.h5, framing: {timesteps: 5}}"}) ==
-        "scenario.yaml: dataset: it is framed into 5 time steps, the model has 4 "
+        "--set dataset={source: frames, path: none.h5, framing: {timesteps: 5}}: dataset: it is "
+        "framed into 5 time steps, the model has 4 "
         "(model.timesteps)");
   CHECK(refusal_of({"chip=mesh54"}).starts_with("--set chip=mesh54: chip: no shipped chip"));
 }

@@ -399,11 +399,13 @@ TEST_CASE("searches that cannot be are refused, with their place") {
   const TinySearch plain;
   CHECK(plain.refusal({"search.scouts=41"}).find("expected 8..40") != std::string::npos);
   CHECK(plain.refusal({"search.validation={split: test, first: 3, samples: 8}"}) ==
-        ": search.validation: the validation samples are test samples, too");
+        "--set search.validation={split: test, first: 3, samples: 8}: search.validation: the "
+        "validation samples are test samples, too");
   CHECK(plain.refusal({"calibration.first=3"}) ==
-        ": calibration: the calibration samples are test samples, too");
+        ":19:1: calibration: the calibration samples are test samples, too");
   CHECK(plain.refusal({"search.validation={split: test, first: 10, samples: 41}"}) ==
-        ": search.validation.samples: 41 samples from 10 on wanted, the test split has 50");
+        "--set search.validation={split: test, first: 10, samples: 41}: search.validation.samples: "
+        "41 samples from 10 on wanted, the test split has 50");
   CHECK(plain.refusal({"search.algorithms=[annealing]"}).find("exhaustive") != std::string::npos);
   CHECK(plain.refusal({"search.pints=3"}).find("did you mean 'points'?") != std::string::npos);
   CHECK(plain.refusal({"calibration.samples=1"}).find("expected 2..4096") != std::string::npos);

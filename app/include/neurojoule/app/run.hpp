@@ -85,10 +85,10 @@ PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> 
 /// The frames of all samples, in their order.
 std::vector<GradedTensor> frames_of(const Dataset& dataset, unsigned threads);
 
-/// Other samples than the scenario's own; errors name `block` in place of `dataset`.
-/// Throws: as Dataset.
-std::unique_ptr<const Dataset> other_samples(const Scenario& scenario, const DatasetSpec& spec,
-                                             std::string_view block);
+/// Samples that a scenario wants at `where`, a block of keys as `dataset` is; what is wrong with
+/// them is told there. Throws: as Dataset.
+std::unique_ptr<const Dataset> open_samples(const DatasetSpec& spec, std::uint64_t seed,
+                                            const Location& where);
 
 /// The scenario's model, which must be one to run on its dataset. Throws: as load_model;
 /// Error(config), Error(shape) for a dataset that it does not take.

@@ -67,8 +67,10 @@ struct Scenario {
   ModelSource model;
   Location model_location;
   DatasetSpec dataset;
+  Location dataset_location;
   QuantizationSpec quantization;
   std::optional<CalibrationChoice> calibration;
+  Location calibration_location;
   std::optional<ChipRun> chip;  ///< absent: execute only, no energy
   std::uint64_t seed = 1;
   Outputs outputs;

@@ -93,6 +93,7 @@ struct SearchSpec {
   Location cost_location{};
   SearchConstraints constraints;
   DatasetSpec validation;
+  Location validation_location{};
   std::uint64_t scouts = 0;  ///< validation samples that the algorithms see; the front sees all
   std::vector<SearchAlgorithm> algorithms{SearchAlgorithm::greedy};
   std::uint64_t budget = 2000;  ///< evaluations of each algorithm
