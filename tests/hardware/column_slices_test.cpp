@@ -137,7 +137,7 @@ TEST_CASE("column slices: cut where a row is too much, and told why") {
   s.populations = populations(s.network);
   s.widths.resize(3);
   ChipSpec spec = s.chip.spec();
-  for (auto& memory : spec.core_kinds[0].memories) memory->capacity = Bits{4096};
+  testing::resize_memories(spec.core_kinds[0], Bits{4096});
   const auto mapped = [&](std::uint32_t neurons) {
     spec.core_kinds[0].max_neurons = neurons;
     s.chip = Chip(spec);

@@ -17,6 +17,7 @@ namespace {
 
 using testing::MappedNetwork;
 using testing::micro_scenario;
+using testing::resize_memories;
 
 /// Maps the micro network on a changed micro chip.
 MappingResult map_on(const std::function<void(ChipSpec&)>& change) {
@@ -230,7 +231,7 @@ TEST_CASE("mapping: a core with few axons gets fewer rows") {
                                           {"a.lif", Lif{}, {{"a"}}}});
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[0].max_neurons = 100;
-  for (auto& memory : spec.core_kinds[0].memories) memory->capacity = Bits{4096};
+  resize_memories(spec.core_kinds[0], Bits{4096});
   const auto slices = [&](std::uint32_t axons) {
     spec.core_kinds[0].max_axons = axons;
     const std::vector<LayerWidths> widths(3, s.widths[0]);
@@ -263,7 +264,7 @@ TEST_CASE("mapping: the fewest slices, rows cut before channels") {
                                           {"a.lif", Lif{}, {{"a"}}}});
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[0].max_neurons = 8;
-  for (auto& memory : spec.core_kinds[0].memories) memory->capacity = Bits{4096};
+  resize_memories(spec.core_kinds[0], Bits{4096});
   const std::vector<LayerWidths> widths(3, s.widths[0]);
   const auto mapped = map_network(network, populations(network), widths, Chip(spec));
   // 4 channels x 4 rows on cores of 8 neurons: 2 slices, by rows.

@@ -24,6 +24,13 @@ inline Chip without_barriers(const Chip& chip, Picoseconds handshake) {
   return Chip(std::move(spec));
 }
 
+/// Gives every memory that a core kind has that capacity.
+inline void resize_memories(CoreKindSpec& kind, Bits capacity) {
+  for (auto& memory : kind.memories) {
+    if (memory) memory->capacity = capacity;
+  }
+}
+
 /// A 2 x 2 mesh with one `neuron` core of two neurons in each tile:
 ///
 ///     tile 0 (0,0)  --  tile 2 (1,0)
