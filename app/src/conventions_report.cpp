@@ -5,6 +5,7 @@
 #include "neurojoule/app/report.hpp"
 
 #include "csv_field.hpp"
+#include "short_count.hpp"
 
 namespace nj {
 namespace {
@@ -172,15 +173,15 @@ std::string convention_lines(const PreparedRun& prepared, const RunResult& resul
                         to_string(cost(convention, layers).energy()), describe(convention));
   }
   const EffectiveActivity& effective = result.effective;
-  const auto millions = [&](std::uint64_t count) {
-    return static_cast<double>(count) / static_cast<double>(effective.samples) / 1e6;
+  const auto each = [&](std::uint64_t count) {
+    return short_count((count + effective.samples / 2) / effective.samples);
   };
   const EffectiveOperations total = effective.total();
   return text + fmt::format(
-                    "           {:<14} {:>8}  effective: {:.3g} M MACs, {:.3g} M ACs of {:.3g} M; "
+                    "           {:<14} {:>8}  effective: {} MACs, {} ACs of {}; "
                     "sparsity {:.3f}; {} ({} samples)\n",
-                    "neurobench", "-", millions(total.macs), millions(total.acs),
-                    millions(total.dense), effective.activation_sparsity(),
+                    "neurobench", "-", each(total.macs), each(total.acs), each(total.dense),
+                    effective.activation_sparsity(),
                     to_string(Bits(8 * footprint_bytes(prepared.network))), effective.samples);
 }
 

@@ -5,21 +5,11 @@
 #include "neurojoule/app/report.hpp"
 #include "neurojoule/energy/uncertainty.hpp"
 
+#include "short_count.hpp"
 #include "text_table.hpp"
 
 namespace nj {
 namespace {
-
-/// 1234567 as `1.23 M`.
-std::string short_count(std::uint64_t count) {
-  static constexpr std::array<std::pair<double, const char*>, 4> steps = {
-      {{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}}};
-  for (const auto& [size, suffix] : steps) {
-    const double value = static_cast<double>(count) / size;
-    if (value >= 0.9995) return fmt::format("{:.3g}{}", value, suffix);
-  }
-  return fmt::format("{}", count);
-}
 
 std::string percent(double part, double whole) {
   return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-";

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
 #include "neurojoule/core/atomic_file.hpp"
@@ -162,10 +163,13 @@ YamlDocument YamlDocument::parse(std::string_view text, std::string_view name) {
     const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
     if (documents.size() > 1) {
       throw Error(ErrorKind::config, "holds more than one YAML document",
-                  {.file = std::string(name)});
+                  location_of(std::string(name), documents[1].Mark(), ""));
     }
     document.state_->root = YamlCopier(*document.state_)
                                 .copy(documents.empty() ? YAML::Node() : documents.front(), "", 0);
+  } catch (const YAML::DeepRecursion& error) {
+    throw Error(ErrorKind::config, fmt::format("nested deeper than {} levels", max_depth),
+                location_of(std::string(name), error.mark, ""));
   } catch (const YAML::Exception& error) {
     throw Error(ErrorKind::config, "not YAML: " + error.msg,
                 location_of(std::string(name), error.mark, ""));
@@ -253,7 +257,7 @@ class YamlHeir {
       if (value->kind == Node::Kind::map && entry.value->kind == Node::Kind::map) {
         inherit(*value, *entry.value, path);
       }
-      map.entries.push_back(*found);
+      if (value->kind != Node::Kind::null) map.entries.push_back(*found);
       own.erase(found);
     }
     map.entries.insert(map.entries.end(), own.begin(), own.end());

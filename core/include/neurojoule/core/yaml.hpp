@@ -97,7 +97,8 @@ class YamlDocument {
   /// Throws: Error(config) when the path runs through a scalar.
   void set(std::string_view key_path, std::string_view value, std::string_view origin);
   /// Gives `map`, a map of this document, the keys that it lacks and `base` has, a map of any
-  /// document, at every depth; any other value of `map` stays as it is. A key of `base` is left out
+  /// document, at every depth; any other value of `map` stays as it is, but for null, which leaves
+  /// the key out. A key of `base` is left out
   /// where `keep` says false to its key path. Keys come in the order of `base`, then `map`'s own;
   /// what is taken over keeps the file, line and column where it was written.
   /// Throws: Error(config) when either is no map, or the document would grow too large.
