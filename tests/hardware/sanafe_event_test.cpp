@@ -118,14 +118,18 @@ std::string network(const std::vector<Sender>& senders) {
   return "network:\n  groups:\n" + groups + "  edges:\n" + edges + "mappings:\n" + mappings;
 }
 
-/// Nanoseconds of step 1.
-double step_ns(const std::vector<Sender>& senders, const Times& times = {},
-               Timing timing = Timing::event) {
-  const Architecture chip = read_architecture(mesh(times), "chip.yaml");
+/// Nanoseconds of step 1 on a chip.
+double step_ns_on(const std::string& chip_text, const std::vector<Sender>& senders, Timing timing) {
+  const Architecture chip = read_architecture(chip_text, "chip.yaml");
   const Network net = read_network(network(senders), "net.yaml", chip);
   const SimulationResult result =
       simulate(chip, net, {.steps = 1, .timing = timing, .progress = {}});
   return std::round(result.total.time_s * 1e12) / 1e3;
+}
+
+double step_ns(const std::vector<Sender>& senders, const Times& times = {},
+               Timing timing = Timing::event) {
+  return step_ns_on(mesh(times), senders, timing);
 }
 
 std::vector<Sent> repeat(std::size_t count, const Sent& sent) { return std::vector(count, sent); }
@@ -141,6 +145,16 @@ TEST_CASE("SANA-FE events: one message takes its generation, four cycles per rou
   CHECK(step_ns({{"0.1", {{"31.0"}}}}) == 59);    // 7 east, 3 north
   CHECK(step_ns({{"31.1", {{"0.0"}}}}) == 59);    // and back
   CHECK(step_ns({{"0.1", {{"0.0", 3}}}}) == 39);  // 5 + 4 + 3 x 10
+}
+
+TEST_CASE("SANA-FE events: messages pass routers that have no tile") {
+  std::string chip = mesh({});
+  const std::string all = "tile[0..31]";
+  chip.replace(chip.find(all), all.size(), "tile[0..12]");  // of the fourth column only (3,0)
+  for (const Timing timing : {Timing::event, Timing::flit}) {
+    CHECK(step_ns_on(chip, {{"3.1", {{"12.0"}}}}, timing) == 43);  // 3 east, 3 south
+    CHECK(step_ns_on(chip, {{"12.1", {{"3.0"}}}}, timing) == 43);
+  }
 }
 
 TEST_CASE("SANA-FE events: a core makes and processes messages one after the other") {

@@ -18,6 +18,7 @@ enum Side : std::uint32_t { east, west, north, south, sides };
 }  // namespace
 
 Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
+  fill_columns();
   check_size();
   const auto cores = static_cast<std::uint32_t>(shape_.tile_of.size());
   cores_.resize(cores);
@@ -39,6 +40,14 @@ Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
     }
   }
   make_routes();
+}
+
+/// Tiles fill the mesh column by column. Routes may pass the routers of the last one that have no
+/// tile, but none goes to columns without any.
+void Noc::fill_columns() {
+  const std::uint32_t columns = (routers() + shape_.height - 1) / shape_.height;
+  shape_.width = columns;
+  shape_.first_core.resize(std::size_t{columns} * shape_.height + 1, shape_.first_core.back());
 }
 
 /// An output remembers in 64 bits which inputs want it, and routes take a byte per router and core.

@@ -92,6 +92,7 @@ class Noc {
     bool busy = false;         ///< processing
   };
 
+  void fill_columns();
   void check_size() const;
   [[nodiscard]] std::uint32_t routers() const;
   [[nodiscard]] std::uint32_t own(std::uint32_t router) const;
