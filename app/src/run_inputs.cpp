@@ -134,9 +134,9 @@ std::unique_ptr<const Dataset> open_samples(const DatasetSpec& spec, std::uint64
     return std::make_unique<const Dataset>(spec, seed);
   } catch (const Error& error) {
     constexpr std::string_view block = "dataset";
-    if (!error.location().key.starts_with(block)) throw;
     Location location = error.location().file.empty() ? where : error.location();
-    location.key = where.key + error.location().key.substr(block.size());
+    const std::string& key = error.location().key;
+    if (key.starts_with(block)) location.key = where.key + key.substr(block.size());
     throw Error(error.kind(), error.message(), location);
   }
 }
