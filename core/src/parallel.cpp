@@ -12,6 +12,7 @@
 #include <vector>
 #else
 #include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/task_arena.h>
 #endif
@@ -79,7 +80,13 @@ void for_each_chunk(std::size_t chunks, unsigned threads,
 
 }  // namespace
 
-unsigned hardware_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
+unsigned hardware_threads() {
+#ifdef NJ_PARALLEL_STD_THREAD
+  return std::max(1U, std::thread::hardware_concurrency());
+#else
+  return static_cast<unsigned>(oneapi::tbb::info::default_concurrency());
+#endif
+}
 
 void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
                   const std::function<void(std::size_t, std::size_t)>& body) {

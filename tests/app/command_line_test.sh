@@ -277,6 +277,13 @@ if ! grep -q '"fired": 6,' sanafe_out/summary.json ||
   sed 's/^/  | /' sanafe_out/summary.json sanafe_out/steps.csv
   failures=$((failures + 1))
 fi
+# On one processor of several there is nothing to say about the others.
+taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$program" sanafe chip.yaml snn.yaml --steps 3 \
+  --timing event --out one_processor >/dev/null 2>err.txt || true
+if [[ -s err.txt || ! -e one_processor/summary.json ]]; then
+  echo "FAILED: sanafe on one processor says: $(cat err.txt)"
+  failures=$((failures + 1))
+fi
 expect 2 "--steps is required" sanafe chip.yaml snn.yaml --out bad
 expect 2 "--steps" sanafe chip.yaml snn.yaml --steps 0 --out bad
 expect 2 "--timing" sanafe chip.yaml snn.yaml --steps 1 --timing fast --out bad

@@ -14,7 +14,7 @@ namespace nj::sanafe {
 /// the steps before took.
 class EventTimes {
  public:
-  /// `threads`: 0 for as many as the machine has. Throws: as Noc.
+  /// `threads`: 0 for as many as there are processors. Throws: as Noc.
   EventTimes(Traffic traffic, NocShape shape, unsigned threads);
 
   /// Keeps what the step that `somas` ran last sends.

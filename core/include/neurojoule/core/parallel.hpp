@@ -6,7 +6,7 @@
 namespace nj {
 
 /// Calls `body(begin, end)` for consecutive chunks of [0, count), in any order, on up to
-/// `threads` threads (0: as many as the machine has). Chunk borders are multiples of `grain` and do
+/// `threads` threads (0: hardware_threads()). Chunk borders are multiples of `grain` and do
 /// not depend on the number of threads. A loop within a loop shares the threads of the outer one,
 /// or runs alone where it asks for 1. The first exception of the lowest chunk is rethrown.
 ///
@@ -15,7 +15,7 @@ namespace nj {
 void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
                   const std::function<void(std::size_t begin, std::size_t end)>& body);
 
-/// The number of threads that 0 stands for.
+/// The processors that this process may use.
 unsigned hardware_threads();
 
 }  // namespace nj

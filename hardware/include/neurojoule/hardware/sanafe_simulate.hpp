@@ -65,7 +65,7 @@ struct StepResult {
 struct SimulationOptions {
   std::uint64_t steps = 1;
   Timing timing = Timing::simple;
-  unsigned threads = 0;  ///< of simulated networks; 0: as many as the machine has
+  unsigned threads = 0;  ///< of simulated networks; 0: as many as there are processors
   /// Called after each step with the number of steps done.
   std::function<void(std::uint64_t)> progress;
 };

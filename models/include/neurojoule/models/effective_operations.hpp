@@ -38,7 +38,7 @@ struct EffectiveActivity {
 };
 
 /// Counts over samples: their trains, and of a network with a head what it reads (see
-/// Execution::head_inputs). `threads` 0: as many as the machine has.
+/// Execution::head_inputs). `threads` 0: as many as there are processors.
 EffectiveActivity effective_activity(const QuantizedNetwork& network,
                                      std::span<const SpikeTrace> traces,
                                      std::span<const std::vector<double>> head_inputs,

@@ -26,7 +26,7 @@ struct Execution {
 
 struct ExecuteOptions {
   bool keep_trace = false;  ///< return the spike trains of all layers
-  unsigned threads = 1;     ///< of this sample; 0: as many as the machine has
+  unsigned threads = 1;     ///< of this sample; 0: as many as there are processors
 };
 
 /// Buffers that executions of one network share, so that a sample allocates little. Not for two
@@ -64,7 +64,7 @@ Execution execute(const QuantizedNetwork& network, const GradedTensor& input,
 std::string simd_target();
 
 struct BatchOptions {
-  unsigned threads = 0;           ///< 0: as many as the machine has
+  unsigned threads = 0;           ///< 0: as many as there are processors
   std::size_t trace_samples = 0;  ///< keep the traces of the first samples
   /// Called with the number of finished samples, by one thread at a time, never decreasing.
   std::function<void(std::size_t done)> progress{};
