@@ -135,25 +135,33 @@ FamilyParameters spikformer_2_256() {
   return std::ranges::find(all, std::string_view("cifar10_dvs"), &Preset::name)->parameters;
 }
 
-/// Spikformer 2-256 on several chips of a kind, as examples/chips_large.yaml has it; `range(0)`
-/// times the same sample, one after the other.
-void board_packets(benchmark::State& state, const std::string& name, bool barriers) {
-  const std::string root = NJ_SOURCE_DIR;
-  const Chip board =
-      load_chip(root + "/examples/chips_large/" + name,
-                [&](const std::string& base, const std::filesystem::path& folder) {
-                  return base.ends_with(".yaml")
-                             ? folder / base
-                             : std::filesystem::path(root + "/hardware/chips/" + base + ".yaml");
-                });
-  const Network network = build_network(spikformer_2_256());
+std::vector<LayerWidths> large_widths(const Network& network) {
   std::vector<LayerWidths> widths = testing::small_widths(network);
   widths.front().output_bits = 4;
   for (LayerWidths& layer : widths) layer.membrane_bits = 12;
+  return widths;
+}
+
+/// Several chips of a kind.
+Chip board(const std::string& name) {
+  const std::string root = NJ_SOURCE_DIR;
+  return load_chip(root + "/examples/chips_large/" + name,
+                   [&](const std::string& base, const std::filesystem::path& folder) {
+                     return base.ends_with(".yaml")
+                                ? folder / base
+                                : std::filesystem::path(root + "/hardware/chips/" + base + ".yaml");
+                   });
+}
+
+/// Spikformer 2-256 on several chips of a kind, as examples/chips_large.yaml has it; `range(0)`
+/// times the same sample, one after the other.
+void board_packets(benchmark::State& state, const std::string& name, bool barriers) {
+  const Chip chip = board(name);
+  const Network network = build_network(spikformer_2_256());
   measure(state,
-          {.chip = barriers ? board : without_barriers(board),
+          {.chip = barriers ? chip : without_barriers(chip),
            .network = network,
-           .widths = widths,
+           .widths = large_widths(network),
            .options = {.in_a_row = static_cast<std::uint32_t>(state.range(0))}},
           0.03);
 }
@@ -222,8 +230,9 @@ void map_spikformer(benchmark::State& state) {
 BENCHMARK(map_spikformer)->Unit(benchmark::kMicrosecond);
 
 // Question: what do the four strategies of placement cost, and what are they worth? The shipped
-// example's network on mesh45, and Spikformer 2-256 on a mesh of 32 x 32 of its tiles (it does not
-// fit 8 x 4); each neuron sends one spike. packet_hops is what they minimise.
+// example's network on mesh45, Spikformer 2-256 on a mesh of 32 x 32 of its tiles (it does not fit
+// 8 x 4), and on ten SpiNNaker2 with multicast; each neuron sends one spike. packet_hops is what
+// they minimise.
 
 struct PlacementCase {
   Network network;
@@ -262,6 +271,13 @@ void place_spikformer_2_256(benchmark::State& state, Placement strategy) {
   place_slices(state, c, strategy);
 }
 
+void place_multicast(benchmark::State& state, Placement strategy) {
+  static const Network network = build_network(spikformer_2_256());
+  static const PlacementCase c{
+      .network = network, .widths = large_widths(network), .chip = board("spinnaker2_x10.yaml")};
+  place_slices(state, c, strategy);
+}
+
 BENCHMARK_CAPTURE(place_example, in_order, Placement::in_order)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(place_example, greedy, Placement::greedy)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(place_example, annealing, Placement::annealing)->Unit(benchmark::kMillisecond);
@@ -273,6 +289,10 @@ BENCHMARK_CAPTURE(place_spikformer_2_256, annealing, Placement::annealing)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(place_spikformer_2_256, partition, Placement::partition)
     ->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_multicast, in_order, Placement::in_order)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_multicast, greedy, Placement::greedy)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_multicast, annealing, Placement::annealing)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(place_multicast, partition, Placement::partition)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace nj

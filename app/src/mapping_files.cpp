@@ -177,7 +177,7 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
     json["seed"] = choice.placement.seed;
     json["effort"] = choice.placement.effort;
   }
-  json["expected_packet_hops"] = expected_packet_hops(chip);
+  json["expected_packet_hops"] = chip.expected_packet_hops;
   const auto& kinds = prepared.chip->chip.spec().core_kinds;
   for (std::uint32_t k = 0; k < kinds.size(); ++k) {
     json["core_kinds"][kinds[k].name] = kind_json(prepared, chip, k);

@@ -20,6 +20,7 @@ void place_slices(const PreparedRun& prepared, const Activity& activity, ChipRes
   chip.mapping = choice.given() ? mapped.mapping
                                 : place(network, prepared.populations, mapped.chip, traffic,
                                         mapped.mapping, choice.placement);
+  chip.expected_packet_hops = packet_hops(traffic, mapped.chip, chip.mapping);
   chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
                                     chip.mapping, traffic);
   chip.tilings =
@@ -85,6 +86,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .ledger = {},
                   .mapping = {},
                   .placements = {},
+                  .expected_packet_hops = 0,
                   .tilings = {},
                   .array = {},
                   .latencies = {},
@@ -191,12 +193,6 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options) {
     result.chip = simulate_samples(prepared, execution, result.activity, options);
   }
   return result;
-}
-
-std::uint64_t expected_packet_hops(const ChipResult& chip) {
-  std::uint64_t sum = 0;
-  for (const SlicePlacement& slice : chip.placements) sum += slice.packet_hops;
-  return sum;
 }
 
 double array_utilisation(std::span<const TilingReport> tilings) {

@@ -1,9 +1,11 @@
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <utility>
 
 #include "neurojoule/core/rng.hpp"
 
+#include "multicast_flows.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -32,7 +34,7 @@ std::uint32_t scaled(std::uint64_t bits, std::size_t bound) {
 
 /// Slices on cores, with moves that keep every slice on its kind of core.
 ///
-/// Invariant: `cost_` is the sum over all edges of packets x links, and `slice_on_` the inverse of
+/// Invariant: `cost_` is the sum over all flows of packets x links, and `slice_on_` the inverse of
 /// `core_of_`.
 class Annealer {
  public:
@@ -40,18 +42,18 @@ class Annealer {
       : chip_(chip),
         topology_(chip.topology()),
         neighbours_(neighbours(traffic)),
+        multicast_(chip.topology(), traffic),
         nobody_(traffic.slices),
         cost_(static_cast<std::int64_t>(packet_hops(traffic, chip, start))),
+        tile_of_(tiles_of(chip, start)),
         slice_on_(chip.cores().size(), nobody_),
         cores_(chip.spec().core_kinds.size()),
         nearest_(cores_.size() * chip.topology().tiles()),
         seed_(seed) {
     for (std::uint32_t s = 0; s < traffic.slices; ++s) {
       core_of_.push_back(start.slices[s].core.index);
-      tile_of_.push_back(chip.core(start.slices[s].core).tile);
       slice_on_[core_of_[s]] = s;
     }
-    tile_of_.push_back(io_tile);
     for (std::uint32_t c = 0; c < chip.cores().size(); ++c) {
       cores_[chip.cores()[c].kind].push_back(c);
     }
@@ -66,7 +68,6 @@ class Annealer {
     for (std::uint32_t level = 0; level < levels; ++level) {
       for (std::uint64_t i = 0; i < moves; ++i) try_move({level, i}, temperature);
       temperature -= temperature / cooled_part;
-      keep_best();
     }
     descend(moves);
     return best_;
@@ -121,21 +122,27 @@ class Annealer {
     return found;
   }
 
-  [[nodiscard]] std::int64_t cost_of(std::uint32_t slice, std::uint32_t except) const {
+  /// Of the packets that go to one slice only.
+  [[nodiscard]] std::uint64_t cost_of(std::uint32_t slice, std::uint32_t except) const {
     const std::uint32_t tile = tile_of_[slice];
     std::uint64_t sum = 0;
     for (const Neighbour& n : neighbours_[slice]) {
       if (n.other == except) continue;
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
+      sum += n.alone * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
     }
-    return static_cast<std::int64_t>(sum);
+    return sum;
   }
 
-  /// Cost of all edges of one slice, and of another one unless that is `nobody_`.
-  [[nodiscard]] std::int64_t cost_of_both(std::uint32_t slice, std::uint32_t other) const {
-    const std::int64_t cost = cost_of(slice, nobody_ + 1);
-    return other == nobody_ ? cost : cost + cost_of(other, slice);
+  /// What depends on where one slice is, and another one unless that is `nobody_`.
+  [[nodiscard]] std::int64_t cost_of_both(std::uint32_t slice, std::uint32_t other) {
+    std::uint64_t cost = cost_of(slice, nobody_ + 1);
+    if (other == nobody_) {
+      cost += multicast_.cost_of(slice, tile_of_);
+    } else {
+      cost += cost_of(other, slice) + multicast_.cost_of(slice, other, tile_of_);
+    }
+    return static_cast<std::int64_t>(cost);
   }
 
   /// Puts a slice on a core, and what was there on the core that the slice leaves.
@@ -171,6 +178,7 @@ class Annealer {
       return false;
     }
     cost_ += more;
+    if (cost_ < best_cost_) keep_best();
     return more < 0;
   }
 
@@ -183,24 +191,23 @@ class Annealer {
     return ratio <= exponential(random(draw, 2));
   }
 
-  /// The mean rise of random moves that cost more.
+  /// What random moves change the cost by, in the mean of those that change it.
   std::uint64_t first_temperature() {
     std::uint64_t sum = 0;
-    std::uint64_t rises = 0;
+    std::uint64_t changes = 0;
     for (std::uint64_t i = 0; i < std::uint64_t{nobody_} * moves_per_slice; ++i) {
       const auto [slice, core] = draw_move({probe_level, i});
       const std::uint32_t left = core_of_[slice];
       const std::int64_t more = move(slice, core);
       exchange(slice, left);
-      if (more <= 0) continue;
-      sum += static_cast<std::uint64_t>(more);
-      ++rises;
+      if (more == 0) continue;
+      sum += static_cast<std::uint64_t>(std::abs(more));
+      ++changes;
     }
-    return rises == 0 ? 0 : sum / rises;
+    return changes == 0 ? 0 : sum / changes;
   }
 
   void keep_best() {
-    if (cost_ >= best_cost_) return;
     best_cost_ = cost_;
     best_ = core_of_;
   }
@@ -216,16 +223,16 @@ class Annealer {
     cost_ = best_cost_;
     std::uint64_t idle = 0;
     for (std::uint64_t i = 0; idle < moves; ++i) idle = try_move({levels, i}, 0) ? 0 : idle + 1;
-    keep_best();
   }
 
   const Chip& chip_;
   const Topology& topology_;
   std::vector<std::vector<Neighbour>> neighbours_;
+  MulticastFlows multicast_;
   std::uint32_t nobody_;  ///< the number of slices
   std::int64_t cost_;
-  std::vector<std::uint32_t> core_of_;               ///< by slice
   std::vector<std::uint32_t> tile_of_;               ///< by slice, then the I/O port
+  std::vector<std::uint32_t> core_of_;               ///< by slice
   std::vector<std::uint32_t> slice_on_;              ///< by core
   std::vector<std::vector<std::uint32_t>> cores_;    ///< by kind
   std::vector<std::vector<std::uint32_t>> nearest_;  ///< by kind and tile; empty: not yet asked for

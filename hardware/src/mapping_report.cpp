@@ -10,6 +10,7 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "footprint.hpp"
+#include "multicast_flows.hpp"
 #include "place.hpp"
 
 namespace nj {
@@ -77,22 +78,23 @@ std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kin
 class OtherCores {
  public:
   OtherCores(const Chip& chip, const Mapping& mapping, const Traffic& traffic)
-      : chip_(chip), topology_(chip.topology()), neighbours_(neighbours(traffic)) {
+      : chip_(chip),
+        topology_(chip.topology()),
+        neighbours_(neighbours(traffic)),
+        multicast_(chip.topology(), traffic),
+        tile_of_(tiles_of(chip, mapping)) {
     std::vector<bool> taken(chip.cores().size(), false);
-    for (const LayerSlice& slice : mapping.slices) {
-      taken[slice.core.index] = true;
-      tile_of_.push_back(chip.core(slice.core).tile);
-    }
-    tile_of_.push_back(io_tile);
+    for (const LayerSlice& slice : mapping.slices) taken[slice.core.index] = true;
     for (std::uint32_t core = 0; core < taken.size(); ++core) {
       if (!taken[core]) free_.push_back(CoreId{core});
     }
   }
 
   /// Adds `hops_both_ways` and the best other core.
-  void explain(std::uint32_t slice, SlicePlacement& placement) const {
+  void explain(std::uint32_t slice, SlicePlacement& placement) {
     const std::uint64_t all = std::numeric_limits<std::uint64_t>::max();
-    placement.hops_both_ways = hops_at(slice, tile_of_[slice], all);
+    const std::uint32_t home = tile_of_[slice];
+    placement.hops_both_ways = hops_at(slice, home, all);
     std::uint64_t least = all;
     for (const CoreId core : free_) {
       if (chip_.core(core).kind != chip_.core(placement.slice.core).kind) continue;
@@ -102,24 +104,27 @@ class OtherCores {
       placement.best_other = core;
       placement.best_other_hops = hops;
     }
+    tile_of_[slice] = home;
   }
 
  private:
-  /// What its packets pass from and to a tile; where that is `most` or more, a part of it that is.
-  [[nodiscard]] std::uint64_t hops_at(std::uint32_t slice, std::uint32_t tile,
-                                      std::uint64_t most) const {
+  /// What its packets pass when it is on a tile; where that is `most` or more, a part of it that
+  /// is.
+  [[nodiscard]] std::uint64_t hops_at(std::uint32_t slice, std::uint32_t tile, std::uint64_t most) {
+    tile_of_[slice] = tile;
     std::uint64_t sum = 0;
     for (const Neighbour& n : neighbours_[slice]) {
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
-      if (sum >= most) break;
+      sum += n.alone * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
+      if (sum >= most) return sum;
     }
-    return sum;
+    return sum + multicast_.cost_of(slice, tile_of_);
   }
 
   const Chip& chip_;
   const Topology& topology_;
   std::vector<std::vector<Neighbour>> neighbours_;
+  MulticastFlows multicast_;
   std::vector<std::uint32_t> tile_of_;  ///< by slice, then the I/O port
   std::vector<CoreId> free_;
 };
@@ -138,7 +143,7 @@ std::vector<SlicePlacement> explain_mapping(const Network& network,
   const std::vector<Footprint> uses = footprints(network, populations, widths, chip, mapping);
   const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
   const std::vector<Parts> parts = parts_of(network, populations, mapping);
-  const OtherCores others(chip, mapping, traffic);
+  OtherCores others(chip, mapping, traffic);
   std::vector<SlicePlacement> placements;
   for (std::uint32_t i = 0; i < mapping.slices.size(); ++i) {
     const LayerSlice& slice = mapping.slices[i];
@@ -148,13 +153,13 @@ std::vector<SlicePlacement> explain_mapping(const Network& network,
         {slice, uses[i], limits_of(needs, chip.kind_of(slice.core), parts[p]), 0, 0});
     others.explain(i, placements.back());
   }
-  const auto tile = [&](std::uint32_t slice) {
-    return slice == traffic.slices ? io_tile : chip.core(mapping.slices[slice].core).tile;
-  };
-  for (const TrafficEdge& edge : traffic.edges) {
-    placements[edge.to].packets += edge.packets;
-    placements[edge.to].packet_hops +=
-        edge.packets * chip.topology().hops(tile(edge.from), tile(edge.to));
+  const std::vector<std::uint32_t> tile_of = tiles_of(chip, mapping);
+  for (const TrafficFlow& flow : traffic.flows) {
+    for (const std::uint32_t to : flow.to) {
+      placements[to].packets += flow.packets;
+      placements[to].packet_hops +=
+          flow.packets * chip.topology().hops(tile_of[flow.from], tile_of[to]);
+    }
   }
   return placements;
 }

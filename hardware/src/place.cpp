@@ -1,10 +1,14 @@
 #include "place.hpp"
 
 #include <limits>
+#include <map>
+#include <utility>
 
 #include <fmt/core.h>
 
 #include "neurojoule/core/error.hpp"
+
+#include "multicast_flows.hpp"
 
 namespace nj {
 namespace {
@@ -70,12 +74,28 @@ std::string_view to_string(Placement placement) {
 }
 
 std::vector<std::vector<Neighbour>> neighbours(const Traffic& traffic) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Neighbour> pairs;  // by receiver, then sender
+  for (const TrafficFlow& flow : traffic.flows) {
+    for (const std::uint32_t to : flow.to) {
+      Neighbour& pair = pairs[{to, flow.from}];
+      pair.packets += flow.packets;
+      if (flow.to.size() == 1) pair.alone += flow.packets;
+    }
+  }
   std::vector<std::vector<Neighbour>> all(traffic.slices);
-  for (const TrafficEdge& edge : traffic.edges) {
-    all[edge.to].push_back({edge.from, edge.packets, true});
-    if (edge.from < traffic.slices) all[edge.from].push_back({edge.to, edge.packets, false});
+  for (const auto& [ends, pair] : pairs) {
+    const auto [to, from] = ends;
+    all[to].push_back({from, pair.packets, pair.alone, true});
+    if (from < traffic.slices) all[from].push_back({to, pair.packets, pair.alone, false});
   }
   return all;
+}
+
+std::vector<std::uint32_t> tiles_of(const Chip& chip, const Mapping& mapping) {
+  std::vector<std::uint32_t> tiles;
+  for (const LayerSlice& slice : mapping.slices) tiles.push_back(chip.core(slice.core).tile);
+  tiles.push_back(io_tile);
+  return tiles;
 }
 
 std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping) {
@@ -110,12 +130,14 @@ Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
 }
 
 std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping) {
-  const auto tile = [&](std::uint32_t slice) {
-    return slice == traffic.slices ? io_tile : chip.core(mapping.slices[slice].core).tile;
-  };
+  const std::vector<std::uint32_t> tile_of = tiles_of(chip, mapping);
+  BranchingWays ways(chip.topology());
+  std::vector<std::uint32_t> to;
   std::uint64_t sum = 0;
-  for (const TrafficEdge& edge : traffic.edges) {
-    sum += edge.packets * chip.topology().hops(tile(edge.from), tile(edge.to));
+  for (const TrafficFlow& flow : traffic.flows) {
+    to.clear();
+    for (const std::uint32_t slice : flow.to) to.push_back(tile_of[slice]);
+    sum += flow.packets * ways.tree_links(tile_of[flow.from], to);
   }
   return sum;
 }

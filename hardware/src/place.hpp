@@ -12,15 +12,19 @@ namespace nj {
 /// The tile of the I/O port, where inputs come from.
 inline constexpr std::uint32_t io_tile = 0;
 
-/// One end of a traffic edge as the other end sees it.
+/// What a slice sends to another, or gets from it.
 struct Neighbour {
   std::uint32_t other = 0;  ///< slice, or their number for the I/O port
   std::uint64_t packets = 0;
-  bool sends = false;  ///< the other one sends
+  std::uint64_t alone = 0;  ///< of these, packets that go to one slice only
+  bool sends = false;       ///< the other one sends
 };
 
 /// Per slice, what it sends and gets.
 std::vector<std::vector<Neighbour>> neighbours(const Traffic& traffic);
+
+/// The tile of each slice, then that of the I/O port.
+std::vector<std::uint32_t> tiles_of(const Chip& chip, const Mapping& mapping);
 
 /// The core kind of each slice.
 std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping);

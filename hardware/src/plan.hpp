@@ -166,6 +166,27 @@ struct Sent {
 };
 /// What a slice may send; empty ranges where it sends nothing.
 Sent sent_by(const Plan& plan, const SlicePlan& slice);
+/// All that a population may send at the I/O port.
+inline Sent all_of(const FeatureShape& shape) {
+  return {{0, shape.height}, {0, shape.width}, {0, shape.channels}};
+}
+
+/// Calls `see(cell, neurons)` for each cell of what is sent that somebody receives, with its
+/// channels that are sent.
+template <class See>
+void for_each_cell(const Fan& fan, const Sent& sent, See&& see) {
+  for (std::uint32_t y = sent.rows.begin; y < sent.rows.end; ++y) {
+    for (std::uint32_t x = sent.columns.begin; x < sent.columns.end; ++x) {
+      const std::uint32_t position = y * fan.shape.width + x;
+      for (std::uint32_t c = sent.channels.begin; c < sent.channels.end;) {
+        const std::uint32_t first = c;
+        while (c < sent.channels.end && fan.range[c] == fan.range[first]) ++c;
+        const std::uint32_t cell = fan.cell(position, first);
+        if (!fan.at(cell).empty()) see(cell, c - first);
+      }
+    }
+  }
+}
 
 /// Throws: Error(capacity) with the first violation of the mapping.
 Plan make_plan(const Network& network, std::span<const Population> populations,

@@ -28,15 +28,7 @@ class SourceRoutes {
                none) {}
 
   std::vector<std::uint32_t> of(const Sent& sent) && {
-    for (std::uint32_t y = sent.rows.begin; y < sent.rows.end; ++y) {
-      for (std::uint32_t x = sent.columns.begin; x < sent.columns.end; ++x) {
-        const std::uint32_t position = y * fan_.shape.width + x;
-        const std::uint32_t last = fan_.cell(position, sent.channels.end - 1);
-        for (std::uint32_t cell = fan_.cell(position, sent.channels.begin); cell <= last; ++cell) {
-          add(cell);
-        }
-      }
-    }
+    for_each_cell(fan_, sent, [this](std::uint32_t cell, std::uint32_t) { add(cell); });
     return std::move(trees_);
   }
 
@@ -45,7 +37,6 @@ class SourceRoutes {
 
   void add(std::uint32_t cell) {
     const auto ways = fan_.at(cell);
-    if (ways.empty()) return;
     if (plan_.chip.spec().topology.multicast) return add(fan_.groups[cell], ways);
     for (std::size_t i = 0; i < ways.size(); ++i) {
       add(ways[i].receiver - fan_.receivers.begin, ways.subspan(i, 1));
@@ -78,14 +69,11 @@ void add_routes(Plan& plan) {
     plan.trees.push_back(SourceRoutes(plan, slice.place.population, tile).of(sent_by(plan, slice)));
   }
   for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
-    const FeatureShape& shape = plan.fans[p].shape;
     const bool at_port =
         std::holds_alternative<Input>(plan.network.layer(plan.populations[p].lead).op) &&
         !plan.graph.only_read(p);
-    plan.trees.push_back(at_port
-                             ? SourceRoutes(plan, p, io_tile)
-                                   .of({{0, shape.height}, {0, shape.width}, {0, shape.channels}})
-                             : std::vector<std::uint32_t>{});
+    plan.trees.push_back(at_port ? SourceRoutes(plan, p, io_tile).of(all_of(plan.fans[p].shape))
+                                 : std::vector<std::uint32_t>{});
   }
 }
 

@@ -15,40 +15,30 @@ namespace {
 constexpr std::uint64_t max_packets = std::uint64_t{1} << 48;
 constexpr std::uint64_t max_neurons_sent = std::uint64_t{1} << 31;
 
-/// Neurons among the sent ones that every port of `subset` (a bit mask) takes.
-std::uint64_t taken_by_all(const Receiver& receiver, std::uint32_t subset, const Sent& sent) {
-  const auto chosen = [&](auto&& test) {
-    for (std::size_t p = 0; p < receiver.ports.size(); ++p) {
-      if ((subset >> p & 1U) != 0 && !test(receiver.ports[p])) return false;
-    }
-    return true;
-  };
-  Range channels = sent.channels;
-  for (std::size_t p = 0; p < receiver.ports.size(); ++p) {
-    if ((subset >> p & 1U) == 0) continue;
-    const Range& range = receiver.ports[p].channels;
-    channels = {std::max(channels.begin, range.begin), std::min(channels.end, range.end)};
-  }
-  std::uint64_t rows = 0;
-  for (std::uint32_t y = sent.rows.begin; y < sent.rows.end; ++y) {
-    if (chosen([&](const PortReach& port) { return !port.rows[y].empty(); })) ++rows;
-  }
-  std::uint64_t columns = 0;
-  for (std::uint32_t x = sent.columns.begin; x < sent.columns.end; ++x) {
-    if (chosen([&](const PortReach& port) { return !port.columns[x].empty(); })) ++columns;
-  }
-  return rows * columns * channels.size();
-}
+/// What neurons send to the same slices.
+struct Reaching {
+  std::vector<std::uint32_t> slices;
+  std::uint64_t neurons = 0;
+};
 
-/// Neurons among the sent ones that reach a slice, at one port or several (inclusion, exclusion).
-std::uint64_t neurons_reaching(const Receiver& receiver, const Sent& sent) {
-  std::uint64_t taken = 0;
-  std::uint64_t twice = 0;
-  for (std::uint32_t subset = 1; subset < 1U << receiver.ports.size(); ++subset) {
-    const bool odd = __builtin_popcount(subset) % 2 == 1;
-    (odd ? taken : twice) += taken_by_all(receiver, subset, sent);
-  }
-  return taken - twice;
+/// The neurons among the sent ones that reach each receiver, or with multicast each set of them.
+std::vector<Reaching> reaching(const Plan& plan, const Fan& fan, const Sent& sent) {
+  const bool multicast = plan.chip.spec().topology.multicast;
+  std::vector<Reaching> all(multicast ? fan.group_count : fan.receivers.size());
+  const auto add = [&](Reaching& sum, std::span<const Way> ways, std::uint32_t neurons) {
+    if (sum.neurons == 0) {
+      for (const Way& way : ways) sum.slices.push_back(plan.receivers[way.receiver].slice);
+    }
+    sum.neurons += neurons;
+  };
+  for_each_cell(fan, sent, [&](std::uint32_t cell, std::uint32_t neurons) {
+    const auto ways = fan.at(cell);
+    if (multicast) return add(all[fan.groups[cell]], ways, neurons);
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+      add(all[ways[i].receiver - fan.receivers.begin], ways.subspan(i, 1), neurons);
+    }
+  });
+  return all;
 }
 
 /// spikes * reaching / neurons to the nearest integer; `neurons` is at most max_neurons_sent.
@@ -87,34 +77,33 @@ Traffic expected_traffic(const Network& network, std::span<const Population> pop
   if (chip.spec().array) return {};
   const Plan plan = make_plan(network, populations, widths, chip, mapping);
   require_countable(plan, spikes);
-  std::vector<std::vector<std::uint32_t>> slices_of(populations.size());
-  for (std::uint32_t s = 0; s < plan.slices.size(); ++s) {
-    slices_of[plan.slices[s].place.population].push_back(s);
-  }
   Traffic traffic{static_cast<std::uint32_t>(plan.slices.size()), {}};
   std::uint64_t total = 0;
-  for (const Receiver& receiver : plan.receivers) {
-    const FeatureShape& shape = plan.fans[receiver.producer].shape;
-    const auto add = [&](std::uint32_t from, const Sent& sent) {
-      const std::uint64_t reaching = neurons_reaching(receiver, sent);
+  const auto add = [&](std::uint32_t from, std::uint32_t population, const Sent& sent) {
+    const Fan& fan = plan.fans[population];
+    for (Reaching& some : reaching(plan, fan, sent)) {
       const std::uint64_t packets =
-          spikes.empty() ? reaching : share(spikes[receiver.producer], reaching, shape.neurons());
-      if (packets == 0) return;
-      total += packets;
+          spikes.empty() ? some.neurons
+                         : share(spikes[population], some.neurons, fan.shape.neurons());
+      if (packets == 0) continue;
+      total += packets * some.slices.size();
       if (total > max_packets) {
         throw Error(ErrorKind::capacity, "more than 2^48 packets are expected");
       }
-      traffic.edges.push_back({from, receiver.slice, packets});
-    };
-    if (slices_of[receiver.producer].empty()) {
-      add(traffic.slices, {{0, shape.height}, {0, shape.width}, {0, shape.channels}});
+      traffic.flows.push_back({from, std::move(some.slices), packets});
     }
-    for (const std::uint32_t from : slices_of[receiver.producer]) {
-      add(from, sent_by(plan, plan.slices[from]));
-    }
+  };
+  std::vector<bool> placed(populations.size(), false);
+  for (std::uint32_t s = 0; s < plan.slices.size(); ++s) {
+    const std::uint32_t population = plan.slices[s].place.population;
+    placed[population] = true;
+    add(s, population, sent_by(plan, plan.slices[s]));
   }
-  std::sort(traffic.edges.begin(), traffic.edges.end(),
-            [](const TrafficEdge& a, const TrafficEdge& b) {
+  for (std::uint32_t p = 0; p < populations.size(); ++p) {
+    if (!placed[p]) add(traffic.slices, p, all_of(plan.fans[p].shape));
+  }
+  std::sort(traffic.flows.begin(), traffic.flows.end(),
+            [](const TrafficFlow& a, const TrafficFlow& b) {
               return a.to != b.to ? a.to < b.to : a.from < b.from;
             });
   return traffic;

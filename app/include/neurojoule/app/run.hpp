@@ -179,6 +179,7 @@ struct ChipResult {
   Ledger ledger;
   Mapping mapping;                         ///< the one simulated
   std::vector<SlicePlacement> placements;  ///< by slice; the traffic is that of all samples
+  std::uint64_t expected_packet_hops = 0;  ///< packet_hops of that traffic and mapping
   std::vector<TilingReport> tilings;       ///< of an array, by layer
   std::vector<ArrayStep> array;            ///< of an array, by turn and step; sums over samples
   std::vector<Picoseconds> latencies;      ///< by sample
@@ -222,8 +223,6 @@ struct RunResult {
 /// depend on the number of threads.
 RunResult run(const PreparedRun& prepared, const RunOptions& options);
 
-/// The packets of a mapping that its placement expects, times the links that they pass.
-std::uint64_t expected_packet_hops(const ChipResult& chip);
 /// PEs with a neuron, of all in the blocks of all layers: 0..1; 0 without an array.
 double array_utilisation(std::span<const TilingReport> tilings);
 /// How a network lies on its chip: `fits mesh45: 33 of 128 cores`, or tiles and PEs of an array;

@@ -27,9 +27,11 @@ struct SlicePlacement {
   Footprint use;                 ///< compare with `chip.kind_of(slice.core)`
   std::vector<CutLimit> limits;  ///< none where the population is whole, or need not be cut so
   std::uint64_t packets = 0;     ///< expected to arrive
-  std::uint64_t packet_hops =
-      0;  ///< links that they pass; the sum over slices is what was minimised
-  std::uint64_t hops_both_ways = 0;  ///< links that these and the packets it sends pass
+  /// Links that they pass; with multicast each counts whole at every slice that it reaches.
+  std::uint64_t packet_hops = 0;
+  /// Links that these and the packets it sends pass; with multicast, of what it gets only those
+  /// that lead to no other slice.
+  std::uint64_t hops_both_ways = 0;
   /// Of the free cores of its kind the one where `hops_both_ways` would be least with all other
   /// slices in place, the lowest of equal ones; none where all are taken.
   std::optional<CoreId> best_other{};

@@ -15,18 +15,18 @@
 // ways of its packets change. What is minimised is packets x links passed.
 namespace nj {
 
-/// Expected packets from one slice to another.
-struct TrafficEdge {
-  std::uint32_t from = 0;  ///< position in `Mapping::slices`; their number is the I/O port
-  std::uint32_t to = 0;
+/// Expected packets from one slice to another, or with multicast to several at once.
+struct TrafficFlow {
+  std::uint32_t from = 0;         ///< position in `Mapping::slices`; their number is the I/O port
+  std::vector<std::uint32_t> to;  ///< ascending; one without multicast
   std::uint64_t packets = 0;
-  friend bool operator==(const TrafficEdge&, const TrafficEdge&) = default;
+  friend bool operator==(const TrafficFlow&, const TrafficFlow&) = default;
 };
 
 /// What slices send each other.
 struct Traffic {
   std::uint32_t slices = 0;
-  std::vector<TrafficEdge> edges;  ///< by `to`, then `from`; none without packets
+  std::vector<TrafficFlow> flows;  ///< by `to`, then `from`; none without packets
   friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
@@ -37,17 +37,16 @@ std::vector<std::uint64_t> sent_spikes(const Activity& activity,
 /// Packets when a population sends `spikes[p]` spikes, equally from each of its neurons; empty
 /// `spikes` stand for one spike of every neuron.
 ///
-/// Packets of a pair of slices = spikes * (neurons of the one that reach the other) / neurons, to
-/// the nearest integer. A pooled position counts at every slice that holds a part of its window. On
-/// an array there are no slices, and no packets.
+/// Packets of a flow = spikes * (neurons of the one slice that reach the other, or with multicast
+/// just those others) / neurons, to the nearest integer. A pooled position counts at every slice
+/// that holds a part of its window. On an array there are no slices, and no packets.
 /// Throws: Error(capacity) when the mapping is not feasible (check_mapping) or when it gives more
 /// than 2^48 packets, Error(shape) when `spikes` has neither no entry nor one per population.
 Traffic expected_traffic(const Network& network, std::span<const Population> populations,
                          std::span<const LayerWidths> widths, const Chip& chip,
                          const Mapping& mapping, std::span<const std::uint64_t> spikes = {});
 
-/// Packets x links passed, each receiving core's apart (a bound where there is multicast); what
-/// placing minimises.
+/// Packets x links passed, with multicast once per branch; what placing minimises.
 std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping);
 
 /// How slices find their cores.

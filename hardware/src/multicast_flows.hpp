@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "neurojoule/hardware/placement.hpp"
+#include "neurojoule/hardware/topology.hpp"
+
+namespace nj {
+
+/// Where the ways from a tile to others part.
+class BranchingWays {
+ public:
+  explicit BranchingWays(const Topology& topology)
+      : topology_(topology), ranks_(topology.tiles()) {}
+
+  /// Links that a packet passes from a tile to several, with a copy wherever their ways part;
+  /// copies that have parted stay apart. Reorders `to`.
+  std::uint64_t tree_links(std::uint32_t from, std::span<std::uint32_t> to);
+
+  /// Links that a packet passes to reach one more tile.
+  std::uint32_t further_links(std::uint32_t from, std::uint32_t to,
+                              std::span<const std::uint32_t> others);
+
+ private:
+  [[nodiscard]] std::uint32_t common_links(std::uint32_t from, std::uint32_t a,
+                                           std::uint32_t b) const;
+  const std::vector<std::uint32_t>& ranks(std::uint32_t from);
+
+  const Topology& topology_;
+  /// By tile that is left, then by tile that is reached: its rank among all in the order of their
+  /// ways, link by link; of any others, the next lower or the next higher one has most in common
+  /// with it. Empty until asked for.
+  std::vector<std::vector<std::uint32_t>> ranks_;
+};
+
+/// The flows of a traffic that go to several slices at once, and what they cost where slices are.
+///
+/// Positions are tiles by slice, then that of the I/O port. A cost is packets x links; it is that
+/// of a slice, all others in place: of the flows that it sends all of it, of those that it gets
+/// what no other target needs.
+class MulticastFlows {
+ public:
+  /// Keeps references to both.
+  MulticastFlows(const Topology& topology, const Traffic& traffic);
+
+  std::uint64_t cost_of(std::uint32_t slice, std::span<const std::uint32_t> tile_of);
+  /// Of two slices, all others in place: flows of both count once, and whole.
+  std::uint64_t cost_of(std::uint32_t slice, std::uint32_t other,
+                        std::span<const std::uint32_t> tile_of);
+
+ private:
+  std::uint64_t tree(const TrafficFlow& flow, std::span<const std::uint32_t> tile_of);
+  std::uint64_t part(const TrafficFlow& flow, std::uint32_t slice,
+                     std::span<const std::uint32_t> tile_of);
+
+  BranchingWays ways_;
+  std::vector<std::vector<const TrafficFlow*>> of_;  ///< by slice: sent or received
+  std::vector<std::uint32_t> to_;                    ///< tiles of the flow in work
+};
+
+}  // namespace nj
