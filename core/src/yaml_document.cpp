@@ -144,6 +144,11 @@ void YamlDocument::set(std::string_view key_path, std::string_view value, std::s
     const bool last = key.size() == rest.size();
     auto entry = std::find_if(map->entries.begin(), map->entries.end(),
                               [&](const Node::Entry& e) { return e.key == key; });
+    const YAML::Node parsed = last ? YAML::Load(std::string(value)) : YAML::Node();
+    if (entry != map->entries.end() && last && map == state_->root && parsed.IsNull()) {
+      map->entries.erase(entry);
+      return;
+    }
     if (entry == map->entries.end()) {
       map->entries.push_back(
           {std::string(key), state_->add({.file = std::string(origin), .key = path})});
@@ -153,7 +158,7 @@ void YamlDocument::set(std::string_view key_path, std::string_view value, std::s
       // The subtree is parsed again under this document's state so that one state owns all nodes.
       const std::string name = std::exchange(state_->name, std::string(origin));
       const std::size_t first_new = state_->nodes.size();
-      entry->value = YamlCopier(*state_).copy(YAML::Load(std::string(value)), path, 0);
+      entry->value = YamlCopier(*state_).copy(parsed, path, 0);
       state_->name = name;
       // Lines and columns inside an override tell nobody anything.
       for (std::size_t i = first_new; i < state_->nodes.size(); ++i) {

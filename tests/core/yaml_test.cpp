@@ -109,6 +109,12 @@ TEST_CASE("a --set value replaces or adds one key, with its own place in errors"
   CHECK(message_of([&] {
           document.set("quantization.default.bits.x", "1", "--set quantization.default.bits.x=1");
         }) == "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
+  // Null takes away what is there; elsewhere it is a value, and a key that is new may be misspelt.
+  document.set("quantization.default", "null", "--set quantization.default=null");
+  document.set("seed", "null", "--set seed=null");
+  document.set("sed", "~", "--set sed=~");
+  CHECK(document.root().flow() ==
+        "{quantization: {default: null, layers: {a.b: {bits: 3}}}, sed: null}");
 }
 
 TEST_CASE("a document inherits what it lacks, and each value keeps its place") {

@@ -93,7 +93,8 @@ class YamlDocument {
 
   [[nodiscard]] YamlNode root() const;
   /// Replaces or adds the value at a dotted key path (`quantization.default.bits`); the value is
-  /// parsed as YAML. Errors about it name `origin`, e.g. `--set seed=1`, as their file.
+  /// parsed as YAML; null takes a key out of the outermost map. Errors about it name `origin`, e.g.
+  /// `--set seed=1`, as their file.
   /// Throws: Error(config) when the path runs through a scalar.
   void set(std::string_view key_path, std::string_view value, std::string_view origin);
   /// Gives `map`, a map of this document, the keys that it lacks and `base` has, a map of any
