@@ -7,77 +7,108 @@
 namespace nj {
 namespace {
 
-constexpr std::uint32_t nowhere = std::numeric_limits<std::uint32_t>::max();
-
 bool has(const TrafficFlow& flow, std::uint32_t slice) {
   return flow.from == slice || std::binary_search(flow.to.begin(), flow.to.end(), slice);
 }
 
 }  // namespace
 
-/// Links that two ways have in common, from their start on.
-std::uint32_t BranchingWays::common_links(std::uint32_t from, std::uint32_t a,
-                                          std::uint32_t b) const {
-  if (a == b) return topology_.hops(from, a);
-  std::uint32_t count = 0;
-  for (std::uint32_t at = from; at != a && at != b; ++count) {
-    const std::uint32_t link = topology_.next_link(at, a);
-    if (link != topology_.next_link(at, b)) break;
-    at = topology_.links()[link].to;
-  }
-  return count;
-}
-
-const std::vector<std::uint32_t>& BranchingWays::ranks(std::uint32_t from) {
-  std::vector<std::uint32_t>& ranks = ranks_[from];
-  if (!ranks.empty()) return ranks;
+BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
+  // Ways that have the links up to a router in common.
+  struct Part {
+    std::uint32_t router = 0;
+    std::uint16_t links = 0;
+    std::span<std::uint32_t> tiles;
+  };
   std::vector<std::uint32_t> tiles(topology_.tiles());
   std::iota(tiles.begin(), tiles.end(), 0U);
-  // A way that ends where another goes on comes first.
-  std::sort(tiles.begin(), tiles.end(), [&](std::uint32_t a, std::uint32_t b) {
-    for (std::uint32_t at = from; at != b && a != b;) {
-      if (at == a) return true;
-      const std::uint32_t to_a = topology_.next_link(at, a);
-      const std::uint32_t to_b = topology_.next_link(at, b);
-      if (to_a != to_b) return to_a < to_b;
-      at = topology_.links()[to_a].to;
+  Order order{.rank = std::vector<std::uint16_t>(tiles.size()),
+              .common = std::vector<std::uint16_t>(tiles.size())};
+  std::vector<Part> parts{{from, 0, tiles}};
+  while (!parts.empty()) {
+    auto [router, links, rest] = parts.back();
+    parts.pop_back();
+    const auto first = [&] { return static_cast<std::size_t>(rest.data() - tiles.data()); };
+    if (const auto here = std::find(rest.begin(), rest.end(), router); here != rest.end()) {
+      std::swap(*here, rest.front());
+      rest = rest.subspan(1);
+      if (!rest.empty()) order.common[first()] = links;
     }
-    return false;
-  });
-  ranks.resize(tiles.size());
-  for (std::uint32_t rank = 0; rank < tiles.size(); ++rank) ranks[tiles[rank]] = rank;
-  return ranks;
+    const auto link = [&, at = router](std::uint32_t tile) {
+      return topology_.next_link(at, tile);
+    };
+    const auto before = [&](std::uint32_t a, std::uint32_t b) { return link(a) < link(b); };
+    if (!std::is_sorted(rest.begin(), rest.end(), before)) {
+      std::sort(rest.begin(), rest.end(), before);
+    }
+    while (!rest.empty()) {
+      const std::uint32_t way = link(rest.front());
+      const auto end = std::find_if(rest.begin(), rest.end(),
+                                    [&](std::uint32_t tile) { return link(tile) != way; });
+      const auto count = static_cast<std::size_t>(end - rest.begin());
+      if (count > 1) {
+        parts.push_back(
+            {topology_.links()[way].to, static_cast<std::uint16_t>(links + 1), rest.first(count)});
+      }
+      rest = rest.subspan(count);
+      if (!rest.empty()) order.common[first()] = links;
+    }
+  }
+  for (std::size_t rank = 0; rank < tiles.size(); ++rank) {
+    order.rank[tiles[rank]] = static_cast<std::uint16_t>(rank);
+  }
+  return order;
+}
+
+const BranchingWays::Order& BranchingWays::order_from(std::uint32_t tile) {
+  Order& order = orders_[tile];
+  if (order.rank.empty()) order = make_order(tile);
+  return order;
+}
+
+/// Of the ways of two ranks.
+std::uint32_t BranchingWays::common_links(const Order& order, std::uint32_t lower,
+                                          std::uint32_t higher) {
+  std::uint16_t least = std::numeric_limits<std::uint16_t>::max();
+  for (std::uint32_t rank = lower + 1; rank <= higher; ++rank) {
+    least = std::min(least, order.common[rank]);
+  }
+  return least;
 }
 
 std::uint64_t BranchingWays::tree_links(std::uint32_t from, std::span<std::uint32_t> to) {
   if (to.size() == 1) return topology_.hops(from, to.front());
-  const std::vector<std::uint32_t>& rank = ranks(from);
+  const Order& order = order_from(from);
   std::sort(to.begin(), to.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return rank[a] < rank[b]; });
+            [&](std::uint32_t a, std::uint32_t b) { return order.rank[a] < order.rank[b]; });
   std::uint64_t links = 0;
   for (std::size_t i = 0; i < to.size(); ++i) {
+    if (i > 0 && to[i] == to[i - 1]) continue;
     links += topology_.hops(from, to[i]);
-    if (i > 0) links -= common_links(from, to[i], to[i - 1]);
+    if (i > 0) links -= common_links(order, order.rank[to[i - 1]], order.rank[to[i]]);
   }
   return links;
 }
 
 std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
                                            std::span<const std::uint32_t> others) {
-  const std::vector<std::uint32_t>& rank = ranks(from);
-  std::uint32_t lower = nowhere;
-  std::uint32_t higher = nowhere;
+  const Order& order = order_from(from);
+  const std::int32_t own = order.rank[to];
+  std::int32_t lower = -1;
+  std::int32_t higher = std::numeric_limits<std::int32_t>::max();
   for (const std::uint32_t other : others) {
-    if (rank[other] <= rank[to]) {
-      if (lower == nowhere || rank[other] > rank[lower]) lower = other;
-    } else if (higher == nowhere || rank[other] < rank[higher]) {
-      higher = other;
+    const std::int32_t rank = order.rank[other];
+    if (rank == own) return 0;
+    if (rank < own) {
+      lower = std::max(lower, rank);
+    } else {
+      higher = std::min(higher, rank);
     }
   }
-  if (lower == to) return 0;
   std::uint32_t common = 0;
-  if (lower != nowhere) common = common_links(from, to, lower);
-  if (higher != nowhere) common = std::max(common, common_links(from, to, higher));
+  if (lower != -1) common = common_links(order, lower, own);
+  if (higher != std::numeric_limits<std::int32_t>::max())
+    common = std::max(common, common_links(order, own, higher));
   return topology_.hops(from, to) - common;
 }
 

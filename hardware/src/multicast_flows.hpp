@@ -13,7 +13,7 @@ namespace nj {
 class BranchingWays {
  public:
   explicit BranchingWays(const Topology& topology)
-      : topology_(topology), ranks_(topology.tiles()) {}
+      : topology_(topology), orders_(topology.tiles()) {}
 
   /// Links that a packet passes from a tile to several, with a copy wherever their ways part;
   /// copies that have parted stay apart. Reorders `to`.
@@ -24,15 +24,19 @@ class BranchingWays {
                               std::span<const std::uint32_t> others);
 
  private:
-  [[nodiscard]] std::uint32_t common_links(std::uint32_t from, std::uint32_t a,
-                                           std::uint32_t b) const;
-  const std::vector<std::uint32_t>& ranks(std::uint32_t from);
+  /// All tiles in the order of the ways to them, which are compared link by link; a way that ends
+  /// comes before those that go on. Of any tiles, the next lower or the next higher one has most in
+  /// common with another.
+  struct Order {
+    std::vector<std::uint16_t> rank;    ///< by tile
+    std::vector<std::uint16_t> common;  ///< by rank: links in common with the way before
+  };
+  const Order& order_from(std::uint32_t tile);
+  [[nodiscard]] Order make_order(std::uint32_t from) const;
+  static std::uint32_t common_links(const Order& order, std::uint32_t lower, std::uint32_t higher);
 
   const Topology& topology_;
-  /// By tile that is left, then by tile that is reached: its rank among all in the order of their
-  /// ways, link by link; of any others, the next lower or the next higher one has most in common
-  /// with it. Empty until asked for.
-  std::vector<std::vector<std::uint32_t>> ranks_;
+  std::vector<Order> orders_;  ///< by tile; empty until asked for
 };
 
 /// The flows of a traffic that go to several slices at once, and what they cost where slices are.

@@ -11,8 +11,10 @@
 #include <neurojoule/core/error.hpp>
 #include <neurojoule/core/rng.hpp>
 #include <neurojoule/hardware/carry.hpp>
+#include <neurojoule/hardware/placement.hpp>
 
 #include "reference_network.hpp"
+#include "support/micro_scenario.hpp"
 #include "support/thrown.hpp"
 
 // Question: on any network that is accepted, does every packet arrive, over the links of its route
@@ -274,6 +276,30 @@ void check_conservation(const Topology& topology, const TopologySpec& spec,
   CHECK(balance == std::vector<std::int64_t>(topology.routers(), 0));
 }
 
+/// What placing minimises is what the links carry: a slice on each tile sends a packet per message.
+void check_placed(const Chip& chip, const std::vector<Message>& messages) {
+  const Topology& topology = chip.topology();
+  Mapping mapping;
+  for (std::uint32_t i = 0; i < topology.tiles(); ++i) {
+    mapping.slices.push_back({.core = CoreId{i}});
+  }
+  Traffic traffic{topology.tiles(), {}};
+  for (const Message& message : messages) {
+    if (chip.spec().topology.multicast) {
+      traffic.flows.push_back({message.from, message.to, 1});
+      continue;
+    }
+    for (const std::uint32_t tile : message.to) {
+      traffic.flows.push_back({message.from, {tile}, 1});
+    }
+  }
+  std::uint64_t packets = 0;
+  for (const Carried& link : expected_packets(topology, chip.spec().topology, messages)) {
+    packets += link.packets;
+  }
+  CHECK(packet_hops(traffic, chip, mapping) == packets);
+}
+
 /// A network of that kind which is accepted; bounded buffers may have to become unbounded ones.
 Topology accepted(TopologySpec& spec, std::uint32_t& refused) {
   const std::string message = testing::message_of([&] { static_cast<void>(Topology(spec)); });
@@ -286,6 +312,14 @@ Topology accepted(TopologySpec& spec, std::uint32_t& refused) {
   return Topology(spec);
 }
 
+/// A chip with that network and a core on each tile.
+Chip with_network(const TopologySpec& topology) {
+  ChipSpec spec = testing::micro_chip().spec();
+  spec.topology = topology;
+  spec.topology.tile = {"neuron"};
+  return Chip(spec);
+}
+
 /// Returns how many networks had to be changed.
 std::uint32_t run_kind(const std::string& kind) {
   std::uint32_t refused = 0;
@@ -293,11 +327,13 @@ std::uint32_t run_kind(const std::string& kind) {
     Dice dice(n);
     TopologySpec spec = random_spec(kind, dice);
     const Topology topology = accepted(spec, refused);
+    const Chip chip = with_network(spec);
     for (std::uint32_t i = 0; i < loads_per_network; ++i) {
       CAPTURE(to_string(spec));
       CAPTURE(n);
       CAPTURE(i);
       const std::vector<Message> messages = random_load(topology, dice);
+      check_placed(chip, messages);
       Picoseconds bound;
       for (const TimingLevel level : {TimingLevel::analytic, TimingLevel::flit}) {
         CAPTURE(to_string(level));
