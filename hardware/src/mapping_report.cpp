@@ -118,7 +118,8 @@ class OtherCores {
       sum += n.alone * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
       if (sum >= most) return sum;
     }
-    return sum + multicast_.cost_of(slice, tile_of_);
+    const std::uint64_t least = sum + multicast_.least_cost_of(slice, tile_of_);
+    return least >= most ? least : sum + multicast_.cost_of(slice, tile_of_);
   }
 
   const Chip& chip_;

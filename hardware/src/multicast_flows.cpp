@@ -34,17 +34,11 @@ BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
       rest = rest.subspan(1);
       if (!rest.empty()) order.common[first()] = links;
     }
-    const auto link = [&, at = router](std::uint32_t tile) {
-      return topology_.next_link(at, tile);
-    };
-    const auto before = [&](std::uint32_t a, std::uint32_t b) { return link(a) < link(b); };
-    if (!std::is_sorted(rest.begin(), rest.end(), before)) {
-      std::sort(rest.begin(), rest.end(), before);
-    }
     while (!rest.empty()) {
-      const std::uint32_t way = link(rest.front());
-      const auto end = std::find_if(rest.begin(), rest.end(),
-                                    [&](std::uint32_t tile) { return link(tile) != way; });
+      const std::uint32_t way = topology_.next_link(router, rest.front());
+      const auto end = std::partition(
+          rest.begin(), rest.end(),
+          [&, at = router](std::uint32_t tile) { return topology_.next_link(at, tile) == way; });
       const auto count = static_cast<std::size_t>(end - rest.begin());
       if (count > 1) {
         parts.push_back(
@@ -113,7 +107,7 @@ std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
 }
 
 MulticastFlows::MulticastFlows(const Topology& topology, const Traffic& traffic)
-    : ways_(topology), of_(traffic.slices + std::size_t{1}) {
+    : topology_(topology), ways_(topology), of_(traffic.slices + std::size_t{1}) {
   for (const TrafficFlow& flow : traffic.flows) {
     if (flow.to.size() == 1) continue;
     of_[flow.from].push_back(&flow);
@@ -126,6 +120,25 @@ MulticastFlows::MulticastFlows(const Topology& topology, const Traffic& traffic)
 std::uint64_t MulticastFlows::cost_of(std::uint32_t slice, std::span<const std::uint32_t> tile_of) {
   std::uint64_t sum = 0;
   for (const TrafficFlow* flow : of_[slice]) sum += part(*flow, slice, tile_of);
+  return sum;
+}
+
+std::uint64_t MulticastFlows::least_cost_of(std::uint32_t slice,
+                                            std::span<const std::uint32_t> tile_of) const {
+  std::uint64_t sum = 0;
+  for (const TrafficFlow* flow : of_[slice]) {
+    std::uint32_t farthest = 0;
+    for (const std::uint32_t to : flow->to) {
+      if (to == slice) continue;
+      farthest = std::max(farthest, topology_.hops(tile_of[flow->from], tile_of[to]));
+    }
+    if (flow->from == slice) {
+      sum += flow->packets * farthest;
+      continue;
+    }
+    const std::uint32_t links = topology_.hops(tile_of[flow->from], tile_of[slice]);
+    if (links > farthest) sum += flow->packets * (links - farthest);
+  }
   return sum;
 }
 

@@ -24,9 +24,8 @@ class BranchingWays {
                               std::span<const std::uint32_t> others);
 
  private:
-  /// All tiles in the order of the ways to them, which are compared link by link; a way that ends
-  /// comes before those that go on. Of any tiles, the next lower or the next higher one has most in
-  /// common with another.
+  /// All tiles in an order in which those whose ways begin with the same links are next to each
+  /// other. Of any tiles, the next lower or the next higher one has most in common with another.
   struct Order {
     std::vector<std::uint16_t> rank;    ///< by tile
     std::vector<std::uint16_t> common;  ///< by rank: links in common with the way before
@@ -50,6 +49,10 @@ class MulticastFlows {
   MulticastFlows(const Topology& topology, const Traffic& traffic);
 
   std::uint64_t cost_of(std::uint32_t slice, std::span<const std::uint32_t> tile_of);
+  /// At least so much, in less time: a tree has its longest way, and ways have no more in common
+  /// than the shorter one is long.
+  [[nodiscard]] std::uint64_t least_cost_of(std::uint32_t slice,
+                                            std::span<const std::uint32_t> tile_of) const;
   /// Of two slices, all others in place: flows of both count once, and whole.
   std::uint64_t cost_of(std::uint32_t slice, std::uint32_t other,
                         std::span<const std::uint32_t> tile_of);
@@ -59,6 +62,7 @@ class MulticastFlows {
   std::uint64_t part(const TrafficFlow& flow, std::uint32_t slice,
                      std::span<const std::uint32_t> tile_of);
 
+  const Topology& topology_;
   BranchingWays ways_;
   std::vector<std::vector<const TrafficFlow*>> of_;  ///< by slice: sent or received
   std::vector<std::uint32_t> to_;                    ///< tiles of the flow in work
