@@ -114,7 +114,7 @@ void speck_packets(benchmark::State& state) {
           static_cast<double>(state.range(0)) / 100);
 }
 
-/// The network of examples/chips_small.yaml, placed as there: 7 links per packet.
+/// The network of examples/chips_small.yaml, placed in the same way: 4 links per packet.
 void truenorth_packets(benchmark::State& state) {
   const Network network = convolutions(34, {14, 14, 14, 14});
   std::vector<LayerWidths> widths = testing::small_widths(network);

@@ -101,8 +101,9 @@ std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
   }
   std::uint32_t common = 0;
   if (lower != -1) common = common_links(order, lower, own);
-  if (higher != std::numeric_limits<std::int32_t>::max())
+  if (higher != std::numeric_limits<std::int32_t>::max()) {
     common = std::max(common, common_links(order, own, higher));
+  }
   return topology_.hops(from, to) - common;
 }
 

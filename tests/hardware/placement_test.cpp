@@ -312,6 +312,12 @@ TEST_CASE("placement: what does not go together is refused") {
         "a: sends more spikes than a traffic estimate can hold");
   // 2^48 of a: 2 slices of b get half of them from each of a's slices: 2^49 in all.
   CHECK(expected({0, std::uint64_t{1} << 48, 0}) == "more than 2^48 packets are expected");
+  // With multicast they are 2^48 packets, which count at each slice that they reach.
+  const auto m = multicast_scenario();
+  const std::vector<std::uint64_t> spikes{0, std::uint64_t{1} << 48, 0};
+  CHECK(testing::message_of([&] {
+          expected_traffic(m.network, m.populations, m.widths, m.chip, m.mapping, spikes);
+        }) == "more than 2^48 packets are expected");
 }
 
 }  // namespace

@@ -41,7 +41,8 @@ std::vector<std::uint64_t> sent_spikes(const Activity& activity,
 /// just those others) / neurons, to the nearest integer. A pooled position counts at every slice
 /// that holds a part of its window. On an array there are no slices, and no packets.
 /// Throws: Error(capacity) when the mapping is not feasible (check_mapping) or when it gives more
-/// than 2^48 packets, Error(shape) when `spikes` has neither no entry nor one per population.
+/// than 2^48 packets at their receivers, Error(shape) when `spikes` has neither no entry nor one
+/// per population.
 Traffic expected_traffic(const Network& network, std::span<const Population> populations,
                          std::span<const LayerWidths> widths, const Chip& chip,
                          const Mapping& mapping, std::span<const std::uint64_t> spikes = {});
