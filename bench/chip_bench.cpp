@@ -38,13 +38,21 @@ Chip without_barriers(const Chip& chip) {
   return Chip(std::move(spec));
 }
 
+/// As a run maps it.
+Mapping placed(const Network& network, std::span<const Population> pops,
+               std::span<const LayerWidths> widths, const Chip& chip,
+               Placement strategy = Placement::greedy) {
+  const Mapping mapping = map_network(network, pops, widths, chip).mapping;
+  return place(chip, expected_traffic(network, pops, widths, chip, mapping), mapping, {strategy});
+}
+
 struct Case {
   Chip chip;
   Network network = testing::small_spikformer();
   std::uint32_t timesteps = 4;
   std::vector<Population> pops = populations(network);
   std::vector<LayerWidths> widths = testing::small_widths(network);
-  Mapping mapping = map_network(network, pops, widths, chip).mapping;
+  Mapping mapping = placed(network, pops, widths, chip);
   SimulationOptions options{};
 };
 
@@ -124,8 +132,7 @@ void truenorth_packets(benchmark::State& state) {
     layer.output_bits = 1;
   }
   Case c{.chip = shipped("truenorth.yaml"), .network = network, .widths = widths};
-  const Traffic traffic = expected_traffic(c.network, c.pops, c.widths, c.chip, c.mapping);
-  c.mapping = place(c.network, c.pops, c.chip, traffic, c.mapping, {Placement::annealing});
+  c.mapping = placed(c.network, c.pops, c.widths, c.chip, Placement::annealing);
   measure(state, c, static_cast<double>(state.range(0)) / 100);
 }
 
@@ -254,7 +261,7 @@ Chip larger_mesh45(std::uint32_t side) {
 
 void place_slices(benchmark::State& state, const PlacementCase& c, Placement strategy) {
   Mapping placed;
-  for (auto _ : state) placed = place(c.network, c.pops, c.chip, c.traffic, c.mapping, {strategy});
+  for (auto _ : state) placed = place(c.chip, c.traffic, c.mapping, {strategy});
   state.counters["slices"] = static_cast<double>(c.traffic.slices);
   state.counters["packet_hops"] = static_cast<double>(packet_hops(c.traffic, c.chip, placed));
 }

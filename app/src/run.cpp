@@ -18,8 +18,7 @@ void place_slices(const PreparedRun& prepared, const Activity& activity, ChipRes
       expected_traffic(network, prepared.populations, mapped.widths, mapped.chip, mapped.mapping,
                        sent_spikes(activity, prepared.populations));
   chip.mapping = choice.given() ? mapped.mapping
-                                : place(network, prepared.populations, mapped.chip, traffic,
-                                        mapped.mapping, choice.placement);
+                                : place(mapped.chip, traffic, mapped.mapping, choice.placement);
   chip.expected_packet_hops = packet_hops(traffic, mapped.chip, chip.mapping);
   chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
                                     chip.mapping, traffic);

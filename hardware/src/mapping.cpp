@@ -79,7 +79,7 @@ class Mapper {
   MappingResult run() {
     for (std::uint32_t p = 0; p < populations_.size(); ++p) cut(p);
     if (result_.feasible()) {
-      result_.mapping = place_greedily(graph_, chip_, std::move(slices_), kinds_);
+      result_.mapping = place_in_order(chip_, std::move(slices_), kinds_);
     }
     return std::move(result_);
   }

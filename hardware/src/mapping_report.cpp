@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -85,8 +86,10 @@ class OtherCores {
         tile_of_(tiles_of(chip, mapping)) {
     std::vector<bool> taken(chip.cores().size(), false);
     for (const LayerSlice& slice : mapping.slices) taken[slice.core.index] = true;
-    for (std::uint32_t core = 0; core < taken.size(); ++core) {
-      if (!taken[core]) free_.push_back(CoreId{core});
+    std::set<std::pair<std::uint32_t, std::uint32_t>> seen;  // kind and tile
+    for (std::uint32_t i = 0; i < taken.size(); ++i) {
+      const Core& core = chip.cores()[i];
+      if (!taken[i] && seen.emplace(core.kind, core.tile).second) free_.push_back(CoreId{i});
     }
   }
 
@@ -127,7 +130,7 @@ class OtherCores {
   std::vector<std::vector<Neighbour>> neighbours_;
   MulticastFlows multicast_;
   std::vector<std::uint32_t> tile_of_;  ///< by slice, then the I/O port
-  std::vector<CoreId> free_;
+  std::vector<CoreId> free_;            ///< the first of each kind on each tile
 };
 
 }  // namespace

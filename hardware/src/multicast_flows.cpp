@@ -84,6 +84,33 @@ std::uint64_t BranchingWays::tree_links(std::uint32_t from, std::span<std::uint3
   return links;
 }
 
+std::vector<std::uint32_t> BranchingWays::further_links(std::uint32_t from,
+                                                        std::span<const std::uint32_t> others) {
+  const Order& order = order_from(from);
+  const std::size_t tiles = order.rank.size();
+  std::vector<bool> taken(tiles, false);  // by rank, as is what follows
+  for (const std::uint32_t other : others) taken[order.rank[other]] = true;
+  std::vector<std::uint16_t> common(tiles, 0);
+  const auto pass = [&](std::size_t rank, std::uint16_t links) {
+    common[rank] = std::max(common[rank], links);
+    return taken[rank] ? std::numeric_limits<std::uint16_t>::max() : links;
+  };
+  std::uint16_t links = pass(0, 0);
+  for (std::size_t rank = 1; rank < tiles; ++rank) {
+    links = pass(rank, std::min(links, order.common[rank]));
+  }
+  links = pass(tiles - 1, 0);
+  for (std::size_t rank = tiles - 1; rank-- > 0;) {
+    links = pass(rank, std::min(links, order.common[rank + 1]));
+  }
+  std::vector<std::uint32_t> further(tiles, 0);
+  for (std::uint32_t to = 0; to < tiles; ++to) {
+    const std::uint32_t rank = order.rank[to];
+    if (!taken[rank]) further[to] = topology_.hops(from, to) - common[rank];
+  }
+  return further;
+}
+
 std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
                                            std::span<const std::uint32_t> others) {
   const Order& order = order_from(from);
@@ -110,7 +137,7 @@ std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
 MulticastFlows::MulticastFlows(const Topology& topology, const Traffic& traffic)
     : topology_(topology), ways_(topology), of_(traffic.slices + std::size_t{1}) {
   for (const TrafficFlow& flow : traffic.flows) {
-    if (flow.to.size() == 1) continue;
+    if (flow.to.size() == 1 || flow.packets == 0) continue;
     of_[flow.from].push_back(&flow);
     for (const std::uint32_t to : flow.to) {
       if (to != flow.from) of_[to].push_back(&flow);

@@ -19,7 +19,10 @@ class BranchingWays {
   /// copies that have parted stay apart. Reorders `to`.
   std::uint64_t tree_links(std::uint32_t from, std::span<std::uint32_t> to);
 
-  /// Links that a packet passes to reach one more tile.
+  /// Links that a packet passes to reach one more tile, by tile.
+  std::vector<std::uint32_t> further_links(std::uint32_t from,
+                                           std::span<const std::uint32_t> others);
+  /// The same for one tile.
   std::uint32_t further_links(std::uint32_t from, std::uint32_t to,
                               std::span<const std::uint32_t> others);
 

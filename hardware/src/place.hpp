@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "neurojoule/hardware/placement.hpp"
-#include "neurojoule/hardware/population_graph.hpp"
 
 namespace nj {
 
@@ -29,10 +28,12 @@ std::vector<std::uint32_t> tiles_of(const Chip& chip, const Mapping& mapping);
 /// The core kind of each slice.
 std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping);
 
-/// Puts `slices`, which are in population order, on free cores of the given kinds: each on the
-/// nearest one, the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
-Mapping place_greedily(const PopulationGraph& graph, const Chip& chip,
-                       std::vector<LayerSlice> slices, std::span<const std::uint32_t> kinds);
+/// Puts slices on the cores of the given kinds, from the lowest CoreId of each on.
+Mapping place_in_order(const Chip& chip, std::vector<LayerSlice> slices,
+                       std::span<const std::uint32_t> kinds);
+
+/// Slice after slice, each on the free core of its kind with the shortest ways from its senders.
+Mapping place_greedily(const Chip& chip, const Traffic& traffic, Mapping mapping);
 
 /// Simulated annealing from `start`; never worse than it.
 Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,

@@ -82,15 +82,15 @@ Traffic expected_traffic(const Network& network, std::span<const Population> pop
   const auto add = [&](std::uint32_t from, std::uint32_t population, const Sent& sent) {
     const Fan& fan = plan.fans[population];
     for (Reaching& some : reaching(plan, fan, sent)) {
+      if (some.neurons == 0) continue;
       const std::uint64_t packets =
           spikes.empty() ? some.neurons
                          : share(spikes[population], some.neurons, fan.shape.neurons());
-      if (packets == 0) continue;
       total += packets * some.slices.size();
       if (total > max_packets) {
         throw Error(ErrorKind::capacity, "more than 2^48 packets are expected");
       }
-      traffic.flows.push_back({from, std::move(some.slices), packets});
+      traffic.flows.push_back({from, std::move(some.slices), some.neurons, packets});
     }
   };
   std::vector<bool> placed(populations.size(), false);

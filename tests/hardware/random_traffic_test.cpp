@@ -286,11 +286,11 @@ void check_placed(const Chip& chip, const std::vector<Message>& messages) {
   Traffic traffic{topology.tiles(), {}};
   for (const Message& message : messages) {
     if (chip.spec().topology.multicast) {
-      traffic.flows.push_back({message.from, message.to, 1});
+      traffic.flows.push_back({message.from, message.to, 1, 1});
       continue;
     }
     for (const std::uint32_t tile : message.to) {
-      traffic.flows.push_back({message.from, {tile}, 1});
+      traffic.flows.push_back({message.from, {tile}, 1, 1});
     }
   }
   std::uint64_t packets = 0;

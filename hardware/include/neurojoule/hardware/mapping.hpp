@@ -77,11 +77,10 @@ struct MappingResult {
 };
 
 /// Cuts every population into the fewest slices that fit a core kind of the right role, and puts
-/// each on the nearest free core.
+/// them on the cores of that kind in order; `place` finds better ones.
 ///
 /// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores),
 /// columns only in slices of one row, and where that takes fewer slices than without.
-/// Nearest: the least sum of hops to the slices of its producers; ties go to the lowest CoreId.
 /// Deterministic. Attention is cut by whole heads. The kernel of one output channel is never split,
 /// by input channels or kernel positions: the parts would have to send each other partial sums,
 /// which no core of ours does; a channel that does not fit is a violation.

@@ -19,14 +19,15 @@ namespace nj {
 struct TrafficFlow {
   std::uint32_t from = 0;         ///< position in `Mapping::slices`; their number is the I/O port
   std::vector<std::uint32_t> to;  ///< ascending; one without multicast
-  std::uint64_t packets = 0;
+  std::uint64_t neurons = 0;      ///< that send to just these; a spike of one is a packet
+  std::uint64_t packets = 0;      ///< expected; none of silent neurons
   friend bool operator==(const TrafficFlow&, const TrafficFlow&) = default;
 };
 
 /// What slices send each other.
 struct Traffic {
   std::uint32_t slices = 0;
-  std::vector<TrafficFlow> flows;  ///< by `to`, then `from`; none without packets
+  std::vector<TrafficFlow> flows;  ///< by `to`, then `from`; none without neurons
   friend bool operator==(const Traffic&, const Traffic&) = default;
 };
 
@@ -37,9 +38,9 @@ std::vector<std::uint64_t> sent_spikes(const Activity& activity,
 /// Packets when a population sends `spikes[p]` spikes, equally from each of its neurons; empty
 /// `spikes` stand for one spike of every neuron.
 ///
-/// Packets of a flow = spikes * (neurons of the one slice that reach the other, or with multicast
-/// just those others) / neurons, to the nearest integer. A pooled position counts at every slice
-/// that holds a part of its window. On an array there are no slices, and no packets.
+/// Packets of a flow = spikes * neurons of the flow / neurons of the population, to the nearest
+/// integer. A pooled position counts as a neuron of every slice that holds a part of its window. On
+/// an array there are no slices, and no packets.
 /// Throws: Error(capacity) when the mapping is not feasible (check_mapping) or when it gives more
 /// than 2^48 packets at their receivers, Error(shape) when `spikes` has neither no entry nor one
 /// per population.
@@ -53,7 +54,7 @@ std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mappin
 /// How slices find their cores.
 enum class Placement : std::uint8_t {
   in_order,   ///< the cores of a kind one after another: the baseline
-  greedy,     ///< the free core with the least sum of hops to the slices of the producers
+  greedy,     ///< slice after slice, the free core with the shortest ways from its senders
   annealing,  ///< greedy, then simulated annealing
   partition   ///< slices are bisected along with the tiles (METIS), and exchanged while that gains
 };
@@ -71,7 +72,10 @@ struct PlacementOptions {
 /// The slices of `mapping` on other cores of the kinds that they are on; a mapping of an array
 /// stays.
 ///
-/// * in_order, greedy: do not look at the traffic.
+/// * in_order: the cores of a kind, from the lowest CoreId on.
+/// * greedy: a slice goes where one spike of each neuron that it hears of passes the fewest links,
+///   with multicast those that no slice before it needed; ties go to the lowest CoreId. It looks at
+///   who sends to whom and not at how much, so that it is the same for all inputs of a network.
 /// * annealing: starts from greedy and is never worse. Moves one slice to another core of its kind,
 ///   or swaps two; integer costs and thresholds, so that a seed gives the same placement anywhere.
 ///   Source: Kirkpatrick, Gelatt, Vecchi, "Optimization by simulated annealing", Science 220, 1983.
@@ -84,7 +88,7 @@ struct PlacementOptions {
 ///
 /// Throws: Error(config) for an effort out of range, Error(shape) when the traffic is not that of
 /// as many slices, Error(capacity) when the mapping is larger than METIS can take.
-Mapping place(const Network& network, std::span<const Population> populations, const Chip& chip,
-              const Traffic& traffic, const Mapping& mapping, const PlacementOptions& options);
+Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
+              const PlacementOptions& options);
 
 }  // namespace nj
