@@ -29,17 +29,21 @@ endif()
 
 # Sanitizer builds read the standard library once for all targets, which is a fifth of their compile
 # time. Other builds read it file by file, so that an include that is missing is found there.
+# Tests have one of their own, as they are compiled without optimisation there.
 if(NJ_SANITIZE)
   file(CONFIGURE OUTPUT standard_library.cpp CONTENT "")
-  add_library(nj_standard_library OBJECT ${CMAKE_CURRENT_BINARY_DIR}/standard_library.cpp)
-  target_link_libraries(nj_standard_library PRIVATE nj_options)
-  target_precompile_headers(nj_standard_library PRIVATE
-    <algorithm> <array> <chrono> <cmath> <filesystem> <fstream> <functional> <iostream> <map> <memory>
-    <numeric> <optional> <random> <set> <sstream> <string> <unordered_map> <variant> <vector>)
+  foreach(users IN ITEMS rooms tests)
+    add_library(nj_standard_library_${users} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/standard_library.cpp)
+    target_link_libraries(nj_standard_library_${users} PRIVATE nj_options)
+    target_precompile_headers(nj_standard_library_${users} PRIVATE
+      <algorithm> <array> <chrono> <cmath> <filesystem> <fstream> <functional> <iostream> <map> <memory>
+      <numeric> <optional> <random> <set> <sstream> <string> <unordered_map> <variant> <vector>)
+  endforeach()
+  target_compile_options(nj_standard_library_tests PRIVATE -O0)
 endif()
-function(nj_precompile target)
-  if(TARGET nj_standard_library)
-    target_precompile_headers(${target} REUSE_FROM nj_standard_library)
+function(nj_precompile target users)
+  if(NJ_SANITIZE)
+    target_precompile_headers(${target} REUSE_FROM nj_standard_library_${users})
   endif()
 endfunction()
 
@@ -71,7 +75,7 @@ function(nj_add_room name)
     target_link_libraries(${target} PUBLIC neurojoule::${room})
   endforeach()
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:nj_options> ${ARG_LIBRARIES})
-  nj_precompile(${target})
+  nj_precompile(${target} rooms)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/include)
     install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   endif()
