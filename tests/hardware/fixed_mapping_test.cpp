@@ -222,6 +222,17 @@ TEST_CASE("mapping report: the best other core is of the slice's kind, and none 
     const Chip chip = load_chip(std::string(NJ_SOURCE_DIR) + "/hardware/chips/" + name);
     Mapping mapping = map_network(network, pops, widths, chip).mapping;
     const Traffic traffic = expected_traffic(network, pops, widths, chip, mapping);
+    // Apart, so that tiles have free cores of several kinds.
+    std::vector<std::vector<CoreId>> cores(chip.spec().core_kinds.size());
+    for (std::uint32_t c = 0; c < chip.cores().size(); ++c) {
+      cores[chip.cores()[c].kind].push_back(CoreId{c});
+    }
+    std::vector<std::size_t> next(cores.size(), 0);
+    for (LayerSlice& slice : mapping.slices) {
+      const std::uint32_t kind = chip.core(slice.core).kind;
+      const std::size_t apart = cores[kind].size() / mapping.slices.size();
+      slice.core = cores[kind][std::max<std::size_t>(apart, 1) * next[kind]++];
+    }
     const auto slices = explain_mapping(network, pops, widths, chip, mapping, traffic);
     const std::uint64_t before = packet_hops(traffic, chip, mapping);
     for (std::size_t i = 0; i < slices.size(); ++i) {
