@@ -22,9 +22,10 @@ int FramesCommand::execute() const {
   const Scenario& chosen = batch.points.front().scenario;
   const auto dataset = checked_input(
       [&] { return open_samples(chosen.dataset, chosen.seed, chosen.dataset_location); });
-  const FrameExport written = export_frames(
-      *dataset, out, threads,
-      [&](std::uint64_t done, std::uint64_t total) { display.report("framing", done, total); });
+  const FrameExport written =
+      export_frames(*dataset, out, threads, [&](std::uint64_t done, std::uint64_t total) {
+        display.report("framing samples", done, total);
+      });
   fmt::print("{}: {} samples, {} events, {} of them beyond the largest frame value\n", out.string(),
              written.samples, written.events, written.saturated_events);
   return exit_done;

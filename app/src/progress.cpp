@@ -14,7 +14,7 @@ volatile std::sig_atomic_t interrupted = 0;
 extern "C" void note_interrupt(int signal_number) {
   std::signal(signal_number, SIG_DFL);
   interrupted = 1;
-  constexpr std::string_view said = "\nends after the sample in work; at once when told again\n";
+  constexpr std::string_view said = "\nends after the work in hand; at once when told again\n";
   const auto written = ::write(STDERR_FILENO, said.data(), said.size());
   (void)written;
 }
@@ -37,7 +37,7 @@ void ProgressDisplay::report(std::string_view stage, std::size_t done, std::size
   if (quiet_) return;
   const bool new_stage = stage != stage_;
   if (!terminal_) {
-    if (new_stage) fmt::print(stderr, "{} {} samples\n", stage, total);
+    if (new_stage) fmt::print(stderr, "{}: {}\n", stage, total);
     stage_ = stage;
     return;
   }
@@ -47,7 +47,7 @@ void ProgressDisplay::report(std::string_view stage, std::size_t done, std::size
   shown_ = permille;
   constexpr std::size_t width = 40;
   const std::size_t filled = permille * width / 1000;
-  fmt::print(stderr, "\r{:<12} [{:<{}}] {:>6} of {}", stage, std::string(filled, '#'), width, done,
+  fmt::print(stderr, "\r{:<18} [{:<{}}] {:>6} of {}", stage, std::string(filled, '#'), width, done,
              total);
   if (done == total) {
     fmt::print(stderr, "\n");

@@ -10,15 +10,22 @@ namespace {
 
 /// The mapping that is simulated: slices go where the spikes that were sent want them, unless they
 /// have their places already.
-void place_slices(const PreparedRun& prepared, const Activity& activity, ChipResult& chip) {
+void place_slices(const PreparedRun& prepared, const Activity& activity, const Progress& progress,
+                  ChipResult& chip) {
   const MappedChip& mapped = *prepared.chip;
   const Network& network = prepared.network.network();
   const MappingChoice& choice = prepared.scenario.chip->mapping;
   const Traffic traffic =
       expected_traffic(network, prepared.populations, mapped.widths, mapped.chip, mapped.mapping,
                        sent_spikes(activity, prepared.populations));
-  chip.mapping = choice.given() ? mapped.mapping
-                                : place(mapped.chip, traffic, mapped.mapping, choice.placement);
+  PlacementOptions options = choice.placement;
+  if (progress) {
+    options.progress = [&](std::size_t done, std::size_t slices) {
+      progress("placing slices", done, slices);
+    };
+  }
+  chip.mapping =
+      choice.given() ? mapped.mapping : place(mapped.chip, traffic, mapped.mapping, options);
   chip.expected_packet_hops = packet_hops(traffic, mapped.chip, chip.mapping);
   chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
                                     chip.mapping, traffic);
@@ -96,7 +103,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
                   .packets = 0,
                   .hops = 0,
                   .traces = {}};
-  place_slices(prepared, activity, chip);
+  place_slices(prepared, activity, options.progress, chip);
   const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
                             chip.mapping);
   std::vector<SimulationResult> results(samples);
@@ -104,7 +111,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
   // In rounds of a fixed size, so that the progress callback is called by this thread only.
   constexpr std::size_t round = 16;
   while (done < samples) {
-    if (options.progress) options.progress("simulating", done, samples);
+    if (options.progress) options.progress("simulating samples", done, samples);
     const std::size_t count = std::min(round, samples - done);
     parallel_for(count, 1, options.threads, [&](std::size_t begin, std::size_t end) {
       for (std::size_t i = done + begin; i < done + end; ++i) {
@@ -120,7 +127,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     }
     done += count;
   }
-  if (options.progress) options.progress("simulating", done, samples);
+  if (options.progress) options.progress("simulating samples", done, samples);
   chip.interval = simulator.interval(execution.traces.front(), prepared.scenario.chip->timing);
 
   for (std::size_t i = 0; i < samples; ++i) {
@@ -174,7 +181,9 @@ RunResult run(const PreparedRun& prepared, const RunOptions& options) {
   const std::size_t traced = traced_samples(prepared);
   BatchOptions batch{.threads = options.threads, .trace_samples = std::min(samples, traced)};
   if (options.progress) {
-    batch.progress = [&](std::size_t done) { options.progress("executing", done, samples); };
+    batch.progress = [&](std::size_t done) {
+      options.progress("executing samples", done, samples);
+    };
   }
   BatchExecution execution = execute_many(
       prepared.network, samples, [&](std::size_t sample) { return dataset.frames(sample); }, batch);

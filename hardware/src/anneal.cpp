@@ -62,20 +62,22 @@ class Annealer {
   }
 
   /// Core by slice, the best placement seen.
-  std::vector<std::uint32_t> run(std::uint32_t effort) {
-    const std::uint64_t moves = std::uint64_t{nobody_} * moves_per_slice * effort;
+  std::vector<std::uint32_t> run(const PlacementOptions& options) {
+    const std::uint64_t moves = std::uint64_t{nobody_} * moves_per_slice * options.effort;
     std::uint64_t temperature = first_temperature();
     for (std::uint32_t level = 0; level < levels; ++level) {
+      if (options.progress) options.progress(std::size_t{nobody_} * level / levels, nobody_);
       for (std::uint64_t i = 0; i < moves; ++i) try_move({level, i}, temperature);
       temperature -= temperature / cooled_part;
     }
     descend(moves);
+    if (options.progress) options.progress(nobody_, nobody_);
     return best_;
   }
 
   /// The same, downhill only.
-  std::vector<std::uint32_t> improve(std::uint32_t effort) {
-    descend(std::uint64_t{nobody_} * moves_per_slice * effort);
+  std::vector<std::uint32_t> improve(const PlacementOptions& options) {
+    descend(std::uint64_t{nobody_} * moves_per_slice * options.effort);
     return best_;
   }
 
@@ -252,14 +254,14 @@ Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
                const PlacementOptions& options) {
   if (start.slices.empty()) return start;
   Annealer annealer(chip, traffic, start, options.seed);
-  return with_cores(std::move(start), annealer.run(options.effort));
+  return with_cores(std::move(start), annealer.run(options));
 }
 
 Mapping improve(const Chip& chip, const Traffic& traffic, Mapping start,
                 const PlacementOptions& options) {
   if (start.slices.empty()) return start;
   Annealer annealer(chip, traffic, start, options.seed);
-  return with_cores(std::move(start), annealer.improve(options.effort));
+  return with_cores(std::move(start), annealer.improve(options));
 }
 
 }  // namespace nj

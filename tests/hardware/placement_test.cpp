@@ -348,6 +348,26 @@ TEST_CASE("placement: annealing is never worse than greedy, and a seed gives one
   }
 }
 
+TEST_CASE("placement: annealing tells how far it is, and can be stopped") {
+  const Spikformer s("mesh45.yaml");
+  std::vector<std::size_t> told;
+  PlacementOptions options{Placement::annealing, 1, 1};
+  const Mapping placed = place(s.chip, s.traffic(), s.mapping, options);
+  options.progress = [&](std::size_t done, std::size_t slices) {
+    CHECK(slices == s.mapping.slices.size());
+    told.push_back(done);
+  };
+  CHECK(place(s.chip, s.traffic(), s.mapping, options) == placed);
+  REQUIRE(told.size() > 2);
+  CHECK(told.front() == 0);
+  CHECK(std::ranges::is_sorted(told));
+  CHECK(told.back() == s.mapping.slices.size());
+  options.progress = [](std::size_t done, std::size_t) {
+    if (done != 0) throw Error(ErrorKind::config, "stopped");
+  };
+  CHECK(testing::message_of([&] { place(s.chip, s.traffic(), s.mapping, options); }) == "stopped");
+}
+
 TEST_CASE("placement: a full chip leaves the partition no room, and it fits all the same") {
   Spikformer s("mesh45.yaml");
   // As many tiles as the neuron cores need: one row, three neuron cores each.

@@ -26,7 +26,8 @@
 
 namespace nj {
 
-/// Called from one thread at a time while a stage runs. It may throw to stop the run.
+/// Called from one thread at a time while a stage, as `executing samples`, runs: how many of these
+/// are done. It may throw to stop the run.
 using Progress = std::function<void(std::string_view stage, std::size_t done, std::size_t total)>;
 
 /// Work records that a trace holds at most (64 bytes each, and about 170 in the file).

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -67,6 +69,9 @@ struct PlacementOptions {
   std::uint64_t seed = 1;     ///< of annealing and partition
   std::uint32_t effort = 10;  ///< moves that annealing and partition try: 1..max_placement_effort;
                               ///< time grows in proportion
+  /// Called now and then while slices are annealed, with how many would be done at that pace; may
+  /// throw. May be empty.
+  std::function<void(std::size_t done, std::size_t slices)> progress{};
 };
 
 /// The slices of `mapping` on other cores of the kinds that they are on; a mapping of an array
@@ -87,7 +92,8 @@ struct PlacementOptions {
 ///   "Scotch", HPCN 1996.
 ///
 /// Throws: Error(config) for an effort out of range, Error(shape) when the traffic is not that of
-/// as many slices, Error(capacity) when the mapping is larger than METIS can take.
+/// as many slices, Error(capacity) when the mapping is larger than METIS can take; what `progress`
+/// throws.
 Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
               const PlacementOptions& options);
 
