@@ -34,8 +34,8 @@ TEST_CASE("hand-worked compensation: what rounding takes away, the twin gives ba
   CalibrationSpec spec{.correction = false, .damping = 1e-4, .refinements = 0};
   const LayerWeights weights{{0.4F, 0.4F}, {0.25F}};
   const OutputStatistics wanted = output_statistics(weights, twins);
-  CHECK(wanted.mean[0] == doctest::Approx(0.4 + 0.25));
-  CHECK(wanted.deviation[0] == doctest::Approx(0.8));
+  CHECK(wanted.mean[0] == doctest::Approx(0.4 + 0.25).epsilon(1e-7));
+  CHECK(wanted.deviation[0] == doctest::Approx(0.8).epsilon(1e-7));
   const NumberFormat format{Scheme::uniform, 4, Granularity::per_channel};
   const LayerWeights fitted = fit_layer(weights, twins, wanted, request(format, spec, 1.0));
   CHECK(fitted.integers->integers == std::vector<std::int16_t>{0, 1});
@@ -54,13 +54,13 @@ TEST_CASE("hand-worked correction: mean and deviation as before") {
   FitRequest binary = request({Scheme::binary, 1, Granularity::per_channel}, spec);
   LayerWeights fitted = fit_layer(weights, twins, wanted, binary);
   CHECK(fitted.integers->integers == std::vector<std::int16_t>{1, 1});
-  CHECK(fitted.integers->scales[0] == doctest::Approx(0.3));
-  CHECK(fitted.bias[0] == doctest::Approx(1.0));
+  CHECK(fitted.integers->scales[0] == doctest::Approx(0.3).epsilon(1e-7));
+  CHECK(fitted.bias[0] == doctest::Approx(1.0).epsilon(1e-7));
   // A scale of the whole tensor stays (max: 0.4), and the bias makes up for the mean alone.
   binary.rule.format.granularity = Granularity::per_tensor;
   fitted = fit_layer(weights, twins, wanted, binary);
-  CHECK(fitted.integers->scales[0] == doctest::Approx(0.4));
-  CHECK(fitted.bias[0] == doctest::Approx(1.3 - 0.5 * 2 * 0.4));
+  CHECK(fitted.integers->scales[0] == doctest::Approx(0.4).epsilon(1e-7));
+  CHECK(fitted.bias[0] == doctest::Approx(1.3 - 0.5 * 2 * 0.4).epsilon(1e-7));
   // No scale below the least one.
   binary.rule.format.granularity = Granularity::per_channel;
   binary.least_scale = 0.7;
@@ -154,9 +154,9 @@ TEST_CASE("every scheme: codes of the format, no output errs more than with roun
     const LayerWeights corrected = fit_layer(weights, inputs, wanted, request(format, spec));
     const OutputStatistics given = output_statistics(corrected, inputs);
     for (std::size_t o = 0; o < 3; ++o) {
-      CHECK(given.mean[o] == doctest::Approx(wanted.mean[o]).epsilon(1e-5));
+      CHECK(given.mean[o] == doctest::Approx(wanted.mean[o]).epsilon(1e-5).epsilon(1e-7));
       if (format.granularity == Granularity::per_tensor) continue;
-      CHECK(given.deviation[o] == doctest::Approx(wanted.deviation[o]).epsilon(1e-5));
+      CHECK(given.deviation[o] == doctest::Approx(wanted.deviation[o]).epsilon(1e-5).epsilon(1e-7));
     }
   }
   CHECK(compensated_sum < 0.7 * rounded_sum);
@@ -272,8 +272,9 @@ TEST_CASE("drift: by hand for a layer, and less with more bits") {
   // output, 2 / 5 of the weights; by (1, 0): 1 / 9 and 1 / 5.
   const LayerWeights weights{{1, 2}, {0}};
   CHECK(weight_errors(weights, {{2, 1}, {0}}, twins).output == 0.0);
-  CHECK(weight_errors(weights, {{2, 1}, {0}}, twins).weight == doctest::Approx(0.4));
-  CHECK(weight_errors(weights, {{2, 2}, {0}}, twins).output == doctest::Approx(1.0 / 9));
+  CHECK(weight_errors(weights, {{2, 1}, {0}}, twins).weight == doctest::Approx(0.4).epsilon(1e-7));
+  CHECK(weight_errors(weights, {{2, 2}, {0}}, twins).output ==
+        doctest::Approx(1.0 / 9).epsilon(1e-7));
   for (const Family family : {Family::spikformer, Family::spikingformer}) {
     const Case c(8, family);
     Calibrator calibrator(c.model, c.samples, {}, 1);
