@@ -5,6 +5,7 @@
 
 #include "neurojoule/app/report.hpp"
 
+#include "axis_ticks.hpp"
 #include "csv_field.hpp"
 #include "xml_text.hpp"
 
@@ -49,18 +50,20 @@ std::string break_even_text(double rate) {
   return fmt::format("spikes cost less below {}", percent(rate));
 }
 
-/// Axes: firing rates linear, energies logarithmic.
+/// Axes: firing rates linear, energies logarithmic; what costs less than the least is at the
+/// bottom.
 class Axes {
  public:
   Axes(double most_rate, double least_pj, double most_pj)
       : most_rate_(most_rate), low_(std::log10(least_pj)), high_(std::log10(most_pj)) {}
   [[nodiscard]] double x(double rate) const { return left + (right - left) * rate / most_rate_; }
   [[nodiscard]] double y(Picojoules energy) const {
-    return bottom - (bottom - top) * (std::log10(energy.value()) - low_) / (high_ - low_);
+    const double power = std::max(std::log10(energy.value()), low_);
+    return bottom - (bottom - top) * (power - low_) / (high_ - low_);
   }
   [[nodiscard]] std::string grid() const {
     std::string text;
-    for (double power = std::floor(low_); power <= high_; ++power) {
+    for (auto power = static_cast<int>(std::floor(low_)); power <= high_; ++power) {
       for (const double digit : {1.0, 2.0, 5.0}) {
         const Picojoules energy{digit * std::pow(10.0, power)};
         if (std::log10(energy.value()) < low_ || std::log10(energy.value()) > high_) continue;
@@ -70,8 +73,7 @@ class Axes {
             left, right, y(energy), y(energy), left - 6, y(energy) + 3, to_string(energy));
       }
     }
-    const double step = most_rate_ > 0.5 ? 0.2 : most_rate_ > 0.2 ? 0.1 : 0.02;
-    for (double rate = 0; rate <= most_rate_ + 1e-9; rate += step) {
+    for (const double rate : axis_ticks(0, most_rate_)) {
       text += fmt::format(
           "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>\n"
           "<text class=\"small\" x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4:.0f} %</text>\n",
@@ -110,16 +112,17 @@ double shown_rate(const Baselines& baselines) {
 }
 
 Axes axes_of(const Baselines& baselines, double most_rate) {
-  double least = baselines.spiking.front().cost.total.value();
-  double most = least;
+  std::vector<double> costs;
   for (const Baselines::Point& point : baselines.spiking) {
-    if (point.rate <= most_rate) most = std::max(most, point.cost.total.value());
+    if (point.rate <= most_rate) costs.push_back(point.cost.total.value());
   }
   for (const AnnBaseline& network : baselines.networks) {
-    least = std::min(least, network.cost.total.value());
-    most = std::max(most, network.cost.total.value());
+    costs.push_back(network.cost.total.value());
   }
-  return {most_rate, least / 1.2, most * 1.2};
+  std::erase(costs, 0.0);  // under prices of 0
+  if (costs.empty()) costs.push_back(1);
+  const auto [least, most] = std::minmax_element(costs.begin(), costs.end());
+  return {most_rate, *least / 1.2, *most * 1.2};
 }
 
 std::string spiking_curve(const Baselines& baselines, const Axes& axes, double most_rate) {

@@ -71,10 +71,10 @@ std::string bar(const BatchRow& row, double x, double y, double pj_width) {
         k, at, y, width, bar_height, to_string(all_categories[k]), to_string(energy));
     at += width;
   }
-  return text +
-         fmt::format("<text class=\"small\" x=\"{:.1f}\" y=\"{}\">{}, {:.0f} % memory</text>\n",
-                     at + 6, y + 12, to_string(*row.energy),
-                     100 * memory.value() / row.energy->value());
+  const double total = row.energy->value();
+  return text + fmt::format("<text class=\"small\" x=\"{:.1f}\" y=\"{}\">{}, {} % memory</text>\n",
+                            at + 6, y + 12, to_string(*row.energy),
+                            total > 0 ? fmt::format("{:.0f}", 100 * memory.value() / total) : "-");
 }
 
 }  // namespace

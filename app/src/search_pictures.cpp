@@ -6,6 +6,7 @@
 #include "neurojoule/app/search.hpp"
 #include "neurojoule/models/quantize.hpp"
 
+#include "axis_ticks.hpp"
 #include "xml_text.hpp"
 
 namespace nj {
@@ -56,16 +57,6 @@ struct Mark {
   std::string label;
 };
 
-/// A step of 1, 2 or 5 times a power of ten that divides a range into at most seven.
-double tick_step(double range) {
-  double step = std::pow(10.0, std::floor(std::log10(range)) - 1);
-  for (const double factor : {2.0, 2.5, 2.0}) {
-    if (range / step <= 7) break;
-    step *= factor;
-  }
-  return step;
-}
-
 /// Where labels stand; one that would cover another is left to the tooltip.
 class LabelRoom {
  public:
@@ -103,15 +94,13 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
   const auto y = [&](double value) { return top + panel_height * (1 - value / most); };
   std::string text =
       fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x0, top - 10, escaped(title));
-  const double y_step = tick_step(most);
-  for (double value = 0; value <= most; value += y_step) {
+  for (const double value : axis_ticks(0, most)) {
     text += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>\n"
         "<text class=\"small\" x=\"{3:.1f}\" y=\"{4:.1f}\" text-anchor=\"end\">{5:g}</text>\n",
         x0, x0 + panel_width, y(value), x0 - 6, y(value) + 4, value);
   }
-  const double x_step = tick_step(most_drop - least_drop);
-  for (double drop = std::ceil(least_drop / x_step) * x_step; drop <= most_drop; drop += x_step) {
+  for (const double drop : axis_ticks(least_drop, most_drop)) {
     text += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\"/>\n"
         "<text class=\"small\" x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4:g}</text>\n",
@@ -210,14 +199,22 @@ std::string short_name(const NumberFormat& format) {
   return format.zero_point ? text + "z" : text;
 }
 
+/// The drop at the right edge: points that lose much more than others are left out.
+double most_drop_shown(const SearchResult& result) {
+  double most = 0.02;
+  double least = 1;
+  for (const SearchPoint& point : result.front) {
+    const double drop = result.reference.test_accuracy() - point.test_accuracy();
+    most = std::max(most, drop);
+    least = std::min(least, drop);
+  }
+  return std::min(1.05 * most, std::max(0.06, 1.05 * least));
+}
+
 }  // namespace
 
 std::string front_svg(const SearchResult& result, const SearchScenario& search) {
-  double most_drop = 0.02;
-  for (const SearchPoint& point : result.front) {
-    most_drop = std::max(most_drop, result.reference.test_accuracy() - point.test_accuracy());
-  }
-  most_drop = std::min(most_drop * 1.05, 0.06);
+  const double most_drop = most_drop_shown(result);
   std::vector<Mark> bits =
       marks_of(result, [](const SearchPoint& point) { return point.effective_bits; });
   for (const double value : spikehq_bits) {

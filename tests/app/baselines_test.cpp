@@ -1,9 +1,11 @@
 // Question: what would artificial networks cost on the same chip, and from which firing rate on
 // less?
+#include <algorithm>
 #include <array>
 #include <string>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <neurojoule/app/report.hpp>
 #include <neurojoule/app/run.hpp>
@@ -24,6 +26,13 @@ RunResult run_with_baselines(const TinyScenario& tiny, const std::vector<std::st
   RunResult result = run(prepared, {.threads = 1});
   write_results(prepared, result, tiny.folder() / "run");
   return result;
+}
+
+/// Whether the places and sizes in a picture are numbers.
+bool is_finite(const std::string& svg) {
+  const std::array no_numbers{"nan", "-inf", ",inf", "\"inf"};
+  return std::none_of(no_numbers.begin(), no_numbers.end(),
+                      [&](const char* word) { return svg.find(word) != std::string::npos; });
 }
 
 }  // namespace
@@ -77,6 +86,36 @@ TEST_CASE("a run with baselines: silence is cheapest, wider numbers and fewer ze
   const std::string svg = read_file(tiny.folder() / "run" / "baselines.svg", 1 << 20);
   CHECK(svg.find("ann3, half zeros") != std::string::npos);
   CHECK(svg.ends_with("</svg>\n"));
+}
+
+TEST_CASE("where all is free the pictures have numbers, and an end") {
+  const TinyScenario tiny;
+  std::string table = "name: free\ntechnology: {node: 45 nm, voltage: 0.9 V}\nentries:\n";
+  for (std::uint32_t i = 0; i <= static_cast<std::uint32_t>(Action::float_multiply); ++i) {
+    const auto action = static_cast<Action>(i);
+    const bool leaks = action == Action::leak_cycle;
+    table += fmt::format("  - {{action: {}, category: {}, {}, source: \"assumption: a test\"}}\n",
+                         to_string(action), leaks ? "static" : "compute",
+                         leaks ? "leakage: {per_kib: 0 uW}" : "price: 0 pJ");
+  }
+  write_file_atomically(tiny.folder() / "free.yaml", table);
+  const PreparedRun prepared =
+      prepare(read_batch(tiny.file(), {"outputs.baselines=true", "prices=free.yaml"})
+                  .points.front()
+                  .scenario);
+  RunResult result = run(prepared, {.threads = 1});
+  CHECK(result.chip->baselines->networks.back().cost.total.value() == 0);
+  for (const std::string& svg :
+       {baselines_svg(prepared, result),
+        batch_svg("free", {batch_row({"a", "b", prepared.scenario}, prepared, result)})}) {
+    CHECK(svg.ends_with("</svg>\n"));
+    CHECK(is_finite(svg));
+  }
+  // One price: the axis begins at the least that is not free.
+  result.chip->baselines->networks.back().cost.total = Picojoules{100};
+  const std::string svg = baselines_svg(prepared, result);
+  CHECK(svg.find(">100 pJ</text>") != std::string::npos);
+  CHECK(is_finite(svg));
 }
 
 TEST_CASE("a design without prices is named, and a run without a chip has no baselines") {

@@ -98,6 +98,30 @@ TEST_CASE("the same front at 1, 2 and 4 threads, and what it wrote runs to the s
   }
 }
 
+TEST_CASE("the picture of a front whose every point loses much accuracy shows the best of them") {
+  const TinySearch tiny("  budget: 4\n  proxies: 0\n  baselines: [binary]\n", "[binary]");
+  const SearchScenario wanted = tiny.read();
+  SearchResult result = search(wanted, tiny.folder("out"), 1, {});
+  REQUIRE(result.front.size() == 1);
+  REQUIRE(result.front.front().energy);
+  result.reference.test_correct = result.reference.test_samples;
+  const auto front_marks = [&](std::uint64_t correct) {
+    for (SearchPoint& point : result.front) point.test_correct = correct;
+    for (SearchPoint& point : result.baselines) point.test_correct = 0;
+    const std::string text = front_svg(result, wanted);
+    std::size_t marks = 0;
+    for (std::size_t at = text.find("<circle class=\"front\" "); at != std::string::npos;
+         at = text.find("<circle class=\"front\" ", at + 1)) {
+      ++marks;
+    }
+    return marks;
+  };
+  // One in each panel, and one in the legend.
+  CHECK(front_marks(result.reference.test_samples) == 3);
+  CHECK(front_marks(1) == 3);
+  CHECK(front_marks(0) == 3);
+}
+
 TEST_CASE("a search that is stopped again and again ends at the same front") {
   const TinySearch tiny(few + "  budget: 40\n  cost: energy\n  scouts: 16\n  proxies: 9\n");
   const SearchScenario wanted = tiny.read();
