@@ -83,7 +83,8 @@ class WorkOfLayers {
     const LayerId from = source(id);
     const FeatureShape& in = network_.output_shape(from);
     const auto windows = [](std::uint32_t kernel, std::uint32_t stride) {
-      return static_cast<double>((kernel + stride - 1) / stride);
+      const std::uint32_t touching = (kernel + stride - 1) / stride;
+      return static_cast<double>(touching);
     };
     LayerExtents extents{.fully_connected = in.positions() == 1 && conv.kernel == Extent{1},
                          .timesteps = steps_,

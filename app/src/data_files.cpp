@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 std::vector<fs::path> data_folders(DataKind kind) {
   const char* const leaf = kind == DataKind::chip ? "chips" : "tables";
   std::vector<fs::path> folders;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here sets the environment
   if (const char* data = std::getenv("NEUROJOULE_DATA"); data != nullptr) {
     folders.push_back(fs::path(data) / leaf);
   }
@@ -60,7 +61,7 @@ fs::path find_data_file(DataKind kind, std::string_view name, const fs::path& di
     return directory / fs::path(name);
   }
   for (const fs::path& folder : data_folders(kind)) {
-    const fs::path file = folder / fmt::format("{}.yaml", name);
+    fs::path file = folder / fmt::format("{}.yaml", name);
     std::error_code code;
     if (fs::is_regular_file(file, code)) return file;
   }

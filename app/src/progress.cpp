@@ -56,7 +56,7 @@ void ProgressDisplay::report(std::string_view stage, std::size_t done, std::size
   std::fflush(stderr);
 }
 
-void ProgressDisplay::say(std::string_view line) {
+void ProgressDisplay::say(std::string_view line) const {
   if (!quiet_) fmt::print(stderr, "{}\n", line);
 }
 

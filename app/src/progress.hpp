@@ -25,7 +25,7 @@ class ProgressDisplay {
   /// Throws: Interrupted.
   void report(std::string_view stage, std::size_t done, std::size_t total);
   /// One line, unless quiet.
-  void say(std::string_view line);
+  void say(std::string_view line) const;
 
  private:
   bool quiet_;

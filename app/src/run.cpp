@@ -81,34 +81,35 @@ void add_loads(ChipResult& chip, const SimulationResult& result) {
   for (std::size_t i = 0; i < result.links.size(); ++i) chip.links[i] += result.links[i];
 }
 
-ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
-                            const Activity& activity, const RunOptions& options) {
-  const MappedChip& mapped = *prepared.chip;
-  const Network& network = prepared.network.network();
+/// Of so many samples, before the first.
+ChipResult blank_chip(std::size_t samples, std::size_t layers) {
+  return {.samples = samples,
+          .activity = {},
+          .actions = {},
+          .ledger = {},
+          .mapping = {},
+          .placements = {},
+          .expected_packet_hops = 0,
+          .tilings = {},
+          .array = {},
+          .latencies = {},
+          .busy = std::vector<Picoseconds>(layers),
+          .path = {},
+          .cores = {},
+          .links = {},
+          .packets = 0,
+          .hops = 0,
+          .traces = {}};
+}
+
+/// By sample. In rounds of a fixed size, so that the progress callback is called by this thread
+/// only.
+std::vector<SimulationResult> simulate_each(const PreparedRun& prepared, const Simulator& simulator,
+                                            const BatchExecution& execution,
+                                            const RunOptions& options) {
   const std::size_t samples = execution.traces.size();
-  ChipResult chip{.samples = samples,
-                  .activity = {},
-                  .actions = {},
-                  .ledger = {},
-                  .mapping = {},
-                  .placements = {},
-                  .expected_packet_hops = 0,
-                  .tilings = {},
-                  .array = {},
-                  .latencies = {},
-                  .busy = std::vector<Picoseconds>(network.size()),
-                  .path = {},
-                  .cores = {},
-                  .links = {},
-                  .packets = 0,
-                  .hops = 0,
-                  .traces = {}};
-  place_slices(prepared, activity, options.progress, chip);
-  const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
-                            chip.mapping);
   std::vector<SimulationResult> results(samples);
   std::size_t done = 0;
-  // In rounds of a fixed size, so that the progress callback is called by this thread only.
   constexpr std::size_t round = 16;
   while (done < samples) {
     if (options.progress) options.progress("simulating samples", done, samples);
@@ -128,6 +129,19 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
     done += count;
   }
   if (options.progress) options.progress("simulating samples", done, samples);
+  return results;
+}
+
+ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& execution,
+                            const Activity& activity, const RunOptions& options) {
+  const MappedChip& mapped = *prepared.chip;
+  const Network& network = prepared.network.network();
+  const std::size_t samples = execution.traces.size();
+  ChipResult chip = blank_chip(samples, network.size());
+  place_slices(prepared, activity, options.progress, chip);
+  const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
+                            chip.mapping);
+  std::vector<SimulationResult> results = simulate_each(prepared, simulator, execution, options);
   chip.interval = simulator.interval(execution.traces.front(), prepared.scenario.chip->timing);
 
   for (std::size_t i = 0; i < samples; ++i) {

@@ -1,8 +1,8 @@
 #include "run_beside.hpp"
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ int run_beside(const std::string& program, const std::vector<std::string>& argum
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
   ::execv(path.c_str(), pointers.data());
-  throw Error(ErrorKind::io, std::string("cannot be started: ") + std::strerror(errno),
+  throw Error(ErrorKind::io, "cannot be started: " + std::generic_category().message(errno),
               {.file = path});
 }
 

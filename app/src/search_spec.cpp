@@ -174,9 +174,8 @@ void read_scouts(const std::optional<YamlNode>& node, SearchSpec& spec) {
   }
 }
 
-SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
-  const bool has_chip = scenario.chip.has_value();
-  SearchSpec spec;
+/// What a search chooses: the formats of layers and the words of the chip.
+void read_choices(const YamlNode& node, const Scenario& scenario, SearchSpec& spec) {
   spec.formats = read_formats(node.at("formats"));
   if (const auto layers = node.find("layers")) {
     for (const auto& [pattern, formats] : layers->entries()) {
@@ -190,8 +189,13 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
       for (const YamlNode& pattern : tie.elements()) read.patterns.push_back(pattern.text());
     }
   }
-  const auto words = node.find("words");
-  if (words) spec.words = read_words(*words, words_of(scenario.quantization));
+  if (const auto words = node.find("words")) {
+    spec.words = read_words(*words, words_of(scenario.quantization));
+  }
+}
+
+/// What makes a point better: loss and cost.
+void read_objectives(const YamlNode& node, bool has_chip, SearchSpec& spec) {
   if (const auto loss = node.find("loss")) spec.loss = loss->one_of(losses);
   if (has_chip) spec.cost = SearchCost::energy;
   if (const auto cost = node.find("cost")) {
@@ -199,20 +203,16 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
     spec.cost_location = cost->location();
     if (is_of_chip(spec.cost) && !has_chip) throw cost->error(needs_chip(to_string(spec.cost)));
   }
-  if (words && !is_of_chip(spec.cost)) {
+  if (const auto words = node.find("words"); words && !is_of_chip(spec.cost)) {
     throw words->error(
         fmt::format("words add nothing to {}; the cost must be energy, latency, memory or "
                     "area",
                     to_string(spec.cost)));
   }
-  if (const auto limits = node.find("constraints")) {
-    spec.constraints = read_constraints(*limits, has_chip);
-  }
-  const auto validation = node.find("validation");
-  spec.validation = read_validation(validation, scenario);
-  spec.validation_location = validation ? validation->location() : node.location();
-  spec.validation_location.key = "search.validation";
-  read_scouts(node.find("scouts"), spec);
+}
+
+/// How it is searched, and how far.
+void read_effort(const YamlNode& node, SearchSpec& spec) {
   if (const auto names = node.find("algorithms")) {
     spec.algorithms.clear();
     for (const YamlNode& name : names->elements()) {
@@ -227,18 +227,34 @@ SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
   if (const auto points = node.find("points")) {
     spec.points = static_cast<std::uint64_t>(points->integer(2, 1000));
   }
+  if (const auto proxies = node.find("proxies")) {
+    spec.proxies = static_cast<std::uint64_t>(proxies->integer(0, 10'000));
+  }
+  if (const auto seed = node.find("seed")) {
+    spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_integer));
+  }
+}
+
+SearchSpec read_spec(const YamlNode& node, const Scenario& scenario) {
+  const bool has_chip = scenario.chip.has_value();
+  SearchSpec spec;
+  read_choices(node, scenario, spec);
+  read_objectives(node, has_chip, spec);
+  if (const auto limits = node.find("constraints")) {
+    spec.constraints = read_constraints(*limits, has_chip);
+  }
+  const auto validation = node.find("validation");
+  spec.validation = read_validation(validation, scenario);
+  spec.validation_location = validation ? validation->location() : node.location();
+  spec.validation_location.key = "search.validation";
+  read_scouts(node.find("scouts"), spec);
+  read_effort(node, spec);
   spec.baselines = usual_baselines();
   if (const auto baselines = node.find("baselines")) {
     spec.baselines.clear();
     for (const YamlNode& element : baselines->elements()) {
       spec.baselines.push_back(read_format(element));
     }
-  }
-  if (const auto proxies = node.find("proxies")) {
-    spec.proxies = static_cast<std::uint64_t>(proxies->integer(0, 10'000));
-  }
-  if (const auto seed = node.find("seed")) {
-    spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_integer));
   }
   return spec;
 }

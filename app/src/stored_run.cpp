@@ -43,13 +43,11 @@ class CsvReader {
       if (quoted && c == '"') {
         quoted = place_ + 1 < text_.size() && text_[place_ + 1] == '"';
         if (quoted) fields.back() += text_[++place_];
-      } else if (quoted) {
-        fields.back() += c;
-      } else if (c == '"' && fields.back().empty()) {
+      } else if (!quoted && c == '"' && fields.back().empty()) {
         quoted = true;
-      } else if (c == ',') {
+      } else if (!quoted && c == ',') {
         fields.emplace_back();
-      } else if (c == '\n') {
+      } else if (!quoted && c == '\n') {
         ++place_;
         return fields;
       } else {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -15,16 +16,20 @@ std::string percent(double part, double whole) {
   return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-";
 }
 
+std::string whole_count(double count) {
+  return short_count(static_cast<std::uint64_t>(std::llround(count)));
+}
+
 std::string layer_table(const PreparedRun& prepared, const RunResult& result) {
   const bool priced = result.chip.has_value();
   const double total = priced ? result.chip->ledger.total().value() : 0.0;
-  const double divisor = static_cast<double>(priced ? result.chip->samples : result.samples);
+  const auto divisor = static_cast<double>(priced ? result.chip->samples : result.samples);
   std::vector<std::string> header = {"layer",     "kind", "weights",
                                      "eff. bits", "rate", "syn. events"};
   if (priced) header.insert(header.end(), {"memory bits", "packets", "energy", "share"});
   TextTable table(header, 2);
   const auto per_inference = [&](std::uint64_t count) {
-    return short_count(static_cast<std::uint64_t>(static_cast<double>(count) / divisor + 0.5));
+    return whole_count(static_cast<double>(count) / divisor);
   };
   for (const LayerRow& row : layer_rows(prepared, result)) {
     std::vector<std::string> cells = {
@@ -87,11 +92,10 @@ std::string cores_line(const PreparedRun& prepared, const ChipResult& result) {
 
 std::string throughput_line(const PreparedRun& prepared, const ChipResult& chip) {
   const double per_second = 1e12 / static_cast<double>(chip.interval.value());
-  return fmt::format("throughput {}/s, an inference every {} where they follow one another{}\n",
-                     per_second < 1000 ? fmt::format("{:.3g}", per_second)
-                                       : short_count(static_cast<std::uint64_t>(per_second + 0.5)),
-                     to_string(chip.interval),
-                     prepared.chip->chip.spec().array ? "" : " without a pause");
+  return fmt::format(
+      "throughput {}/s, an inference every {} where they follow one another{}\n",
+      per_second < 1000 ? fmt::format("{:.3g}", per_second) : whole_count(per_second),
+      to_string(chip.interval), prepared.chip->chip.spec().array ? "" : " without a pause");
 }
 
 std::string energy_lines(const RunResult& result) {

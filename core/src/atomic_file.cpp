@@ -29,12 +29,21 @@ void require_replaceable(const std::filesystem::path& file) {
   }
 }
 
-AtomicFile::AtomicFile(std::filesystem::path file)
-    : file_(std::move(file)), aside_(file_.string() + ".partial") {
-  require_replaceable(file_);
-  descriptor_ = ::open(aside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) fail(file_, "cannot be created", errno);
+namespace {
+
+int open_aside(const std::filesystem::path& file, const std::filesystem::path& aside) {
+  require_replaceable(file);
+  const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail(file, "cannot be created", errno);
+  return descriptor;
 }
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path file)
+    : file_(std::move(file)),
+      aside_(file_.string() + ".partial"),
+      descriptor_(open_aside(file_, aside_)) {}
 
 AtomicFile::~AtomicFile() {
   if (descriptor_ >= 0) ::close(descriptor_);

@@ -44,7 +44,7 @@ std::string formula(const ProductPrice& price, const ActionKey& key) {
   const auto segment = find_values(price, key.value_bits);
   if (!segment) return "";
   const auto& [from, to, share] = *segment;
-  const std::string first =
+  std::string first =
       fmt::format("{}, for values of {} bits", formula(from->second, key.width_bits), from->first);
   if (from == to) return first;
   return fmt::format("{}; {}, for {} bits; {} of the way from the one to the other", first,

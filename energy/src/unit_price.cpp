@@ -229,18 +229,19 @@ Picojoules unit_price(const PriceEntry& entry, const ActionKey& key,
 }
 
 void check_memories(const MachineDescription& machine, const PriceTable& table) {
-  for (const auto& [component, memory] : machine.memories) {
+  for (const auto& entry : machine.memories) {
+    const std::string& component = entry.first;
     for (const Action action : {Action::read_word, Action::write_word}) {
       const bool never_written =
           matches("*.synapse_memory", component) || matches("*.axon_table", component);
       if (action == Action::write_word && never_written) continue;
       const bool listed =
-          std::any_of(table.entries.begin(), table.entries.end(), [&](const PriceEntry& entry) {
-            return entry.action == action && specificity(entry, component) > 0;
+          std::any_of(table.entries.begin(), table.entries.end(), [&](const PriceEntry& price) {
+            return price.action == action && specificity(price, component) > 0;
           });
       if (!listed) continue;
       const ActionKey key{
-          component, action, static_cast<std::uint32_t>(memory.word.value()), {}, 0};
+          component, action, static_cast<std::uint32_t>(entry.second.word.value()), {}, 0};
       (void)unit_price(find_entry(table, key), key, machine);
     }
   }

@@ -57,11 +57,11 @@ void for_each_bit(std::span<const std::uint64_t> words, Handle&& handle) {
 
 AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
                              const SpikeTensor& key, const SpikeTensor& value, std::uint32_t t)
-    : order_(slice.kind->attention) {
-  head_channels_ = slice.shape.channels / std::get<SpikingSelfAttention>(*slice.op).heads;
-  heads_ = slice.channels() / head_channels_;
-  tokens_ = slice.shape.positions();
-  row_words_ = (head_channels_ + 63) / 64;
+    : order_(slice.kind->attention),
+      head_channels_(slice.shape.channels / std::get<SpikingSelfAttention>(*slice.op).heads),
+      heads_(slice.channels() / head_channels_),
+      tokens_(slice.shape.positions()),
+      row_words_((head_channels_ + 63) / 64) {
   const Range channels{slice.place.channel_begin, slice.place.channel_end};
   query_ = rows_of(query, t, channels, head_channels_, row_words_);
   key_ = rows_of(key, t, channels, head_channels_, row_words_);

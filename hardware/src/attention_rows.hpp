@@ -46,8 +46,8 @@ class AttentionRows {
   }
 
   ProductOrder order_;
-  std::uint32_t heads_ = 0;  ///< of the slice
   std::uint32_t head_channels_ = 0;
+  std::uint32_t heads_ = 0;  ///< of the slice
   std::uint64_t tokens_ = 0;
   std::size_t row_words_ = 0;                       ///< 64-bit words per row here, not on the chip
   std::vector<std::uint64_t> query_, key_, value_;  ///< [heads, tokens, row_words]

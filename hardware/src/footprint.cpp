@@ -229,7 +229,7 @@ std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,
     if (limit.needed <= limit.available) continue;
     violations.push_back(
         {layer, std::string(limit.resource), limit.needed, limit.available,
-         fmt::format("layer \"{}\" needs {}{} of {} on a \"{}\" core, which has {}{}", layer,
+         fmt::format(R"(layer "{}" needs {}{} of {} on a "{}" core, which has {}{})", layer,
                      limit.needed, limit.unit, limit.resource, kind.name, limit.available,
                      limit.unit)});
   }

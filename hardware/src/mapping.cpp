@@ -193,7 +193,7 @@ class Mapper {
   void report_cores(std::uint32_t p, std::uint64_t needed, std::uint32_t kind) {
     result_.violations.push_back(
         {name(p), "cores", needed, free_[kind],
-         fmt::format("layer \"{}\" needs {} cores of kind \"{}\", {} of {} are free", name(p),
+         fmt::format(R"(layer "{}" needs {} cores of kind "{}", {} of {} are free)", name(p),
                      needed, chip_.spec().core_kinds[kind].name, free_[kind],
                      chip_.cores_of_kind(kind))});
   }

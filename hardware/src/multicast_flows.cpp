@@ -26,7 +26,9 @@ BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
               .common = std::vector<std::uint16_t>(tiles.size())};
   std::vector<Part> parts{{from, 0, tiles}};
   while (!parts.empty()) {
-    auto [router, links, rest] = parts.back();
+    const std::uint32_t router = parts.back().router;
+    const std::uint16_t links = parts.back().links;
+    std::span<std::uint32_t> rest = parts.back().tiles;
     parts.pop_back();
     const auto first = [&] { return static_cast<std::size_t>(rest.data() - tiles.data()); };
     if (const auto here = std::find(rest.begin(), rest.end(), router); here != rest.end()) {
@@ -36,9 +38,9 @@ BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
     }
     while (!rest.empty()) {
       const std::uint32_t way = topology_.next_link(router, rest.front());
-      const auto end = std::partition(
-          rest.begin(), rest.end(),
-          [&, at = router](std::uint32_t tile) { return topology_.next_link(at, tile) == way; });
+      const auto end = std::partition(rest.begin(), rest.end(), [&](std::uint32_t tile) {
+        return topology_.next_link(router, tile) == way;
+      });
       const auto count = static_cast<std::size_t>(end - rest.begin());
       if (count > 1) {
         parts.push_back(

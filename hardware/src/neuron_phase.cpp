@@ -97,8 +97,8 @@ NeuronPhase::NeuronPhase(const Plan& plan, const SpikeTrace& trace, SentMaps& se
       trace_(trace),
       tally_(tally),
       sender_(plan, sent, tally, packing),
+      timesteps_(check_trains(plan.network, plan.populations, trace)),
       pooling_(plan.populations.size()) {
-  timesteps_ = check_trains(plan.network, plan.populations, trace);
   for (std::size_t p = 0; p < pooling_.size(); ++p) {
     const Population& population = plan.populations[p];
     if (!population.pool) continue;

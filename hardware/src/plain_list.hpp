@@ -52,7 +52,7 @@ class PlainList {
 
   [[gnu::noinline]] void grow(std::size_t more) {
     const std::size_t used = size();
-    const std::size_t capacity = std::max<std::size_t>({8, 2 * used, used + more});
+    const auto capacity = std::max<std::size_t>({8, 2 * used, used + more});
     std::unique_ptr<Item[], Free> items(std::allocator<Item>().allocate(capacity), Free{capacity});
     std::uninitialized_copy(begin(), end(), items.get());
     items_ = std::move(items);

@@ -27,6 +27,7 @@ void sum_by_lines(const ConvolutionWeights& weights, const InputEvents& events, 
       (events.graded() ? std::max(events.max_value(), -events.min_value()) : 1);
   call.word_block = weights.is_float() || weights.fits_int16(events)
                         ? ~std::size_t{0}
+                        // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): sums of 0 fit
                         : std::max<std::size_t>(static_cast<std::size_t>(32767 / largest), 1);
   for (std::uint32_t group = 0; group < g.groups; ++group) {
     list_windows(g, events, group, begin, end, scratch, rows);

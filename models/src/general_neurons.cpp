@@ -73,7 +73,7 @@ bool GeneralNeurons::update(std::size_t n, std::size_t channel, std::int32_t sum
   }
   if (resting_[n] > 0) return false;
   const std::int64_t v = membranes_[n];
-  const std::int64_t leak = std::int64_t{wide.leak_q16};
+  const auto leak = std::int64_t{wide.leak_q16};
   const std::int64_t h = saturated(op.decay_input ? v + (((j - v) * leak + half) >> 16)
                                                   : v - ((v * leak + half) >> 16) + j);
   const std::int64_t threshold = wide.threshold[channel];

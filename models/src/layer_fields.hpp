@@ -20,8 +20,8 @@ struct Field {
   bool required = false;  ///< else it may be left out
   double min = 0.0;       ///< of numbers, inclusive
   double max = 0.0;
-  bool none = false;           ///< the word `none` stands for infinity
-  std::string_view unit = "";  ///< empty where the name says it, or for words
+  bool none = false;        ///< the word `none` stands for infinity
+  std::string_view unit{};  ///< empty where the name says it, or for words
 };
 
 inline constexpr double largest_size = 2147483648.0;  ///< channels, rows, columns: 2^31

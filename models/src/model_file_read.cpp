@@ -49,7 +49,7 @@ class Attributes {
                                      std::size_t most) {
     if (!take(field)) return {};
     const std::string name(field.name);
-    const auto values = reader_.attribute_integers(path_, name, most);
+    auto values = reader_.attribute_integers(path_, name, most);
     if (values.size() < least) {
       fail(ErrorKind::shape, name, fmt::format("expected {} numbers, got {}", most, values.size()));
     }

@@ -52,12 +52,11 @@ Model load_model(const ModelSource& source, const std::filesystem::path& directo
 }
 
 bool has_classifier(const Model& model) {
-  for (const LayerId id : model.network.weighted_layers()) {
-    if (!std::holds_alternative<ClassifierHead>(model.network.layer(id).op)) continue;
+  return std::ranges::any_of(model.network.weighted_layers(), [&](LayerId id) {
     const LayerWeights& weights = *model.weights[id.index];
-    if (!all_zero(weights.weight) || !all_zero(weights.bias)) return true;
-  }
-  return false;
+    return std::holds_alternative<ClassifierHead>(model.network.layer(id).op) &&
+           !(all_zero(weights.weight) && all_zero(weights.bias));
+  });
 }
 
 }  // namespace nj

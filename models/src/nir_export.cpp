@@ -243,7 +243,7 @@ class NirExporter {
                       zero,
                       constant(map, lif.tau_synapse)};
     }
-    const Source result = add_node(node_name(id), std::move(op), from, from.is_vector);
+    Source result = add_node(node_name(id), std::move(op), from, from.is_vector);
     if (lif.reset == Reset::by_subtraction) {
       graph_.nodes.back().metadata["reset"] = NirTexts{{}, {"subtract"}};
     }

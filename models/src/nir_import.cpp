@@ -143,8 +143,8 @@ class NirImporter {
                      fmt::join(shape, ", ")));
   }
 
-  void add_layer(const std::string& name, Operator op, const std::vector<Value>& sources) {
-    Network::Draft draft{name, std::move(op), {}};
+  void add_layer(const std::string& name, const Operator& op, const std::vector<Value>& sources) {
+    Network::Draft draft{name, op, {}};
     for (const Value& source : sources) {
       const Port port = draft.operands.empty() ? Port::input : Port::residual;
       draft.operands.push_back({source.layer, port, source.delay});

@@ -153,7 +153,8 @@ double Neurons::time_to_threshold(std::size_t i, double x) const {
 double Neurons::advance_continuous(std::size_t i, double x) {
   double left = options_.dt;
   int spikes = 0;
-  for (double wait = time_to_threshold(i, x); wait < left; wait = time_to_threshold(i, x)) {
+  double wait = time_to_threshold(i, x);
+  while (wait < left) {
     if (++spikes > max_spikes_a_step) {
       throw Error(ErrorKind::numeric,
                   fmt::format("neuron {} fires more than {} times in a step", i, max_spikes_a_step),
@@ -165,6 +166,7 @@ double Neurons::advance_continuous(std::size_t i, double x) {
     } else {
       v_[i] -= threshold_[i] - v_reset_[i];
     }
+    wait = time_to_threshold(i, x);
   }
   drift(i, x, left);
   return spikes;

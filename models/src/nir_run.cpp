@@ -59,8 +59,8 @@ class Runner {
         if (source.previous) nodes_[source.node].previous.resize(1);
       }
     }
-    for (std::size_t i = 0; i < nodes_.size(); ++i) {
-      if (!nodes_[i].previous.empty()) nodes_[i].previous.assign(nodes_[i].value.size(), 0.0);
+    for (Node& node : nodes_) {
+      if (!node.previous.empty()) node.previous.assign(node.value.size(), 0.0);
     }
   }
 

@@ -46,6 +46,7 @@ SampleRun::BlockCounts SampleRun::blank_counts() const {
 /// Positions per block: their spikes fill whole words, and their sums fit the cache.
 std::uint64_t SampleRun::block_size(const FeatureShape& shape) const {
   const std::uint64_t least = block_unit(shape.channels);
+  // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): no shape is empty, no run without a step
   const std::uint64_t fits = block_sums / (steps_ * padded(shape.channels));
   return std::max(least, fits / least * least);
 }

@@ -46,7 +46,6 @@ class OpenLinks {
         within_tile_(spec.within_tile),
         links_(topology, spec, sizes) {
     const std::vector<std::uint32_t> lane_of = order_links();
-    first_end_ = link_of_.size();
     lanes_.resize(first_end_ + ends.size());
     follow_routes(ends, lane_of);
   }
@@ -168,6 +167,7 @@ class OpenLinks {
       }
       if (lanes() - first > 1) circles_.push_back({first, lanes(), {}, {}});
     }
+    first_end_ = link_of_.size();
     return lane_of;
   }
 
@@ -231,7 +231,10 @@ class OpenLinks {
 
   template <class NotePass>
   void work_through_circle(Circle& circle, Picoseconds horizon, const NotePass& note_pass) {
-    auto& [first, last, asks, turns] = circle;
+    const std::uint32_t first = circle.first;
+    const std::uint32_t last = circle.last;
+    Lane<Ask>& asks = circle.asks;
+    auto& turns = circle.turns;
     const auto pass = [&](const Ask& ask) {
       const std::uint32_t link = link_of(ask);
       const Branch* const onward = &branches_[ask.onward];

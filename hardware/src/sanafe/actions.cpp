@@ -17,8 +17,8 @@ ActionTable::ActionTable(const Architecture& chip) {
       add(Category::soma, unit.spike);
     }
   }
-  first_hop_ = size();
   for (const TileKind& kind : chip.tile_kinds) {
+    first_hop_.push_back(size());
     for (const Cost& hop : kind.hops) add(Category::network, hop);
   }
 }

@@ -34,7 +34,7 @@ class ActionTable {
     return access(kind, unit) + 2;
   }
   [[nodiscard]] std::uint32_t hop(std::uint32_t tile_kind, Heading heading) const {
-    return first_hop_ + 4 * tile_kind + static_cast<std::uint32_t>(heading);
+    return first_hop_[tile_kind] + static_cast<std::uint32_t>(heading);
   }
 
   /// Prices counts [action]. The order of the sums is that of the actions.
@@ -49,7 +49,7 @@ class ActionTable {
   std::vector<std::uint32_t> first_;           ///< [core kind]
   std::vector<std::uint32_t> first_dendrite_;  ///< [core kind]
   std::vector<std::uint32_t> first_soma_;      ///< [core kind]
-  std::uint32_t first_hop_ = 0;
+  std::vector<std::uint32_t> first_hop_;       ///< [tile kind]
 };
 
 }  // namespace nj::sanafe

@@ -10,8 +10,8 @@ namespace {
 
 /// Uniform in [0, 1), as libstdc++ makes it of two 32-bit numbers.
 double uniform(std::mt19937& random) {
-  const double low = static_cast<double>(random());
-  const double high = static_cast<double>(random());
+  const auto low = static_cast<double>(random());
+  const auto high = static_cast<double>(random());
   return std::min((low + high * 0x1p32) * 0x1p-64, std::nextafter(1.0, 0.0));
 }
 
@@ -193,12 +193,10 @@ bool Somas::leaky(Single& single, const NeuronParameters& p, double input) {
 
 bool Somas::truenorth(const Single& single, const NeuronParameters& p, double input) {
   double& v = potential_[single.place];
-  if (!p.leak_towards_zero) {
+  if (!p.leak_towards_zero || v < 0) {
     v += p.leak;
   } else if (v > 0) {
     v -= p.leak;
-  } else if (v < 0) {
-    v += p.leak;
   }
   v = (v + layout_.bias[single.place]) + input;
   const double noisy =

@@ -37,9 +37,10 @@ class TextParser {
       at_ += 3;
       next_token();
     }
-    if (!at_end())
+    if (!at_end()) {
       fail(at_, rest().starts_with("---") ? "holds more than one document"
                                           : "expected the end, or another key here");
+    }
   }
 
  private:

@@ -106,9 +106,8 @@ std::string Cursor::path() const {
       parts.push_back(fmt::format("[{}]", position));
     }
   }
-  std::string path;
-  for (auto part = parts.rbegin(); part != parts.rend(); ++part) path += *part;
-  return path;
+  std::reverse(parts.begin(), parts.end());
+  return fmt::format("{}", fmt::join(parts, ""));
 }
 
 Location Cursor::location() const {

@@ -26,8 +26,8 @@ template <class Payload, class Key = EventKey>
 class EventQueue {
  public:
   struct Event {
-    Key key;
-    [[no_unique_address]] Payload payload;
+    Key key{};
+    [[no_unique_address]] Payload payload{};
   };
 
   [[nodiscard]] bool empty() const { return heap_.empty(); }

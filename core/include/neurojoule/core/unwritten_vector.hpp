@@ -12,7 +12,7 @@ template <class T>
 struct UnwrittenAllocator : std::allocator<T> {
   template <class U>
   struct rebind {  // NOLINT(readability-identifier-naming): the standard's names
-    using other = UnwrittenAllocator<U>;
+    using other = UnwrittenAllocator<U>;  // NOLINT(readability-identifier-naming)
   };
   template <class U>
   void construct(U* place) {
