@@ -23,8 +23,6 @@ Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
   const auto cores = static_cast<std::uint32_t>(shape_.tile_of.size());
   cores_.resize(cores);
   sent_at_.resize(cores);
-  injection_.resize(cores * subnets);
-  ejection_.resize(cores * subnets);
   std::vector<std::uint32_t> first(1, 0);  // [routers + 1]: port in the first subnet
   for (std::uint32_t r = 0; r < routers(); ++r) first.push_back(first[r] + own(r) + sides);
   for (std::uint32_t subnet = 0; subnet < subnets; ++subnet) {
@@ -32,11 +30,11 @@ Noc::Noc(NocShape shape) : shape_(std::move(shape)) {
     connect_routers(subnet, first);
   }
   eject_ = static_cast<std::uint32_t>(queues_.size());
+  senders_ = static_cast<std::uint32_t>(outputs_.size());
   for (std::uint32_t core = 0; core < cores; ++core) {
+    const std::uint32_t tile = shape_.tile_of[core];
     for (std::uint32_t subnet = 0; subnet < subnets; ++subnet) {
-      const std::uint32_t queue = add_queue({.capacity = shape_.ejected, .core = core});
-      ejection_[core * subnets + subnet] = queue;
-      connect(injection_[core * subnets + subnet], queue);
+      connect_core(core, subnet * first.back() + first[tile] + core - shape_.first_core[tile]);
     }
   }
   make_routes();
@@ -73,9 +71,11 @@ std::uint32_t Noc::own(std::uint32_t router) const {
   return shape_.first_core[router + 1] - shape_.first_core[router];
 }
 
-std::uint32_t Noc::add_queue(Queue queue) {
+std::uint32_t Noc::add_queue(Queue queue, std::uint8_t capacity) {
+  const std::uint32_t slots = std::bit_ceil(std::uint32_t{capacity});
   queue.first_slot = static_cast<std::uint32_t>(slots_.size());
-  slots_.resize(slots_.size() + queue.capacity);
+  queue.mask = static_cast<std::uint8_t>(slots - 1);
+  slots_.resize(slots_.size() + slots);
   queues_.push_back(queue);
   return static_cast<std::uint32_t>(queues_.size() - 1);
 }
@@ -85,22 +85,26 @@ void Noc::add_ports(std::uint32_t subnet, const std::vector<std::uint32_t>& firs
   for (std::uint32_t r = 0; r < routers(); ++r) {
     const std::uint32_t base = subnet * first.back() + first[r];
     for (std::uint32_t p = 0; p < own(r) + sides; ++p) {
-      const std::uint32_t core = shape_.first_core[r] + p;
-      const std::uint32_t port =
-          add_queue({.capacity = shape_.buffer,
-                     .input = p,
-                     .core = p < own(r) ? core : none,
-                     .first_output = base,
-                     .routes = r * static_cast<std::uint32_t>(cores_.size())});
-      if (p < own(r)) injection_[core * subnets + subnet] = port;
+      add_queue({.first_output = base,
+                 .routes = r * static_cast<std::uint32_t>(cores_.size()),
+                 .input = static_cast<std::uint8_t>(p)},
+                shape_.buffer);
       outputs_.push_back({.first_input = base});
     }
   }
 }
 
-void Noc::connect(std::uint32_t output, std::uint32_t queue) {
+void Noc::connect(std::uint32_t output, std::uint32_t queue, std::uint8_t capacity) {
   outputs_[output].queue = queue;
+  outputs_[output].room = capacity;
   queues_[queue].feeder = output;
+}
+
+/// What leaves by the port waits at the core, what the core sends comes in by it.
+void Noc::connect_core(std::uint32_t core, std::uint32_t port) {
+  connect(port, add_queue({.core = core}, shape_.ejected), shape_.ejected);
+  outputs_.emplace_back();
+  connect(static_cast<std::uint32_t>(outputs_.size() - 1), port, shape_.buffer);
 }
 
 void Noc::connect_routers(std::uint32_t subnet, const std::vector<std::uint32_t>& first) {
@@ -111,10 +115,13 @@ void Noc::connect_routers(std::uint32_t subnet, const std::vector<std::uint32_t>
     const std::uint32_t x = r / shape_.height;
     const std::uint32_t y = r % shape_.height;
     const std::uint32_t h = shape_.height;
-    if (x + 1 < shape_.width) connect(port(r, east), port(r + h, west));
-    if (x > 0) connect(port(r, west), port(r - h, east));
-    if (y + 1 < shape_.height) connect(port(r, north), port(r + 1, south));
-    if (y > 0) connect(port(r, south), port(r - 1, north));
+    const auto link = [&](Side side, std::uint32_t to, Side at) {
+      connect(port(r, side), port(to, at), shape_.buffer);
+    };
+    if (x + 1 < shape_.width) link(east, r + h, west);
+    if (x > 0) link(west, r - h, east);
+    if (y + 1 < shape_.height) link(north, r + 1, south);
+    if (y > 0) link(south, r - 1, north);
   }
 }
 
@@ -153,7 +160,7 @@ std::uint64_t Noc::run(const StepTraffic& traffic) {
   }
   wheel_.run([&](const Event& event) { handle(event); }, [&] { allocate(); });
   assert(
-      std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.reserved == 0; }));
+      std::all_of(queues_.begin(), queues_.end(), [](const Queue& q) { return q.present == 0; }));
   assert(std::all_of(cores_.begin(), cores_.end(), [](const Core& c) { return c.next == c.end; }));
   std::uint64_t longest = last_injection_;
   for (std::uint32_t core = 0; core < cores_.size(); ++core) {
@@ -179,16 +186,15 @@ void Noc::handle(const Event& event) {
       return serve(event.at);
     case Event::Kind::left: {
       const Queue& queue = queues_[event.at];
-      const Flit flit = slots_[queue.first_slot + queue.head];
-      const std::uint32_t output = queue.first_output + routes_[queue.routes + flit.to];
+      const std::uint32_t output = wanted(queue, first(queue));
       outputs_[output].held = false;
       serve(output);
       leave(event.at);
       return;
     }
     case Event::Kind::credit:
-      --queues_[event.at].reserved;
-      return refill(queues_[event.at]);
+      ++outputs_[event.at].room;
+      return refill(event.at);
   }
 }
 
@@ -201,35 +207,51 @@ void Noc::generate_next(std::uint32_t core) {
 
 void Noc::inject(std::uint32_t core) {
   Core& sender = cores_[core];
-  const std::uint32_t id = injection_[core * subnets + sender.subnet];
-  Queue& queue = queues_[id];
-  sender.blocked = queue.reserved == queue.capacity;
-  if (sender.blocked) return;
-  ++queue.reserved;
+  Output& way = outputs_[senders_ + core * subnets + sender.subnet];
+  way.wanting = way.room == 0 ? 1 : 0;
+  if (way.room == 0) return;
+  --way.room;
   sent_at_[core] = wheel_.now();
   last_injection_ = wheel_.now();
   sender.subnet = (sender.subnet + 1) % subnets;
   const Message& message = traffic_->messages[sender.next++];
   generate_next(core);
-  arrive(id, {message.to, message.processing});
+  arrive(way.queue, {message.to, message.processing});
+}
+
+Noc::Flit Noc::first(const Queue& queue) const { return slots_[queue.first_slot + queue.head]; }
+void Noc::push(Queue& queue, Flit flit) {
+  slots_[queue.first_slot + ((queue.head + queue.present) & queue.mask)] = flit;
+  ++queue.present;
+}
+
+/// The output of the router that a flit goes to.
+std::uint32_t Noc::wanted(const Queue& queue, Flit flit) const {
+  return queue.first_output + routes_[queue.routes + flit.to];
 }
 
 void Noc::arrive(std::uint32_t id, Flit flit) {
   Queue& queue = queues_[id];
-  std::uint32_t slot = std::uint32_t{queue.head} + queue.present;
-  if (slot >= queue.capacity) slot -= queue.capacity;
-  slots_[queue.first_slot + slot] = flit;
-  ++queue.present;
-  if (id >= eject_) return process(queue.core);
-  if (queue.present == 1) want(queue);
-}
-
-/// The first flit of a queue asks for its output.
-void Noc::want(const Queue& queue) {
-  const Flit flit = slots_[queue.first_slot + queue.head];
-  const std::uint32_t output = queue.first_output + routes_[queue.routes + flit.to];
-  outputs_[output].wanting |= std::uint64_t{1} << queue.input;
-  serve(output);
+  if (id >= eject_) {
+    push(queue, flit);
+    return process(queue.core);
+  }
+  if (queue.present != 0) return push(queue, flit);
+  const std::uint32_t to = wanted(queue, flit);
+  Output& output = outputs_[to];
+  const bool waits =
+      output.wanting != 0 || output.wakes || output.room == 0 || wheel_.now() < output.free_at;
+  if (shape_.stages || waits) {
+    push(queue, flit);
+    output.wanting |= std::uint64_t{1} << queue.input;
+    return serve(to);
+  }
+  // What serve() would do, without the way into the queue and out of it.
+  output.last = queue.input;
+  take(output);
+  ++outputs_[queue.feeder].room;
+  refill(queue.feeder);
+  send(output, flit);
 }
 
 void Noc::serve(std::uint32_t id) {
@@ -239,20 +261,26 @@ void Noc::serve(std::uint32_t id) {
     output.asked = true;
     return;
   }
-  if (output.wakes) return;
-  Queue& end = queues_[output.queue];
-  if (end.reserved == end.capacity) return;
+  if (output.wakes || output.room == 0) return;
   if (wheel_.now() < output.free_at) {
     output.wakes = true;
     wheel_.add(output.free_at - wheel_.now(), {.kind = Event::Kind::output_free, .at = id});
     return;
   }
-  ++end.reserved;
   take_turn(output);
-  output.free_at = wheel_.now() + shape_.allocation;
-  const Flit flit = leave(output.first_input + output.last);
-  wheel_.add(shape_.passage, {.kind = Event::Kind::arrived, .at = output.queue, .flit = flit});
+  take(output);
+  send(output, leave(output.first_input + output.last));
   if (output.wanting != 0) serve(id);
+}
+
+/// A flit has the output, and a place at its end.
+void Noc::take(Output& output) {
+  --output.room;
+  output.free_at = wheel_.now() + shape_.allocation;
+}
+
+void Noc::send(const Output& output, Flit flit) {
+  wheel_.add(shape_.passage, {.kind = Event::Kind::arrived, .at = output.queue, .flit = flit});
 }
 
 /// The next of the inputs that want the output no longer wants it, but has it.
@@ -260,7 +288,7 @@ void Noc::take_turn(Output& output) {
   const std::uint64_t after = output.wanting & (~std::uint64_t{1} << output.last);
   const auto input =
       static_cast<std::uint32_t>(std::countr_zero(after != 0 ? after : output.wanting));
-  output.last = input;
+  output.last = static_cast<std::uint8_t>(input);
   output.wanting &= ~(std::uint64_t{1} << input);
 }
 
@@ -279,42 +307,44 @@ void Noc::advance(std::uint32_t id) {
     output.held = true;
     wheel_.add(stages.channel, {.kind = Event::Kind::channel_held, .at = id});
   }
-  Queue& end = queues_[output.queue];
-  if (!output.wants_switch || end.reserved == end.capacity) return;
+  if (!output.wants_switch || output.room == 0) return;
   output.wants_switch = false;
-  ++end.reserved;
+  --output.room;
   const std::uint32_t from = output.first_input + output.last;
-  const Queue& queue = queues_[from];
   wheel_.add(stages.crossbar, {.kind = Event::Kind::left, .at = from});
-  wheel_.add(stages.crossbar + stages.traversal, {.kind = Event::Kind::arrived,
-                                                  .at = output.queue,
-                                                  .flit = slots_[queue.first_slot + queue.head]});
+  wheel_.add(stages.crossbar + stages.traversal,
+             {.kind = Event::Kind::arrived, .at = output.queue, .flit = first(queues_[from])});
 }
 
 /// Takes the first flit out of a queue; who waits for its place may go on, or later by a credit.
 Noc::Flit Noc::leave(std::uint32_t id) {
   Queue& queue = queues_[id];
-  const Flit flit = slots_[queue.first_slot + queue.head];
-  if (++queue.head == queue.capacity) queue.head = 0;
+  const Flit flit = first(queue);
+  queue.head = (queue.head + 1) & queue.mask;
   --queue.present;
   const bool at_once = !shape_.stages || id >= eject_;
-  if (at_once) --queue.reserved;
-  if (id < eject_ && queue.present != 0) want(queue);
+  if (at_once) ++outputs_[queue.feeder].room;
+  if (id < eject_ && queue.present != 0) {
+    const std::uint32_t next = wanted(queue, first(queue));
+    outputs_[next].wanting |= std::uint64_t{1} << queue.input;
+    serve(next);
+  }
   if (at_once) {
-    refill(queue);
+    refill(queue.feeder);
   } else {
-    wheel_.add(shape_.stages->credit, {.kind = Event::Kind::credit, .at = id});
+    wheel_.add(shape_.stages->credit, {.kind = Event::Kind::credit, .at = queue.feeder});
   }
   return flit;
 }
 
-/// There is a place.
-void Noc::refill(const Queue& queue) {
-  if (queue.feeder != none) {
-    const Output& feeder = outputs_[queue.feeder];
-    if (feeder.wanting != 0 || feeder.wants_switch) serve(queue.feeder);
-  } else if (cores_[queue.core].blocked) {
-    inject(queue.core);
+/// There is a place at the end of an output.
+void Noc::refill(std::uint32_t id) {
+  const Output& output = outputs_[id];
+  if (output.wanting == 0 && !output.wants_switch) return;
+  if (id < senders_) {
+    serve(id);
+  } else {
+    inject((id - senders_) / subnets);
   }
 }
 
@@ -324,7 +354,7 @@ void Noc::process(std::uint32_t core) {
   if (receiver.busy) return;
   std::uint64_t time = 0;
   for (std::uint32_t subnet = 0; subnet < subnets; ++subnet) {
-    const std::uint32_t queue = ejection_[core * subnets + subnet];
+    const std::uint32_t queue = eject_ + core * subnets + subnet;
     if (queues_[queue].present == 0) continue;
     receiver.busy = true;
     time += std::max<std::uint32_t>(leave(queue).processing, 1);

@@ -60,25 +60,26 @@ class Noc {
     std::uint32_t at = 0;  ///< core, queue or output
     Flit flit{};           ///< of `arrived`
   };
-  /// Flits in order, with room for those under way.
+  /// Flits in order: an input of a router, or what waits at a core.
   struct Queue {
-    std::uint8_t capacity = 0;
-    std::uint8_t head = 0;
-    std::uint8_t present = 0;
-    std::uint8_t reserved = 0;  ///< present or under way
-    std::uint32_t input = 0;    ///< number among the router's inputs
     std::uint32_t first_slot = 0;
-    std::uint32_t feeder = none;        ///< output that fills it; none: the core below
-    std::uint32_t core = 0;             ///< that injects, or that takes flits from it
+    std::uint32_t feeder = none;        ///< output that fills it
+    std::uint32_t core = 0;             ///< that takes flits from it
     std::uint32_t first_output = none;  ///< of the router; none: a core takes the flits
     std::uint32_t routes = 0;           ///< of the router, in routes_
+    std::uint8_t mask = 0;              ///< slots - 1
+    std::uint8_t head = 0;
+    std::uint8_t present = 0;
+    std::uint8_t input = 0;  ///< number among the router's inputs
   };
+  /// What fills a queue: an output of a router, or a core that sends.
   struct Output {
-    std::uint64_t wanting = 0;  ///< inputs whose first flit wants it
+    std::uint64_t wanting = 0;  ///< inputs whose first flit wants it; of a core 1: its next message
     std::uint64_t free_at = 0;
     std::uint32_t queue = none;     ///< at its end
     std::uint32_t first_input = 0;  ///< queue of the router's input 0
-    std::uint32_t last = 0;         ///< input served last
+    std::uint8_t room = 0;          ///< flits that the queue takes, besides those under way
+    std::uint8_t last = 0;          ///< input served last
     bool wakes = false;
     bool asked = false;         ///< is in asked_
     bool held = false;          ///< its channel, by input `last`
@@ -88,7 +89,6 @@ class Noc {
     std::uint32_t next = 0;  ///< message
     std::uint32_t end = 0;
     std::uint32_t subnet = 0;  ///< of the next message
-    bool blocked = false;      ///< for want of room
     bool busy = false;         ///< processing
   };
 
@@ -96,32 +96,36 @@ class Noc {
   void check_size() const;
   [[nodiscard]] std::uint32_t routers() const;
   [[nodiscard]] std::uint32_t own(std::uint32_t router) const;
-  std::uint32_t add_queue(Queue queue);
+  std::uint32_t add_queue(Queue queue, std::uint8_t capacity);
   void add_ports(std::uint32_t subnet, const std::vector<std::uint32_t>& first);
-  void connect(std::uint32_t output, std::uint32_t queue);
+  void connect(std::uint32_t output, std::uint32_t queue, std::uint8_t capacity);
+  void connect_core(std::uint32_t core, std::uint32_t port);
   void connect_routers(std::uint32_t subnet, const std::vector<std::uint32_t>& first);
   void make_routes();
   void handle(const Event& event);
   void generate_next(std::uint32_t core);
   void inject(std::uint32_t core);
   void arrive(std::uint32_t queue, Flit flit);
-  void want(const Queue& queue);
+  void push(Queue& queue, Flit flit);
+  [[nodiscard]] Flit first(const Queue& queue) const;
+  [[nodiscard]] std::uint32_t wanted(const Queue& queue, Flit flit) const;
   void serve(std::uint32_t output);
+  void take(Output& output);
+  void send(const Output& output, Flit flit);
   void take_turn(Output& output);
   void allocate();
   void advance(std::uint32_t output);
   Flit leave(std::uint32_t queue);
-  void refill(const Queue& queue);
+  void refill(std::uint32_t output);
   void process(std::uint32_t core);
 
   NocShape shape_;
-  std::vector<std::uint8_t> routes_;      ///< [router * cores + core]: output of the router
-  std::vector<std::uint32_t> injection_;  ///< [core * subnets + subnet]: queue
-  std::vector<std::uint32_t> ejection_;   ///< [core * subnets + subnet]: queue
+  std::vector<std::uint8_t> routes_;  ///< [router * cores + core]: output of the router
   std::vector<Queue> queues_;
   std::vector<Flit> slots_;
-  std::uint32_t eject_ = 0;  ///< queues from here on are at cores
+  std::uint32_t eject_ = 0;  ///< queues from here on are at cores: [core * subnets + subnet]
   std::vector<Output> outputs_;
+  std::uint32_t senders_ = 0;         ///< outputs from here on are cores: [core * subnets + subnet]
   std::vector<std::uint32_t> asked_;  ///< outputs to look at when this cycle ends
   std::vector<Core> cores_;
   EventWheel<Event> wheel_;
