@@ -2,6 +2,7 @@
 #include <cmath>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -339,6 +340,37 @@ TEST_CASE("SANA-FE events: random traffic arrives, whatever the number of thread
   for (std::size_t i = 0; i < 2000; ++i) {
     REQUIRE(one.steps[i].time_s >= simple.steps[i].time_s);
     REQUIRE(flit.steps[i].time_s >= simple.steps[i].time_s);
+  }
+}
+
+TEST_CASE("SANA-FE events: progress counts every step, and may end the run") {
+  const Architecture chip = read_architecture(mesh({}), "chip.yaml");
+  const Network net = read_network(
+      "network:\n  groups:\n    - name: a\n      neurons:\n        - 0: {poisson: 0.2}\n"
+      "mappings:\n  - a.0: {core: 0.0, soma: 'input[0]'}\n",
+      "net.yaml", chip);
+  struct Stop : std::runtime_error {
+    Stop() : std::runtime_error("stop") {}
+  };
+  for (const unsigned threads : {1U, 2U}) {
+    std::vector<std::uint64_t> seen;
+    const auto run_until = [&](std::uint64_t last) {
+      return simulate(chip, net,
+                      {.steps = 200,
+                       .timing = Timing::event,
+                       .threads = threads,
+                       .progress = [&](std::uint64_t step) {
+                         seen.push_back(step);
+                         if (step == last) throw Stop();
+                       }});
+    };
+    CHECK_THROWS_AS((void)run_until(100), Stop);
+    CHECK(seen.size() == 100);  // none after the one that ends it
+    seen.clear();
+    const SimulationResult result = run_until(201);
+    REQUIRE(seen.size() == 200);
+    for (std::uint64_t i = 0; i < 200; ++i) REQUIRE(seen[i] == i + 1);
+    CHECK(result.steps.size() == 200);
   }
 }
 

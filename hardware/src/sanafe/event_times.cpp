@@ -8,9 +8,9 @@ namespace nj::sanafe {
 
 namespace {
 
-/// What is kept at most: steps enough for every thread, messages of at most 12 MiB.
-constexpr std::size_t max_steps = 64;
-constexpr std::size_t max_messages = std::size_t{1} << 20;
+/// What is kept at most, twice: steps enough for every thread, messages of at most 6 MiB.
+constexpr std::size_t max_steps = 32;
+constexpr std::size_t max_messages = std::size_t{1} << 19;
 
 }  // namespace
 
@@ -20,23 +20,26 @@ EventTimes::EventTimes(Traffic traffic, NocShape shape, unsigned threads)
 }
 
 void EventTimes::add(const Somas& somas) {
-  if (steps_ == kept_.size()) kept_.emplace_back();
-  traffic_.write(somas, kept_[steps_]);
-  messages_ += kept_[steps_++].messages.size();
+  if (next_.count == next_.traffic.size()) next_.traffic.emplace_back();
+  StepTraffic& step = next_.traffic[next_.count++];
+  traffic_.write(somas, step);
+  next_.messages += step.messages.size();
 }
 
-bool EventTimes::full() const { return steps_ >= max_steps || messages_ >= max_messages; }
+bool EventTimes::full() const { return next_.count >= max_steps || next_.messages >= max_messages; }
 
-std::vector<std::uint64_t> EventTimes::run() {
-  std::vector<std::uint64_t> cycles(steps_);
-  parallel_for(steps_, 1, threads_, [&](std::size_t step, std::size_t) {
+std::vector<std::uint64_t> EventTimes::run(const std::function<void()>& meanwhile) {
+  std::swap(next_, running_);
+  next_.count = 0;
+  next_.messages = 0;
+  std::vector<std::uint64_t> cycles(running_.count);
+  parallel_for(1 + cycles.size(), 1, threads_, [&](std::size_t task, std::size_t) {
+    if (task == 0) return meanwhile();
     std::unique_ptr<Noc> noc = take();
-    cycles[step] = noc->run(kept_[step]);
+    cycles[task - 1] = noc->run(running_.traffic[task - 1]);
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(noc));
   });
-  steps_ = 0;
-  messages_ = 0;
   return cycles;
 }
 

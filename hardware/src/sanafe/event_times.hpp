@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -19,20 +20,26 @@ class EventTimes {
 
   /// Keeps what the step that `somas` ran last sends.
   void add(const Somas& somas);
+  [[nodiscard]] bool empty() const { return next_.count == 0; }
   /// Whether enough is kept to be simulated.
   [[nodiscard]] bool full() const;
-  /// Cycles of each step kept, which are then forgotten.
-  std::vector<std::uint64_t> run();
+  /// Cycles of each step kept. `meanwhile` is called beside, by any thread; the steps that it adds
+  /// are kept for the next call.
+  std::vector<std::uint64_t> run(const std::function<void()>& meanwhile);
 
  private:
+  struct Steps {
+    std::vector<StepTraffic> traffic;  ///< of which the first `count` are in use
+    std::size_t count = 0;
+    std::size_t messages = 0;
+  };
   std::unique_ptr<Noc> take();
 
   Traffic traffic_;
   NocShape shape_;
   unsigned threads_;
-  std::vector<StepTraffic> kept_;  ///< of which the first `steps_` are in use
-  std::size_t steps_ = 0;
-  std::size_t messages_ = 0;
+  Steps next_;
+  Steps running_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Noc>> free_;
 };

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "neurojoule/hardware/sanafe_simulate.hpp"
@@ -71,14 +72,16 @@ class Machine {
     return result;
   }
 
-  /// Writes the times of the last steps where they are missing. `last`: there will be no more.
-  void finish_times(bool last, std::vector<StepResult>& steps) {
-    if (!event_times_ || !(last || event_times_->full())) return;
-    const std::vector<std::uint64_t> cycles = event_times_->run();
-    StepResult* const first = steps.data() + (steps.size() - cycles.size());
-    for (std::size_t i = 0; i < cycles.size(); ++i) {
-      first[i].time_s = static_cast<double>(cycles[i]) * noc_cycle_s + sync_s_;
+  /// Whether steps wait for their times, and whether enough do.
+  [[nodiscard]] bool has_untimed() const { return event_times_ && !event_times_->empty(); }
+  [[nodiscard]] bool is_full() const { return event_times_ && event_times_->full(); }
+  /// Times of all steps that wait for theirs, while others are made.
+  std::vector<double> times_s(const std::function<void()>& meanwhile) {
+    std::vector<double> times;
+    for (const std::uint64_t cycles : event_times_->run(meanwhile)) {
+      times.push_back(static_cast<double>(cycles) * noc_cycle_s + sync_s_);
     }
+    return times;
   }
 
   [[nodiscard]] StepEnergy total_energy() const { return actions_.price(total_actions_); }
@@ -159,10 +162,15 @@ SimulationResult simulate(const Architecture& chip, const Network& network,
   SimulationResult result;
   result.tiles_in_use = machine.tiles_in_use();
   result.cores_in_use = machine.cores_in_use();
-  for (std::uint64_t number = 1; number <= options.steps; ++number) {
-    result.steps.push_back(machine.step(number));
-    machine.finish_times(number == options.steps, result.steps);
-    if (options.progress) options.progress(number);
+  const auto make_steps = [&] {
+    while (result.steps.size() < options.steps && !machine.is_full()) {
+      result.steps.push_back(machine.step(result.steps.size() + 1));
+      if (options.progress) options.progress(result.steps.size());
+    }
+  };
+  make_steps();
+  for (std::size_t timed = 0; machine.has_untimed();) {
+    for (const double time_s : machine.times_s(make_steps)) result.steps[timed++].time_s = time_s;
   }
   for (const StepResult& step : result.steps) add(step, result.total);
   result.total.energy = machine.total_energy();

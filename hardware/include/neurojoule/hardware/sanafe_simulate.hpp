@@ -66,7 +66,7 @@ struct SimulationOptions {
   std::uint64_t steps = 1;
   Timing timing = Timing::simple;
   unsigned threads = 0;  ///< of simulated networks; 0: as many as there are processors
-  /// Called after each step with the number of steps done.
+  /// Called after each step with the number of steps done: by any thread, one call at a time.
   std::function<void(std::uint64_t)> progress;
 };
 
