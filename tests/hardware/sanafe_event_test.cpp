@@ -221,6 +221,21 @@ TEST_CASE("SANA-FE events: an output serves one flit in two cycles and subnet") 
   CHECK(spread <= 600);
 }
 
+TEST_CASE("SANA-FE events: inputs take turns after the one that came last, queued or not") {
+  // In the first subnet a flit from the west passes router 4 at 5, without a queue. The fifth
+  // messages of cores 0 and 2 of that tile come then, for the same output: core 0 has it at 7, as
+  // its number follows that of the west, core 2 at 9. The message of 10 us says when it got away.
+  const auto away = [](const Sent& of_core_0, const Sent& of_core_2) {
+    return step_ns({{"0.1", {{"8.0"}}},
+                    {"4.0", repeat(4, {"4.1"}) + repeat(1, of_core_0)},
+                    {"4.2", repeat(4, {"4.3"}) + repeat(1, of_core_2)}},
+                   {.generation_ns = 1}) -
+           10'000 - 4 - 4;
+  };
+  CHECK(away({"8.1", 1000}, {"8.2"}) == 7);
+  CHECK(away({"8.1"}, {"8.2", 1000}) == 9);
+}
+
 TEST_CASE("SANA-FE events: neurons after the last message wait until the network has drained") {
   // Sent at 5, processed at 5 + 8 + 1000; then 5000: reference 6013.
   CHECK(step_ns({{"0.1", {{"4.0", 100}}, true}}, {.rest_ns = 5000}) == 6013);

@@ -239,18 +239,19 @@ void Noc::arrive(std::uint32_t id, Flit flit) {
   if (queue.present != 0) return push(queue, flit);
   const std::uint32_t to = wanted(queue, flit);
   Output& output = outputs_[to];
-  const bool waits =
-      output.wanting != 0 || output.wakes || output.room == 0 || wheel_.now() < output.free_at;
+  const bool waits = output.wakes || output.room == 0 || wheel_.now() < output.free_at;
   if (shape_.stages || waits) {
     push(queue, flit);
     output.wanting |= std::uint64_t{1} << queue.input;
     return serve(to);
   }
-  // What serve() would do, without the way into the queue and out of it.
+  // What serve() would do, without the way into the queue and out of it. Nobody waits for an output
+  // that may be taken, nor for a place in an empty queue.
+  assert(output.wanting == 0);
+  assert(outputs_[queue.feeder].room != 0);
   output.last = queue.input;
   take(output);
   ++outputs_[queue.feeder].room;
-  refill(queue.feeder);
   send(output, flit);
 }
 
