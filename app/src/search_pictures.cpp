@@ -85,7 +85,7 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
   for (const Mark& mark : marks) {
     if (mark.drop <= most_drop) most = std::max(most, mark.value);
   }
-  most *= 1.08;
+  most = most > 0 ? most * 1.08 : 1;  // all is free, or nothing is shown
   double least_drop = 0;
   for (const Mark& mark : marks) least_drop = std::min(least_drop, mark.drop);
   const auto x = [&](double drop) {

@@ -120,6 +120,10 @@ TEST_CASE("the picture of a front whose every point loses much accuracy shows th
   CHECK(front_marks(result.reference.test_samples) == 3);
   CHECK(front_marks(1) == 3);
   CHECK(front_marks(0) == 3);
+  for (SearchPoint& point : result.front) point.energy = Picojoules{0};
+  for (SearchPoint& point : result.baselines) point.energy = Picojoules{0};
+  CHECK(front_marks(1) == 3);
+  CHECK(front_svg(result, wanted).find("nan") == std::string::npos);
 }
 
 TEST_CASE("a search that is stopped again and again ends at the same front") {
