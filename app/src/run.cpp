@@ -81,27 +81,6 @@ void add_loads(ChipResult& chip, const SimulationResult& result) {
   for (std::size_t i = 0; i < result.links.size(); ++i) chip.links[i] += result.links[i];
 }
 
-/// Of so many samples, before the first.
-ChipResult blank_chip(std::size_t samples, std::size_t layers) {
-  return {.samples = samples,
-          .activity = {},
-          .actions = {},
-          .ledger = {},
-          .mapping = {},
-          .placements = {},
-          .expected_packet_hops = 0,
-          .tilings = {},
-          .array = {},
-          .latencies = {},
-          .busy = std::vector<Picoseconds>(layers),
-          .path = {},
-          .cores = {},
-          .links = {},
-          .packets = 0,
-          .hops = 0,
-          .traces = {}};
-}
-
 /// By sample. In rounds of a fixed size, so that the progress callback is called by this thread
 /// only.
 std::vector<SimulationResult> simulate_each(const PreparedRun& prepared, const Simulator& simulator,
@@ -137,7 +116,9 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
   const MappedChip& mapped = *prepared.chip;
   const Network& network = prepared.network.network();
   const std::size_t samples = execution.traces.size();
-  ChipResult chip = blank_chip(samples, network.size());
+  ChipResult chip;
+  chip.samples = samples;
+  chip.busy.resize(network.size());
   place_slices(prepared, activity, options.progress, chip);
   const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
                             chip.mapping);
