@@ -26,6 +26,10 @@ struct SliceNeeds {
   std::uint32_t channel_unit = 1;  ///< channels that stay together: a head's in attention
 };
 
+inline std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) {
+  return a / b + (a % b != 0 ? 1 : 0);
+}
+
 /// Saturates instead of overflowing.
 std::uint64_t saturating_product(std::initializer_list<std::uint64_t> factors);
 std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b);

@@ -61,14 +61,14 @@ FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds 
       std::max(times(plan_.chip.spec().off_chip.word_time, frame.off_chip_words),
                times(kind.times.frame_word, rounds(kind, MemoryUnit::frame_buffer, frame.words)));
   const std::uint64_t lanes = kind.encoder_unit->lanes;
-  const std::uint64_t operations = work.positions * plan.fan;
+  const std::uint64_t operations = work.positions * plan.position.fan;
   const Picoseconds encode =
       times(kind.times.synapse_word, rounds(kind, MemoryUnit::synapse_memory, frame.weight_words)) +
       times(kind.times.frame_word, work.rounds) +
       times(kind.times.multiply_accumulate, (operations + lanes - 1) / lanes) +
       times(kind.times.accumulator_word,
             plan.positions() *
-                rounds(kind, MemoryUnit::accumulator_memory, 2 * plan.accumulator_words));
+                rounds(kind, MemoryUnit::accumulator_memory, 2 * plan.position.accumulator_words));
   return {port - start, encode};
 }
 

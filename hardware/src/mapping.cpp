@@ -8,59 +8,13 @@
 
 #include "neurojoule/hardware/population_graph.hpp"
 
+#include "cuts.hpp"
 #include "footprint.hpp"
 #include "place.hpp"
 #include "streamed/tile_needs.hpp"
 
 namespace nj {
 namespace {
-
-/// In how many equal parts (within one) the channel units, the rows and the columns are cut.
-struct Cut {
-  std::uint32_t channel_parts = 0;
-  std::uint32_t row_parts = 0;
-  std::uint32_t column_parts = 1;
-  [[nodiscard]] std::uint64_t slices() const {
-    return std::uint64_t{channel_parts} * row_parts * column_parts;
-  }
-};
-
-std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-/// Border `i` of `parts` equal parts of [0, total).
-std::uint32_t border(std::uint32_t total, std::uint32_t parts, std::uint32_t i) {
-  return static_cast<std::uint32_t>(std::uint64_t{total} * i / parts);
-}
-
-/// The cut with the fewest slices whose largest slice fits; rows are cut before channels, columns
-/// only in slices of one row, and to have fewer slices. nullopt when even one unit at one position
-/// does not fit, or more than `max_cores` slices are needed.
-std::optional<Cut> fewest_slices(const SliceNeeds& needs, const CoreKindSpec& kind) {
-  if (!fits(footprint(needs, {needs.channel_unit, 1, 1}, kind), kind)) return std::nullopt;
-  const std::uint32_t units = needs.shape.channels / needs.channel_unit;
-  std::optional<Cut> best;
-  std::uint64_t limit = std::uint64_t{max_cores} + 1;
-  const auto consider = [&](const Cut& cut) {
-    const SliceSize largest{ceil_divide(units, cut.channel_parts) * needs.channel_unit,
-                            ceil_divide(needs.shape.height, cut.row_parts),
-                            ceil_divide(needs.shape.width, cut.column_parts)};
-    if (!fits(footprint(needs, largest, kind), kind)) return;
-    best = cut;
-    limit = cut.slices();
-  };
-  for (std::uint32_t c = 1; c <= units && c < limit; ++c) {
-    for (std::uint32_t r = 1; r <= needs.shape.height && Cut{c, r}.slices() < limit; ++r) {
-      consider({c, r});
-    }
-  }
-  const std::uint32_t rows = needs.shape.height;
-  for (std::uint32_t c = 1; c <= units && Cut{c, rows}.slices() < limit; ++c) {
-    for (std::uint32_t k = 2; k <= needs.shape.width && Cut{c, rows, k}.slices() < limit; ++k) {
-      consider({c, rows, k});
-    }
-  }
-  return best;
-}
 
 class Mapper {
  public:
@@ -198,23 +152,8 @@ class Mapper {
                      chip_.cores_of_kind(kind))});
   }
 
-  /// Adds the slices of a population, rows outside, then columns, without cores.
   void put(std::uint32_t p, const SliceNeeds& needs, const Cut& cut, std::uint32_t kind) {
-    const std::uint32_t units = needs.shape.channels / needs.channel_unit;
-    const std::uint32_t columns = needs.shape.width;
-    for (std::uint32_t position = 0; position < cut.row_parts * cut.column_parts; ++position) {
-      const std::uint32_t r = position / cut.column_parts;
-      const std::uint32_t k = position % cut.column_parts;
-      for (std::uint32_t c = 0; c < cut.channel_parts; ++c) {
-        slices_.push_back({p, border(units, cut.channel_parts, c) * needs.channel_unit,
-                           border(units, cut.channel_parts, c + 1) * needs.channel_unit,
-                           border(needs.shape.height, cut.row_parts, r),
-                           border(needs.shape.height, cut.row_parts, r + 1), CoreId{},
-                           border(columns, cut.column_parts, k),
-                           cut.column_parts == 1 ? LayerSlice::all_columns
-                                                 : border(columns, cut.column_parts, k + 1)});
-      }
-    }
+    add_slices(p, needs, cut, slices_);
     kinds_.insert(kinds_.end(), cut.slices(), kind);
     free_[kind] -= cut.slices();
   }

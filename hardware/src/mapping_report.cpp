@@ -10,38 +10,13 @@
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/hardware/population_graph.hpp"
 
+#include "cuts.hpp"
 #include "footprint.hpp"
 #include "multicast_flows.hpp"
 #include "place.hpp"
 
 namespace nj {
 namespace {
-
-std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-/// How a population is cut.
-struct Parts {
-  std::set<std::uint32_t> row_begins;
-  std::set<std::uint32_t> column_begins;
-  std::set<std::uint32_t> channel_begins;
-  SliceSize largest;  ///< along each side
-};
-
-std::vector<Parts> parts_of(const Network& network, std::span<const Population> populations,
-                            const Mapping& mapping) {
-  std::vector<Parts> all(populations.size());
-  for (const LayerSlice& slice : mapping.slices) {
-    Parts& parts = all[slice.population];
-    parts.row_begins.insert(slice.row_begin);
-    parts.column_begins.insert(slice.column_begin);
-    parts.channel_begins.insert(slice.channel_begin);
-    const SliceSize size = size_of(slice, neuron_shape(network, populations[slice.population]));
-    parts.largest = {std::max(parts.largest.channels, size.channels),
-                     std::max(parts.largest.rows, size.rows),
-                     std::max(parts.largest.columns, size.columns)};
-  }
-  return all;
-}
 
 void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, const SliceSize& size,
                 const char* axis, std::vector<CutLimit>& limits) {
@@ -53,9 +28,7 @@ void add_limits(const SliceNeeds& needs, const CoreKindSpec& kind, const SliceSi
 std::vector<CutLimit> limits_of(const SliceNeeds& needs, const CoreKindSpec& kind,
                                 const Parts& parts) {
   std::vector<CutLimit> limits;
-  const auto row_parts = static_cast<std::uint32_t>(parts.row_begins.size());
-  const auto channel_parts = static_cast<std::uint32_t>(parts.channel_begins.size());
-  const auto column_parts = static_cast<std::uint32_t>(parts.column_begins.size());
+  const auto [channel_parts, row_parts, column_parts] = parts.cut;
   if (row_parts > 1) {
     SliceSize size = parts.largest;
     size.rows = ceil_divide(needs.shape.height, row_parts - 1);

@@ -71,12 +71,8 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
   slice.kind = &plan.chip.kind_of(place.core);
   slice.shape = neuron_shape(plan.network, population);
   slice.slots = plan.graph.slots[place.population];
-  const LayerWidths& lead = plan.width(population.lead);
-  slice.fan = has_weights(*slice.op) ? slice.channels() : 1;
-  if (has_weights(*slice.op)) {
-    slice.synapse_words = words(*slice.kind, MemoryUnit::synapse_memory,
-                                std::uint64_t{slice.fan} * lead.weights.bits);
-  }
+  slice.position =
+      position_work(*slice.op, plan.width(population.lead), slice.channels(), *slice.kind);
   if (const auto* attention = std::get_if<SpikingSelfAttention>(slice.op)) {
     const std::uint32_t head_channels = slice.shape.channels / attention->heads;
     slice.spike_row_words = words(*slice.kind, MemoryUnit::spike_buffer, head_channels);
@@ -86,18 +82,6 @@ SlicePlan slice_plan(const Plan& plan, const LayerSlice& place) {
                                     std::uint64_t{head_channels} * slice.score_bits);
     }
   }
-  slice.accumulator_words = words(*slice.kind, MemoryUnit::accumulator_memory,
-                                  std::uint64_t{slice.fan} * lead.accumulator_bits);
-  const auto times = [](Picoseconds time, std::uint64_t count) {
-    return time * static_cast<std::int64_t>(count);
-  };
-  const CoreTimes& core = slice.kind->times;
-  slice.position_time =
-      times(core.synapse_word,
-            rounds(*slice.kind, MemoryUnit::synapse_memory, slice.synapse_words)) +
-      times(core.accumulator_word,
-            rounds(*slice.kind, MemoryUnit::accumulator_memory, 2 * slice.accumulator_words)) +
-      times(core.synaptic_operation, slice.fan);
   return slice;
 }
 
@@ -135,7 +119,7 @@ FramePlan frame_plan(const Plan& plan, const SlicePlan& slice, const PopulationE
   }
   const std::uint64_t off_chip_word = plan.chip.spec().off_chip.word_bits;
   frame.off_chip_words = (frame.off_chip_bits + off_chip_word - 1) / off_chip_word;
-  frame.weight_words = weights_per_channel(*slice.op) * slice.synapse_words;
+  frame.weight_words = weights_per_channel(*slice.op) * slice.position.synapse_words;
   return frame;
 }
 
@@ -248,6 +232,27 @@ std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bit
 
 std::uint64_t rounds(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t words) {
   return words == 0 ? 0 : kind.memory(unit)->rounds(words);
+}
+
+PositionWork position_work(const Operator& lead, const LayerWidths& widths, std::uint32_t channels,
+                           const CoreKindSpec& kind) {
+  PositionWork work;
+  if (has_weights(lead)) {
+    work.fan = channels;
+    work.synapse_words =
+        words(kind, MemoryUnit::synapse_memory, std::uint64_t{channels} * widths.weights.bits);
+  }
+  work.accumulator_words = words(kind, MemoryUnit::accumulator_memory,
+                                 std::uint64_t{work.fan} * widths.accumulator_bits);
+  const auto times = [](Picoseconds time, std::uint64_t count) {
+    return time * static_cast<std::int64_t>(count);
+  };
+  work.time =
+      times(kind.times.synapse_word, rounds(kind, MemoryUnit::synapse_memory, work.synapse_words)) +
+      times(kind.times.accumulator_word,
+            rounds(kind, MemoryUnit::accumulator_memory, 2 * work.accumulator_words)) +
+      times(kind.times.synaptic_operation, work.fan);
+  return work;
 }
 
 Sent sent_by(const Plan& plan, const SlicePlan& slice) {

@@ -103,6 +103,16 @@ struct FramePlan {
   std::uint64_t dense_positions = 0;  ///< (value, position that it reaches) pairs, zeros too
 };
 
+/// What a spike costs at each position of a slice that it reaches.
+struct PositionWork {
+  std::uint32_t fan = 1;                ///< synaptic operations
+  std::uint64_t synapse_words = 0;      ///< read
+  std::uint64_t accumulator_words = 0;  ///< read, and written
+  Picoseconds time;                     ///< of the synapse unit
+};
+PositionWork position_work(const Operator& lead, const LayerWidths& widths, std::uint32_t channels,
+                           const CoreKindSpec& kind);
+
 /// One slice with its constants.
 struct SlicePlan {
   LayerSlice place;
@@ -110,14 +120,11 @@ struct SlicePlan {
   const CoreKindSpec* kind = nullptr;
   FeatureShape shape;  ///< neurons of the whole population
   std::uint32_t slots = 1;
-  std::uint64_t synapse_words = 0;      ///< read per position reached
-  std::uint64_t accumulator_words = 0;  ///< read, and written, per position reached
-  std::uint64_t spike_row_words = 0;    ///< of a q, k or v row of one head
-  std::uint32_t score_bits = 0;         ///< of an element of K^T V, where that is added up first
-  std::uint64_t score_row_words = 0;    ///< of a row of K^T V of one head
-  std::uint32_t fan = 1;                ///< synaptic operations per position reached
-  Picoseconds position_time;            ///< synapse unit, per position reached
-  std::optional<FramePlan> frame{};     ///< where it reads frames itself
+  PositionWork position;
+  std::uint64_t spike_row_words = 0;  ///< of a q, k or v row of one head
+  std::uint32_t score_bits = 0;       ///< of an element of K^T V, where that is added up first
+  std::uint64_t score_row_words = 0;  ///< of a row of K^T V of one head
+  std::optional<FramePlan> frame{};   ///< where it reads frames itself
 
   [[nodiscard]] std::uint32_t channels() const { return place.channel_end - place.channel_begin; }
   [[nodiscard]] Range rows() const { return {place.row_begin, place.row_end}; }

@@ -25,7 +25,7 @@ SynapseWork::SynapseWork(const Plan& plan, Packing packing) {
   const bool mixed = plan.chip.spec().handshake.has_value();
   for (const Receiver& receiver : plan.receivers) {
     const SlicePlan& slice = plan.slices[receiver.slice];
-    Receiving entry{slice.position_time};
+    Receiving entry{slice.position.time};
     if (receiver.merges && packing == Packing::single) {
       const FeatureShape& sent = plan.fans[receiver.producer].shape;
       const Range rows = rows_reaching(receiver);

@@ -64,12 +64,12 @@ void count_deliveries(const Plan& plan, const Tally& tally, std::size_t first, s
   std::uint64_t operations = 0;
   for (std::size_t i = first; i < last; ++i) {
     const ReceiverTally& one = tally.receivers[i];
-    const SlicePlan& its = plan.slices[plan.receivers[i].slice];
+    const PositionWork& position = plan.slices[plan.receivers[i].slice].position;
     delivered += one.delivered;
     operands += one.operands;
-    synapse_words += one.positions * its.synapse_words;
-    accumulator_words += one.positions * its.accumulator_words;
-    operations += one.positions * its.fan;
+    synapse_words += one.positions * position.synapse_words;
+    accumulator_words += one.positions * position.accumulator_words;
+    operations += one.positions * position.fan;
   }
   KindCounts kind(counts, *slice.kind);
   kind.unit("axon_in", Action::packet_deliver, plan.packet_bits(receiver.producer), sender,
@@ -102,9 +102,9 @@ void count_frames(const Plan& plan, const SlicePlan& slice, const SliceTally& ta
               tally.frames * frame.weight_words);
   for (const Action action : {Action::read_word, Action::write_word}) {
     kind.memory(MemoryUnit::accumulator_memory, action, lead,
-                tally.frames * slice.positions() * slice.accumulator_words);
+                tally.frames * slice.positions() * slice.position.accumulator_words);
   }
-  const std::uint64_t operations = tally.frame_positions * slice.fan;
+  const std::uint64_t operations = tally.frame_positions * slice.position.fan;
   count_operations(plan, slice, "encoder_unit", operations, frame.reach.graded ? operations : 0,
                    frame.bits, kind);
 }

@@ -16,8 +16,6 @@ namespace {
 /// Tiles of one population beyond which its tiling is refused.
 constexpr std::uint64_t max_layer_tiles = 65'536;
 
-std::uint32_t ceil_divide(std::uint32_t a, std::uint32_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
 /// Bits of all membranes of a population.
 std::uint64_t membrane_bits(const TileNeeds& needs) {
   return saturating_product({needs.shape.neurons(), needs.membrane_bits});
