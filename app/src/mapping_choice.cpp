@@ -10,6 +10,7 @@ namespace nj {
 
 MappingChoice read_mapping_choice(const YamlNode& node) {
   MappingChoice choice;
+  const auto slices = node.find("slices");
   const auto placement = node.find("placement");
   const auto seed = node.find("seed");
   const auto effort = node.find("effort");
@@ -18,6 +19,7 @@ MappingChoice read_mapping_choice(const YamlNode& node) {
   const auto misfit = node.find("misfit");
   if (fixed && file) throw file->error("does not go with a mapping that stands here (fixed)");
   if (fixed || file) {
+    if (slices) throw slices->error("a given mapping is not cut");
     for (const auto& found : {placement, seed, effort, misfit}) {
       if (found) throw found->error("a given mapping is not placed");
     }
@@ -26,6 +28,10 @@ MappingChoice read_mapping_choice(const YamlNode& node) {
   if (file) {
     choice.file = file->text();
     if (choice.file.empty()) throw file->error("expected the path of a mapping file");
+  }
+  if (slices) {
+    choice.slices = slices->one_of<Slicing>({{to_string(Slicing::fewest), Slicing::fewest},
+                                             {to_string(Slicing::fastest), Slicing::fastest}});
   }
   if (placement) {
     choice.placement.strategy =
@@ -50,9 +56,9 @@ MappingChoice read_mapping_choice(const YamlNode& node) {
 std::string to_yaml(const MappingChoice& choice) {
   if (choice.fixed) return "mapping:\n  fixed:\n" + to_yaml(*choice.fixed, 4);
   if (!choice.file.empty()) return fmt::format("mapping:\n  file: {}\n", yaml_quoted(choice.file));
-  return fmt::format("mapping:\n  placement: {}\n  seed: {}\n  effort: {}\n",
-                     to_string(choice.placement.strategy), choice.placement.seed,
-                     choice.placement.effort);
+  return fmt::format("mapping:\n  slices: {}\n  placement: {}\n  seed: {}\n  effort: {}\n",
+                     to_string(choice.slices), to_string(choice.placement.strategy),
+                     choice.placement.seed, choice.placement.effort);
 }
 
 }  // namespace nj

@@ -174,6 +174,7 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
   Json json;
   json["placement"] = placed_by_of(choice);
   if (!choice.given()) {
+    json["slices"] = to_string(choice.slices);
     json["seed"] = choice.placement.seed;
     json["effort"] = choice.placement.effort;
   }

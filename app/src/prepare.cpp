@@ -206,7 +206,12 @@ struct ChipCosts::Mapped {
   std::vector<Population> groups;
   MappedChip mapped;
 
-  [[nodiscard]] Simulator simulator() const {
+  /// With slices as the scenario wants them for these spikes.
+  [[nodiscard]] Simulator simulator(const Scenario& scenario, const SpikeTrace& spikes) {
+    if (scenario.chip->mapping.slices == Slicing::fastest) {
+      mapped.mapping = faster_slices(network, groups, mapped.widths, mapped.chip,
+                                     std::move(mapped.mapping), spikes);
+    }
     return {network, groups, mapped.widths, mapped.chip, mapped.mapping};
   }
   /// `seen(kind, unit, bits)` of each memory that a core has and its slice takes bits of.
@@ -255,8 +260,8 @@ ChipCosts::~ChipCosts() = default;
 
 Picojoules ChipCosts::energy(const QuantizedNetwork& network,
                              std::span<const SpikeTrace> traces) const {
-  const Mapped on(files_->scenario, files_->files, network);
-  const Simulator simulator = on.simulator();
+  Mapped on(files_->scenario, files_->files, network);
+  const Simulator simulator = on.simulator(files_->scenario, traces.front());
   const TimingLevel level = files_->scenario.chip->timing;
   ActionCounts actions;
   for (const SpikeTrace& trace : traces) actions += simulator.run(trace, {.timing = level}).actions;
@@ -267,8 +272,8 @@ Picojoules ChipCosts::energy(const QuantizedNetwork& network,
 
 Picoseconds ChipCosts::latency(const QuantizedNetwork& network,
                                std::span<const SpikeTrace> traces) const {
-  const Mapped on(files_->scenario, files_->files, network);
-  const Simulator simulator = on.simulator();
+  Mapped on(files_->scenario, files_->files, network);
+  const Simulator simulator = on.simulator(files_->scenario, traces.front());
   Picoseconds sum;
   for (const SpikeTrace& trace : traces) {
     const SimulationOptions options{.timing = files_->scenario.chip->timing};

@@ -1,6 +1,7 @@
 #include "neurojoule/app/run.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "neurojoule/core/parallel.hpp"
 #include "neurojoule/models/execute.hpp"
@@ -8,15 +9,24 @@
 namespace nj {
 namespace {
 
-/// The mapping that is simulated: slices go where the spikes that were sent want them, unless they
-/// have their places already.
-void place_slices(const PreparedRun& prepared, const Activity& activity, const Progress& progress,
-                  ChipResult& chip) {
+/// The mapping that is simulated: slices are cut as is best for the first sample where that is
+/// asked for, and go where the spikes that were sent want them, unless they have their places
+/// already.
+void map_slices(const PreparedRun& prepared, const Activity& activity, const SpikeTrace& first,
+                const Progress& progress, ChipResult& chip) {
   const MappedChip& mapped = *prepared.chip;
   const Network& network = prepared.network.network();
   const MappingChoice& choice = prepared.scenario.chip->mapping;
+  chip.mapping = mapped.mapping;
+  if (choice.slices == Slicing::fastest) {
+    const auto cutting = [&](std::size_t slices, std::size_t cores) {
+      if (progress) progress("cutting slices", slices, cores);
+    };
+    chip.mapping = faster_slices(network, prepared.populations, mapped.widths, mapped.chip,
+                                 std::move(chip.mapping), first, cutting);
+  }
   const Traffic traffic =
-      expected_traffic(network, prepared.populations, mapped.widths, mapped.chip, mapped.mapping,
+      expected_traffic(network, prepared.populations, mapped.widths, mapped.chip, chip.mapping,
                        sent_spikes(activity, prepared.populations));
   PlacementOptions options = choice.placement;
   if (progress) {
@@ -24,8 +34,7 @@ void place_slices(const PreparedRun& prepared, const Activity& activity, const P
       progress("placing slices", done, slices);
     };
   }
-  chip.mapping =
-      choice.given() ? mapped.mapping : place(mapped.chip, traffic, mapped.mapping, options);
+  if (!choice.given()) chip.mapping = place(mapped.chip, traffic, chip.mapping, options);
   chip.expected_packet_hops = packet_hops(traffic, mapped.chip, chip.mapping);
   chip.placements = explain_mapping(network, prepared.populations, mapped.widths, mapped.chip,
                                     chip.mapping, traffic);
@@ -119,7 +128,7 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
   ChipResult chip;
   chip.samples = samples;
   chip.busy.resize(network.size());
-  place_slices(prepared, activity, options.progress, chip);
+  map_slices(prepared, activity, execution.traces.front(), options.progress, chip);
   const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
                             chip.mapping);
   std::vector<SimulationResult> results = simulate_each(prepared, simulator, execution, options);

@@ -50,7 +50,8 @@ struct MappedChip {
   std::string chip_file;  ///< the chip file with all that it builds on
   PriceTable prices;
   std::vector<LayerWidths> widths;  ///< by LayerId
-  Mapping mapping;  ///< `run` moves its slices, unless the scenario gave their places
+  /// `run` moves its slices and may cut them further, unless the scenario gave their places.
+  Mapping mapping;
 };
 
 /// A scenario with everything that it names loaded and checked; running it fails no more on input.

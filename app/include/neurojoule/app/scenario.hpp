@@ -10,6 +10,7 @@
 #include "neurojoule/datasets/dataset.hpp"
 #include "neurojoule/hardware/fixed_mapping.hpp"
 #include "neurojoule/hardware/placement.hpp"
+#include "neurojoule/hardware/slicing.hpp"
 #include "neurojoule/hardware/timing_level.hpp"
 #include "neurojoule/models/calibrate.hpp"
 #include "neurojoule/models/model_source.hpp"
@@ -19,7 +20,8 @@ namespace nj {
 
 /// How the network comes onto the cores: placed by a strategy, or given here or in a file.
 struct MappingChoice {
-  PlacementOptions placement;         ///< where nothing is given
+  Slicing slices = Slicing::fewest;   ///< where nothing is given
+  PlacementOptions placement;         ///< likewise
   std::optional<FixedMapping> fixed;  ///< stands in the scenario
   std::string file{};                 ///< path of a mapping file, as written; empty: none
   /// A point of a batch whose network does not fit its chip is left out, and says why.

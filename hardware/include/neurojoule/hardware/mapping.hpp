@@ -77,7 +77,8 @@ struct MappingResult {
 };
 
 /// Cuts every population into the fewest slices that fit a core kind of the right role, and puts
-/// them on the cores of that kind in order; `place` finds better ones.
+/// them on the cores of that kind in order; `place` finds better ones, `faster_slices` cuts
+/// further.
 ///
 /// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores),
 /// columns only in slices of one row, and where that takes fewer slices than without.
