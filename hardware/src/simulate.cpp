@@ -54,16 +54,28 @@ class Simulation {
     return std::move(result_);
   }
 
+  /// How long the T global steps take that follow one in which all populations work, as they do in
+  /// these. Before that, packets need not arrive: of the steps before it a step knows what was
+  /// sent, and for how long links are still taken.
+  Picoseconds period() {
+    const std::uint32_t filled = plan_.graph.levels() - 1;
+    const std::uint32_t steps = filled + 1 + phases_.timesteps();
+    for (std::uint32_t g = 0; g < steps; ++g) run_step(g, g >= filled);
+    return result_.timeline.latency() - result_.timeline.steps[filled].end;
+  }
+
  private:
-  void run_step(std::uint32_t step) {
+  void run_step(std::uint32_t step, bool delivers = true) {
     const Picoseconds start = result_.timeline.latency();
     outbox_.clear();
     sources_.clear();
     path_.reset();
     io_port_ += run_cores(step, start, send_inputs(step, start)) - start;
     sort_by_core(sources_, outbox_, targets_);
-    if (const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_))
-      note(*served);
+    if (delivers) {
+      const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_);
+      if (served) note(*served);
+    }
     StepPath path = path_.value_or(StepPath{});
     const Picoseconds end = start + work_time(path);
     const ChipSpec& chip = plan_.chip.spec();
@@ -223,9 +235,10 @@ Picoseconds Simulator::interval(const SpikeTrace& trace, TimingLevel timing) con
   const std::uint32_t timesteps = check_trains(network_, populations_, trace);
   const std::uint32_t fill = plan_->graph.levels() - 1;  // global steps until all work
   const std::uint32_t samples = 2 + (fill + timesteps - 1) / timesteps;
-  const auto steps = run(trace, {.timing = timing, .in_a_row = samples}).timeline.steps;
-  if (chip_.spec().handshake) return steps.back().end - steps[steps.size() - 1 - timesteps].end;
-  return steps[fill + 2 * timesteps - 1].end - steps[fill + timesteps - 1].end;
+  const SimulationOptions options{.timing = timing, .in_a_row = samples};
+  if (!chip_.spec().handshake) return Simulation(*plan_, trace, options).period();
+  const auto steps = run(trace, options).timeline.steps;
+  return steps.back().end - steps[steps.size() - 1 - timesteps].end;
 }
 
 SimulationResult simulate(const Network& network, std::span<const Population> populations,

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <neurojoule/hardware/population_graph.hpp>
 #include <neurojoule/hardware/simulate.hpp>
 
 #include "support/micro_scenario.hpp"
@@ -392,6 +393,15 @@ TEST_CASE("timing levels: the micro scenario's first step, clocked") {
   CHECK(result.timeline.steps[0] == StepInterval{ns(0), ns(143)});
 }
 
+/// The time of two global steps amid many samples in a row of two time steps each.
+Picoseconds steady(const MappedNetwork& s, TimingLevel level) {
+  const std::uint32_t levels = population_graph(s.network, s.populations, false).levels();
+  const auto steps = simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
+                              {.timing = level, .in_a_row = levels})
+                         .timeline.steps;
+  return steps[levels + 3].end - steps[levels + 1].end;
+}
+
 TEST_CASE("timing levels: counts are the same at all, and steps never shorter than the bounds") {
   MappedNetwork s{.network = testing::small_spikformer({.channels = 32, .pixels = 18, .blocks = 1}),
                   .populations = {},
@@ -425,8 +435,10 @@ TEST_CASE("timing levels: counts are the same at all, and steps never shorter th
         const SimulationResult bound = run_at(s, TimingLevel::analytic);
         CHECK(paths_are_steps(bound));
         CHECK(bound.merged > 0);
+        const Simulator simulator(s.network, s.populations, s.widths, s.chip, s.mapping);
         for (const TimingLevel level : {TimingLevel::event, TimingLevel::flit}) {
           const SimulationResult result = run_at(s, level);
+          CHECK(simulator.interval(s.trace, level) == steady(s, level));
           CHECK(without_leakage(result.actions) == without_leakage(bound.actions));
           CHECK(result.packets == bound.packets);
           CHECK(result.merged == bound.merged);
