@@ -215,7 +215,7 @@ TEST_CASE("words are searched with the formats, and go into the points' scenario
 }
 
 TEST_CASE("latency and memory of a chip are costs and limits like others") {
-  const TinySearch tiny(few + "  budget: 60\n  cost: latency\n  words: {accumulator: [32, 8]}\n");
+  const TinySearch tiny(few + "  budget: 24\n  cost: latency\n  words: {accumulator: [32, 8]}\n");
   const fs::path folder = tiny.folder("out");
   // Words so narrow that a format's width is that of the words that a spike reads.
   const fs::path chip = tiny.folder("chips") / "narrow.yaml";
@@ -248,7 +248,7 @@ TEST_CASE("latency and memory of a chip are costs and limits like others") {
   REQUIRE(small.front.size() >= 2);
   for (const SearchPoint& point : small.front) CHECK(point.cost == memory_of(other, point));
 
-  const TinySearch bits(few + "  budget: 30\n  cost: effective_bits\n");
+  const TinySearch bits(few + "  budget: 20\n  cost: effective_bits\n");
   const fs::path any = bits.folder("any");
   const SearchResult free = search(bits.read(), any, 1, {});
   REQUIRE(free.front.size() >= 3);

@@ -25,7 +25,7 @@ namespace nj {
 namespace {
 
 constexpr std::uint32_t networks_per_kind = 100;
-constexpr std::uint32_t loads_per_network = 100;
+constexpr std::uint32_t loads_per_network = NJ_LOADS_PER_NETWORK;
 constexpr std::uint32_t loads_per_reference = 8;  // each eighth load is checked against it
 constexpr std::uint32_t widest = 24;              // value of a message, in bits
 
