@@ -97,12 +97,13 @@ ChipFiles load_chip_files(const Scenario& scenario) {
                                                      run.prices_location, scenario.directory),
                                    find_price_table)};
   if (files.chip.spec().only_events() && run.timing != TimingLevel::event) {
-    throw Error(ErrorKind::config,
-                fmt::format("a chip {} is not simulated at the level '{}'",
-                            files.chip.spec().array ? "with an array, which has no network,"
-                                                    : "without barriers",
-                            to_string(run.timing)),
-                run.timing_location);
+    Violation reason;
+    reason.resource = "timing";
+    reason.message = fmt::format(
+        "a chip {} is not simulated at the level '{}'",
+        files.chip.spec().array ? "with an array, which has no network," : "without barriers",
+        to_string(run.timing));
+    throw MisfitError(std::move(reason), run.timing_location);
   }
   return files;
 }
@@ -151,6 +152,9 @@ MisfitError::MisfitError(const std::vector<Violation>& violations, const Locatio
     if (!known) reasons_.push_back(violation);
   }
 }
+
+MisfitError::MisfitError(Violation reason, const Location& location)
+    : Error(ErrorKind::config, reason.message, location), reasons_{std::move(reason)} {}
 
 namespace {
 

@@ -374,6 +374,16 @@ TEST_CASE("a network that does not fit its chip says why, and a batch can go on 
           std::string::npos);
     CHECK(batch_layers_csv({row}).ends_with(",control,busy_ps\n"));
   }
+  const std::vector<std::string> flits{"chip=pe_array45", "simulation.timing=flit"};
+  const Scenario array = read_batch(tiny.file(), flits).points.front().scenario;
+  try {
+    (void)prepare(array);
+    FAIL("an array has flits");
+  } catch (const MisfitError& error) {
+    const BatchRow row = batch_row({"000-a", "b", array}, error);
+    CHECK(batch_csv({row}).ends_with(
+        "a chip with an array, which has no network, is not simulated at the level 'flit'\"\n"));
+  }
   CHECK(nj::testing::message_of([&] {
           (void)read_batch(tiny.file(), {"mapping.misfit=ignore"});
         }).find("mapping.misfit: expected one of refuse, skip, got 'ignore'") != std::string::npos);

@@ -65,10 +65,12 @@ struct PreparedRun {
   bool has_classifier = true;  ///< false: the logits say nothing, and there is no accuracy
 };
 
-/// A network does not fit its chip.
+/// A network does not fit its chip, or what a scenario wants of the chip does not.
 class MisfitError : public Error {
  public:
   MisfitError(const std::vector<Violation>& violations, const Location& location);
+  /// Of a scenario; its message is all there is to say.
+  MisfitError(Violation reason, const Location& location);
   /// The first violation of each resource, in their order.
   [[nodiscard]] const std::vector<Violation>& reasons() const { return reasons_; }
 
