@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -31,6 +32,7 @@ template <class See>
 void for_each_cut(const SliceNeeds& needs, const std::uint64_t& most, See&& see) {
   const std::uint32_t units = needs.shape.channels / needs.channel_unit;
   const std::uint32_t rows = needs.shape.height;
+  assert(rows > 0);
   for (std::uint32_t c = 1; c <= units && c <= most; ++c) {
     for (std::uint32_t r = 1; r <= rows && Cut{c, r}.slices() <= most; ++r) see(Cut{c, r});
   }

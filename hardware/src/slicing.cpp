@@ -47,9 +47,9 @@ double in_proportion(Picoseconds time, double load, double measured_load) {
 /// How a population is cut, and how it could be cut further.
 class Ladder {
  public:
-  Ladder(std::uint32_t population, SliceNeeds needs, std::uint32_t kind, const CoreKindSpec& spec,
-         const Cut& cut)
-      : population_(population), needs_(std::move(needs)), kind_(kind), spec_(&spec), cut_(cut) {}
+  Ladder(std::uint32_t population, const SliceNeeds& needs, std::uint32_t kind,
+         const CoreKindSpec& spec, const Cut& cut)
+      : population_(population), needs_(needs), kind_(kind), spec_(&spec), cut_(cut) {}
 
   /// `work` is that of the present cut. Finds all cuts of at most `most` slices that take less time
   /// than any with fewer.
