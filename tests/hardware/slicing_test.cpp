@@ -176,6 +176,19 @@ TEST_CASE("slicing: kernels that do not fit whole are not put together again") {
   CHECK(cuts_of(s.faster(), 2) == Cuts{{0, 2, 0, 2}, {2, 4, 0, 2}, {0, 2, 2, 4}, {2, 4, 2, 4}});
 }
 
+TEST_CASE("slicing: where nothing fires neurons alone are work, and all cores may be idle") {
+  Micro s(4, 4);
+  s.trace = testing::random_trace(s.network, 1, 0, 1);  // 16 neurons of 4 ns in each layer
+  CHECK(cuts_of(s.faster(), 1) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
+  CHECK(cuts_of(s.faster(), 2) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
+  Micro free(4, 4, [](ChipSpec& spec) {
+    spec.core_kinds[0].times.neuron_update_active = {};
+    spec.core_kinds[0].times.neuron_update_inactive = {};
+  });
+  free.trace = s.trace;
+  CHECK(free.faster() == free.fewest);
+}
+
 TEST_CASE("slicing: on an array all stays") {
   const Network network = testing::small_spikformer({32, 18, 1, 4, 10});
   const auto pops = populations(network);
