@@ -5,6 +5,8 @@
 #include <span>
 #include <variant>
 
+#include "streamed/bit_rows.hpp"
+
 namespace nj {
 namespace {
 
@@ -37,12 +39,6 @@ std::vector<std::uint64_t> rows_of(const SpikeTensor& tensor, std::uint32_t t, R
   return rows;
 }
 
-std::uint64_t count_bits(std::span<const std::uint64_t> words) {
-  std::uint64_t bits = 0;
-  for (const std::uint64_t word : words) bits += static_cast<std::uint64_t>(std::popcount(word));
-  return bits;
-}
-
 template <class Handle>
 void for_each_bit(std::span<const std::uint64_t> words, Handle&& handle) {
   for (std::size_t w = 0; w < words.size(); ++w) {
@@ -69,8 +65,8 @@ AttentionRows::AttentionRows(const SlicePlan& slice, const SpikeTensor& query,
   reached_.resize(heads_ * row_words_);
 }
 
-AttentionWork AttentionRows::token(std::uint64_t n) {
-  AttentionWork work;
+AttentionTokenWork AttentionRows::token(std::uint64_t n) {
+  AttentionTokenWork work;
   std::fill(reached_.begin(), reached_.end(), 0);
   for (std::uint32_t h = 0; h < heads_; ++h) {
     if (order_ == ProductOrder::scores_first) {
@@ -96,8 +92,8 @@ std::uint32_t AttentionRows::reached(std::uint32_t first, std::uint32_t last) co
   return count;
 }
 
-AttentionWork AttentionRows::prepare() {
-  AttentionWork work;
+AttentionTokenWork AttentionRows::prepare() {
+  AttentionTokenWork work;
   if (order_ == ProductOrder::scores_first) {
     count_keys_and_values();
     return work;
@@ -137,7 +133,7 @@ void AttentionRows::count_keys_and_values() {
   }
 }
 
-void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
+void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionTokenWork& work) {
   ++work.coincidence_rows;
   for_each_bit(std::span(query_).subspan(row(head, n), row_words_), [&](std::uint32_t channel) {
     const auto sums = std::span(product_).subspan(product_row(head, channel), row_words_);
@@ -151,7 +147,7 @@ void AttentionRows::values_first(std::uint32_t head, std::uint64_t n, AttentionW
 
 /// All scores of a token add up to the keys that each spike of q meets; which of them are zero is
 /// seen row by row.
-void AttentionRows::scores_first(std::uint32_t head, std::uint64_t n, AttentionWork& work) {
+void AttentionRows::scores_first(std::uint32_t head, std::uint64_t n, AttentionTokenWork& work) {
   const auto q = std::span(query_).subspan(row(head, n), row_words_);
   ++work.coincidence_rows;
   bool spikes = false;

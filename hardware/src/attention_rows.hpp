@@ -10,7 +10,7 @@
 namespace nj {
 
 /// What the attention unit does for one query token of a slice, or before the first one.
-struct AttentionWork {
+struct AttentionTokenWork {
   std::uint64_t coincidence_rows = 0;  ///< q and k rows read
   std::uint64_t score_rows = 0;        ///< v rows read
   std::uint64_t and_bits = 0;
@@ -27,9 +27,9 @@ class AttentionRows {
                 const SpikeTensor& value, std::uint32_t t);
 
   /// Before the first token: adds up K^T V where the core does that first.
-  AttentionWork prepare();
+  AttentionTokenWork prepare();
   /// The products of one token of the whole map.
-  AttentionWork token(std::uint64_t n);
+  AttentionTokenWork token(std::uint64_t n);
   /// How many of the last token's sums at channels [first, last), from the slice's first, got a
   /// score.
   [[nodiscard]] std::uint32_t reached(std::uint32_t first, std::uint32_t last) const;
@@ -39,8 +39,8 @@ class AttentionRows {
     return (head * tokens_ + token) * row_words_;
   }
   void count_keys_and_values();
-  void scores_first(std::uint32_t head, std::uint64_t n, AttentionWork& work);
-  void values_first(std::uint32_t head, std::uint64_t n, AttentionWork& work);
+  void scores_first(std::uint32_t head, std::uint64_t n, AttentionTokenWork& work);
+  void values_first(std::uint32_t head, std::uint64_t n, AttentionTokenWork& work);
   [[nodiscard]] std::size_t product_row(std::uint32_t head, std::uint32_t channel) const {
     return (head * head_channels_ + channel) * row_words_;
   }

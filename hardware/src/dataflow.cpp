@@ -111,7 +111,7 @@ class Dataflow {
   }
   /// Phases that a phase waits for, its stage's own apart.
   [[nodiscard]] std::uint32_t starts_before(Turn turn) const {
-    const Stage& stage = stages_.all[turn.stage];
+    const DataflowStage& stage = stages_.all[turn.stage];
     const auto waits = [&](std::uint32_t c) { return turn.t >= slots_of(c); };
     return static_cast<std::uint32_t>(
         stage.producers.size() +
@@ -125,7 +125,7 @@ class Dataflow {
   /// is recorded, or several stages use the I/O port.
   [[nodiscard]] bool must_keep_order() const {
     if (work_.on()) return true;
-    const auto uses_port = [&](const Stage& stage) {
+    const auto uses_port = [&](const DataflowStage& stage) {
       return !stage.slice || plan_.slices[*stage.slice].frame;
     };
     return std::count_if(stages_.all.begin(), stages_.all.end(), uses_port) > 1;
@@ -151,7 +151,7 @@ class Dataflow {
 
   /// Of a stage that waits for packets: its next phase starts no sooner.
   [[nodiscard]] Picoseconds least_start(std::uint32_t s) const {
-    const Stage& stage = stages_.all[s];
+    const DataflowStage& stage = stages_.all[s];
     const Phase& phase = known_[s][stage.next];
     const Picoseconds free = std::max(synapse_units_[*stage.slice].free, horizon_);
     const Picoseconds served = free + plan_.slices[*stage.slice].kind->times.axon_in *
@@ -174,7 +174,7 @@ class Dataflow {
   /// Looks at what the next phase of a stage waits for: notes its start once that is known, and its
   /// stage among those that wait for packets while it waits for nothing else.
   void start_if_ready(std::uint32_t s) {
-    Stage& stage = stages_.all[s];
+    DataflowStage& stage = stages_.all[s];
     const std::uint32_t t = stage.next;
     if (stage.due || t == steps_) return;
     Phase& phase = known_[s][t];
@@ -204,7 +204,7 @@ class Dataflow {
   }
 
   void start(Turn turn, Picoseconds now) {
-    Stage& stage = stages_.all[turn.stage];
+    DataflowStage& stage = stages_.all[turn.stage];
     Phase& phase = known_[turn.stage][turn.t];
     Outbox& box = packets_.open(turn);
     phase.start = now;
@@ -262,7 +262,7 @@ class Dataflow {
       ++sent.packets;
       sent.last = box.packets[target.packet].injected;
     }
-    const Stage& stage = stages_.all[turn.stage];
+    const DataflowStage& stage = stages_.all[turn.stage];
     for (std::size_t i = 0; i < stage.consumers.size(); ++i) {
       const std::uint32_t c = stage.consumers[i];
       const Sent sent = std::exchange(sent_[c], {});
@@ -366,7 +366,7 @@ class Dataflow {
 
   void keep_phases() {
     for (std::size_t s = 0; s < stages_.all.size(); ++s) {
-      const Stage& stage = stages_.all[s];
+      const DataflowStage& stage = stages_.all[s];
       for (std::uint32_t t = 0; t < steps_; ++t) {
         const Phase& phase = known_[s][t];
         result_.phases.push_back({plan_.populations[stage.population].lead, stage.core, t,

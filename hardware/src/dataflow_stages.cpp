@@ -10,7 +10,8 @@ namespace nj {
 namespace {
 
 /// A StepPath that begins with a phase, up to `phase_end`.
-StepPath begun_by(const Plan& plan, const Stage& stage, const Phase& phase, Picoseconds phase_end) {
+StepPath begun_by(const Plan& plan, const DataflowStage& stage, const Phase& phase,
+                  Picoseconds phase_end) {
   StepPath path{};
   path.sender = stage.slice ? WorkUnit::neuron_unit : WorkUnit::io_port;
   path.sender_core = stage.slice ? stage.core : CoreId{};
@@ -31,7 +32,7 @@ Stages::Stages(const Plan& plan) {
   for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
     const Operator& op = plan.network.layer(plan.populations[p].lead).op;
     if (!std::holds_alternative<Input>(op) || plan.graph.only_read(p)) continue;
-    Stage input;
+    DataflowStage input;
     input.population = p;
     input.core = port;
     input.source = port.index + static_cast<std::uint32_t>(all.size());
@@ -40,7 +41,7 @@ Stages::Stages(const Plan& plan) {
   }
   inputs = static_cast<std::uint32_t>(all.size());
   for (std::uint32_t s = 0; s < plan.slices.size(); ++s) {
-    Stage stage;
+    DataflowStage stage;
     stage.population = plan.slices[s].place.population;
     stage.slice = s;
     stage.core = plan.slices[s].place.core;
@@ -68,7 +69,7 @@ std::vector<StepPath> path_to(const Plan& plan, const Stages& stages,
       begun_by(plan, stages.all[last.stage], phase_of(last), phase_of(last).end)};
   for (Turn turn = last; phase_of(turn).cause.kind != Cause::Kind::nothing;) {
     const Cause& cause = phase_of(turn).cause;
-    const Stage& sender = stages.all[cause.turn.stage];
+    const DataflowStage& sender = stages.all[cause.turn.stage];
     if (cause.kind == Cause::Kind::phase) {
       path.push_back(begun_by(plan, sender, phase_of(cause.turn), cause.end));
     } else {

@@ -12,7 +12,7 @@
 namespace nj {
 
 /// What works in phases, one per time step: an input at the I/O port, or a slice.
-struct Stage {
+struct DataflowStage {
   std::uint32_t population = 0;
   std::optional<std::uint32_t> slice;  ///< none: an input
   CoreId core;                         ///< number of cores: the I/O port
@@ -30,7 +30,7 @@ struct Stage {
 /// The stages of a plan, inputs first, and which of them is a slice's.
 struct Stages {
   explicit Stages(const Plan& plan);
-  std::vector<Stage> all;
+  std::vector<DataflowStage> all;
   std::uint32_t inputs = 0;
   [[nodiscard]] std::uint32_t of_slice(std::uint32_t slice) const { return inputs + slice; }
 };

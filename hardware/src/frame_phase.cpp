@@ -5,10 +5,6 @@
 namespace nj {
 namespace {
 
-Picoseconds times(Picoseconds time, std::uint64_t count) {
-  return time * static_cast<std::int64_t>(count);
-}
-
 /// The words of one row after another that have a value that is not zero.
 class RowWords {
  public:

@@ -16,12 +16,8 @@
 namespace nj {
 namespace {
 
-Picoseconds times(Picoseconds time, std::uint64_t count) {
-  return time * static_cast<std::int64_t>(count);
-}
-
 /// Adds work of attention to the tally; returns the time it takes.
-Picoseconds count(const AttentionWork& work, const SlicePlan& slice, SliceTally& tally) {
+Picoseconds count(const AttentionTokenWork& work, const SlicePlan& slice, SliceTally& tally) {
   const CoreTimes& core = slice.kind->times;
   const std::uint64_t row = slice.spike_row_words;
   const std::uint64_t row_rounds = rounds(*slice.kind, MemoryUnit::spike_buffer, row);

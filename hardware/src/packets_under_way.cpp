@@ -13,7 +13,7 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, std::ve
              SharedLists(plan.chip.cores().size())),
       stage_box_{0},
       sent_(stages.all.size()) {
-  for (const Stage& stage : stages.all) {
+  for (const DataflowStage& stage : stages.all) {
     std::uint32_t slots = 1;  // no consumer takes longer to empty them
     for (const std::uint32_t c : stage.consumers) {
       slots = std::max(slots, plan.slices[*stages.all[c].slice].slots);
@@ -54,7 +54,7 @@ void PacketsUnderWay::send(Turn turn) {
 
 void PacketsUnderWay::run(Picoseconds horizon) {
   std::erase_if(leaving_, [&](Box* box) {
-    const Stage& stage = stages_.all[box->turn.stage];
+    const DataflowStage& stage = stages_.all[box->turn.stage];
     const std::uint64_t order = std::uint64_t{stage.source} << position_bits | box->begin;
     const auto end = static_cast<std::uint32_t>(box->outbox.packets.size());
     box->next = links_.inject(box->outbox.packets, order, box->next, end, horizon);

@@ -143,6 +143,11 @@ std::uint64_t words(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t bit
 /// Accesses one after the other in which so many words of `unit` are read or written.
 std::uint64_t rounds(const CoreKindSpec& kind, MemoryUnit unit, std::uint64_t words);
 
+/// `count` of them, one after another.
+inline Picoseconds times(Picoseconds time, std::uint64_t count) {
+  return time * static_cast<std::int64_t>(count);
+}
+
 struct Plan {
   const Network& network;
   std::span<const Population> populations;

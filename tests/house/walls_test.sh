@@ -2,7 +2,8 @@
 # Question: does the compiler refuse every include against the arrows between rooms?
 # Result: for each pair of rooms, a one-line file that includes a public header of the second
 # compiles with the include directories of the first exactly when an arrow allows it, and a
-# refused one fails because the header is not found.
+# refused one fails because the header is not found; and no two types of the rooms have the same name
+# with its namespaces, which linkers take for one type without a word.
 # usage: walls_test.sh COMPILER SOURCE_DIR INCLUDE_TABLE
 set -euo pipefail
 compiler=$1 source_dir=$2 include_table=$3
@@ -72,5 +73,21 @@ climbing=$(grep -rnE '#include *["<][^">]*\.\./' --include='*.hpp' --include='*.
 leaking=$(grep -rnE '#include *<(yaml-cpp|hdf5|H5|boost|tbb|oneapi|hwy|fmt|pagmo|nlohmann|CLI|zlib)' \
   --include='*.hpp' "$source_dir"/{core,models,datasets,hardware,energy,search}/include || true)
 [[ -z $leaking ]] || complain "third-party headers in public headers: $leaking"
+
+types=$(find "$source_dir"/{core,models,datasets,hardware,energy,search,app} \
+  \( -name '*.hpp' -o -name '*.cpp' \) -print0 | xargs -0 awk '
+    FNR == 1 { space = ""; nameless = 0 }
+    /^namespace [a-z:]+ \{/ { space = $2 }
+    /^namespace \{/ { nameless = 1 }
+    /^\}  \/\/ namespace$/ { nameless = 0 }
+    !nameless && match($0, /^(struct|class|enum class) [A-Za-z_]+( final)?( :| \{)/) {
+      name = ($1 == "enum") ? $3 : $2
+      sub(/[:{].*/, "", name)
+      print space "::" name, FILENAME
+    }' | sort)
+(($(wc -l <<<"$types") > 200)) || complain "only these types were found: $types"
+while read -r name; do
+  complain "several types are called $name: $(grep "^$name " <<<"$types" | cut -d' ' -f2 | xargs)"
+done < <(cut -d' ' -f1 <<<"$types" | uniq -d)
 
 ((failures == 0))

@@ -27,12 +27,6 @@ BufferSpec read_buffer(const YamlNode& node) {
   return buffer;
 }
 
-[[noreturn]] void refuse(std::string key, const std::string& message) {
-  Location where;
-  where.key = std::move(key);
-  throw Error(ErrorKind::config, message, where);
-}
-
 }  // namespace
 
 std::string_view to_string(ArrayBuffer buffer) {

@@ -15,12 +15,6 @@ BitRows::BitRows(const SpikeTrain& train, std::uint32_t t, std::uint32_t group)
   });
 }
 
-std::uint64_t count_bits(std::span<const std::uint64_t> row) {
-  std::uint64_t count = 0;
-  for (const std::uint64_t word : row) count += static_cast<std::uint64_t>(std::popcount(word));
-  return count;
-}
-
 std::uint64_t count_common(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b) {
   std::uint64_t count = 0;
   for (std::size_t w = 0; w < a.size(); ++w) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,7 +28,11 @@ class BitRows {
   std::vector<std::uint64_t> words_;
 };
 
-std::uint64_t count_bits(std::span<const std::uint64_t> row);
+inline std::uint64_t count_bits(std::span<const std::uint64_t> row) {
+  std::uint64_t count = 0;
+  for (const std::uint64_t word : row) count += static_cast<std::uint64_t>(std::popcount(word));
+  return count;
+}
 /// Bits of both rows.
 std::uint64_t count_common(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b);
 /// Bits of an unaligned run.

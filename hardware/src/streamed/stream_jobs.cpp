@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "streamed/attention_work.hpp"
+#include "streamed/stream_attention.hpp"
 
 namespace nj {
 namespace {
@@ -150,7 +150,7 @@ void JobMaker::weighted_turn(Steps steps) {
 
 void JobMaker::attention_turn(Steps steps) {
   const LayerTiling& tiling = layer_->tiling;
-  AttentionWork work(plan_, *layer_, trace_, tally());
+  StreamAttention work(plan_, *layer_, trace_, tally());
   for (std::uint32_t k = 0; k < tiling.channel_tiles; ++k) {
     for (std::uint32_t t = steps.begin; t < steps.end; ++t) {
       for (std::uint32_t r = 0; r < tiling.row_tiles; ++r) {

@@ -15,7 +15,7 @@ namespace {
 /// Jobs of one sample beyond which it is refused.
 constexpr std::uint64_t max_jobs = 1U << 20U;
 
-[[noreturn]] void refuse(const std::string& layer, const std::string& message) {
+[[noreturn]] void refuse_layer(const std::string& layer, const std::string& message) {
   Location where;
   where.key = layer;
   throw Error(ErrorKind::capacity, message, where);
@@ -81,9 +81,10 @@ void check_off_chip(const StreamPlan& plan) {
   }
   const std::uint64_t available = plan.chip.spec().off_chip.capacity.value();
   if (bits <= available) return;
-  refuse("", fmt::format("weights, spilled membranes and trains of {} time steps have {} bit, "
-                         "off-chip memory has {} bit",
-                         plan.timesteps, bits, available));
+  refuse_layer("",
+               fmt::format("weights, spilled membranes and trains of {} time steps have {} bit, "
+                           "off-chip memory has {} bit",
+                           plan.timesteps, bits, available));
 }
 
 }  // namespace
@@ -92,7 +93,7 @@ StreamPlan make_stream_plan(const Network& network, std::span<const Population> 
                             std::span<const LayerWidths> widths, const Chip& chip,
                             const Mapping& mapping, std::uint32_t timesteps) {
   const auto violations = check_mapping(network, populations, widths, chip, mapping);
-  if (!violations.empty()) refuse(violations.front().layer, violations.front().message);
+  if (!violations.empty()) refuse_layer(violations.front().layer, violations.front().message);
   const ArraySpec& array = *chip.spec().array;
   StreamPlan plan{network, populations, widths, chip, array, timesteps, timesteps};
   if (array.weights == WeightLoads::per_step) plan.steps_per_turn = 1;
@@ -109,7 +110,8 @@ StreamPlan make_stream_plan(const Network& network, std::span<const Population> 
     jobs = saturating_sum(jobs, saturating_product({tiling.tiles(), timesteps}));
   }
   if (jobs > max_jobs) {
-    refuse("", fmt::format("the sample would take {} tiles, expected at most {}", jobs, max_jobs));
+    refuse_layer(
+        "", fmt::format("the sample would take {} tiles, expected at most {}", jobs, max_jobs));
   }
   place_trains(plan);
   check_off_chip(plan);

@@ -10,10 +10,10 @@
 namespace nj {
 
 /// The PEs at work on one attention, one head tile and time step after another.
-class AttentionWork {
+class StreamAttention {
  public:
-  AttentionWork(const StreamPlan& plan, const LayerPlan& layer, const SpikeTrace& trace,
-                LayerTally& tally);
+  StreamAttention(const StreamPlan& plan, const LayerPlan& layer, const SpikeTrace& trace,
+                  LayerTally& tally);
 
   /// Cycles of `channels`, whole heads, for the query tokens of a tile in time step t; with values
   /// first also those of K^T V when this is the `first` tile of its heads and step.

@@ -1,4 +1,4 @@
-#include "streamed/attention_work.hpp"
+#include "streamed/stream_attention.hpp"
 
 #include <variant>
 
@@ -16,8 +16,8 @@ void set_bit(std::span<std::uint64_t> row, std::uint64_t bit) {
 
 }  // namespace
 
-AttentionWork::AttentionWork(const StreamPlan& plan, const LayerPlan& layer,
-                             const SpikeTrace& trace, LayerTally& tally)
+StreamAttention::StreamAttention(const StreamPlan& plan, const LayerPlan& layer,
+                                 const SpikeTrace& trace, LayerTally& tally)
     : plan_(plan),
       layer_(layer),
       trace_(trace),
@@ -26,7 +26,7 @@ AttentionWork::AttentionWork(const StreamPlan& plan, const LayerPlan& layer,
       tokens_(layer.needs.shape.positions()),
       token_words_((tokens_ + 63) / 64) {}
 
-void AttentionWork::read_trains(std::uint32_t t) {
+void StreamAttention::read_trains(std::uint32_t t) {
   if (read_ == t) return;
   read_ = t;
   trains_.clear();
@@ -37,8 +37,8 @@ void AttentionWork::read_trains(std::uint32_t t) {
   trains_.emplace_back(*trace_[lif.index], t, head_channels_);
 }
 
-std::uint64_t AttentionWork::compute(Range channels, Range rows, Range columns, std::uint32_t t,
-                                     bool first) {
+std::uint64_t StreamAttention::compute(Range channels, Range rows, Range columns, std::uint32_t t,
+                                       bool first) {
   read_trains(t);
   std::vector<std::uint64_t> tokens;
   for (std::uint32_t y = rows.begin; y < rows.end; ++y) {
@@ -62,7 +62,7 @@ std::uint64_t AttentionWork::compute(Range channels, Range rows, Range columns, 
   return cycles;
 }
 
-void AttentionWork::find_scores(std::uint32_t head, std::span<const std::uint64_t> tokens) {
+void StreamAttention::find_scores(std::uint32_t head, std::span<const std::uint64_t> tokens) {
   const std::size_t row_words = trains_[value].row_words();
   has_score_.assign(tokens.size() * token_words_, 0);
   reached_.assign(tokens.size() * row_words, 0);
@@ -83,15 +83,15 @@ void AttentionWork::find_scores(std::uint32_t head, std::span<const std::uint64_
   }
 }
 
-std::uint64_t AttentionWork::united_queries(std::uint32_t head,
-                                            std::span<const std::uint64_t> tokens) const {
+std::uint64_t StreamAttention::united_queries(std::uint32_t head,
+                                              std::span<const std::uint64_t> tokens) const {
   if (!plan_.array.skips_zero) return head_channels_;
   std::vector<std::uint64_t> united(trains_[query].row_words(), 0);
   for (const std::uint64_t n : tokens) add_bits(trains_[query].row(n, head), united);
   return count_bits(united);
 }
 
-std::uint64_t AttentionWork::scores(std::uint32_t head, std::span<const std::uint64_t> tokens) {
+std::uint64_t StreamAttention::scores(std::uint32_t head, std::span<const std::uint64_t> tokens) {
   const auto rows = static_cast<std::uint32_t>(tokens.size());
   Product products;
   products.steps = united_queries(head, tokens);
@@ -115,7 +115,7 @@ std::uint64_t AttentionWork::scores(std::uint32_t head, std::span<const std::uin
   return cycles;
 }
 
-std::uint64_t AttentionWork::key_values(std::uint32_t head) {
+std::uint64_t StreamAttention::key_values(std::uint32_t head) {
   std::uint64_t cycles = 0;
   for (std::uint32_t i = 0; i < head_channels_; i += plan_.array.rows) {
     const std::uint32_t rows = std::min(plan_.array.rows, head_channels_ - i);
@@ -138,8 +138,8 @@ std::uint64_t AttentionWork::key_values(std::uint32_t head) {
   return cycles;
 }
 
-std::uint64_t AttentionWork::query_values(std::uint32_t head,
-                                          std::span<const std::uint64_t> tokens) {
+std::uint64_t StreamAttention::query_values(std::uint32_t head,
+                                            std::span<const std::uint64_t> tokens) {
   const auto rows = static_cast<std::uint32_t>(tokens.size());
   Product product;
   product.steps = united_queries(head, tokens);
@@ -151,8 +151,8 @@ std::uint64_t AttentionWork::query_values(std::uint32_t head,
   return blocks(product, rows, head_channels_);
 }
 
-std::uint64_t AttentionWork::blocks(const Product& product, std::uint32_t rows,
-                                    std::uint64_t columns) {
+std::uint64_t StreamAttention::blocks(const Product& product, std::uint32_t rows,
+                                      std::uint64_t columns) {
   std::uint64_t cycles = 0;
   for (std::uint64_t c = 0; c < columns; c += plan_.array.columns) {
     cycles +=
@@ -161,8 +161,8 @@ std::uint64_t AttentionWork::blocks(const Product& product, std::uint32_t rows,
   return cycles;
 }
 
-std::uint64_t AttentionWork::block_cycles(const Product& product, std::uint32_t rows,
-                                          std::uint64_t columns) {
+std::uint64_t StreamAttention::block_cycles(const Product& product, std::uint32_t rows,
+                                            std::uint64_t columns) {
   const std::uint64_t sums =
       plan_.words(ArrayBuffer::accumulator_buffer, columns * layer_.needs.lead.accumulator_bits);
   std::uint64_t weight_words = 0;
@@ -188,7 +188,7 @@ std::uint64_t AttentionWork::block_cycles(const Product& product, std::uint32_t 
   return cycles.count();
 }
 
-void AttentionWork::count_updates(std::uint32_t head, std::span<const std::uint64_t> tokens) {
+void StreamAttention::count_updates(std::uint32_t head, std::span<const std::uint64_t> tokens) {
   const std::size_t row_words = trains_[output].row_words();
   for (std::size_t r = 0; r < tokens.size(); ++r) {
     const auto fired = trains_[output].row(tokens[r], head);
