@@ -14,14 +14,14 @@ namespace {
 constexpr double letter = 6.3;  ///< mean width of one in the labels
 constexpr double bar_height = 16;
 constexpr double pitch = 22;
-constexpr double top = 74;
+constexpr double bars_top = 74;
 constexpr double bars = 420;  ///< the longest one
 constexpr double margin = 20;
 constexpr double value_room = 130;  ///< behind the bars
 constexpr double legend_columns = 4;
 constexpr double legend_column = 118;
 
-constexpr std::string_view style = R"(<style>
+constexpr std::string_view bars_style = R"(<style>
 svg { font: 12px system-ui, sans-serif; background: #ffffff; }
 text { fill: #24292f; } .small { font-size: 10px; fill: #57606a; }
 .title { font-size: 15px; font-weight: 600; } .paper { fill: #ffffff; }
@@ -91,19 +91,19 @@ std::string batch_svg(const std::string& name, const std::vector<BatchRow>& rows
   }
   const double left = margin + letter * static_cast<double>(longest) + 8;
   const double width = std::max(left + bars + value_room, margin + legend_columns * legend_column);
-  const double height = top + pitch * static_cast<double>(count) + margin;
+  const double height = bars_top + pitch * static_cast<double>(count) + margin;
   std::string text = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
       "viewBox=\"0 0 {0:.0f} {1:.0f}\">\n",
       width, height);
-  text += style;
+  text += bars_style;
   text +=
       fmt::format("<rect class=\"paper\" width=\"{:.0f}\" height=\"{:.0f}\"/>\n", width, height);
   text +=
       fmt::format("<text class=\"title\" x=\"{}\" y=\"24\">{}: energy of one inference</text>\n",
                   margin, escaped(name));
   text += legend(36);
-  double y = top;
+  double y = bars_top;
   for (const BatchRow& row : rows) {
     if (!row.energy) continue;
     text += fmt::format("<text x=\"{:.1f}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", left - 8,

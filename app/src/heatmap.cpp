@@ -12,14 +12,14 @@ namespace {
 
 /// Lengths in pixels.
 constexpr double head = 126;  ///< title and legend
-constexpr std::uint32_t margin = 20;
+constexpr std::uint32_t map_margin = 20;
 constexpr double least_width = 500;
 constexpr std::uint32_t title_letter = 9;
 
 constexpr std::uint32_t shades = 8;
 
 /// Shade 0 is for nothing done at all. In dark surroundings, more is brighter.
-constexpr std::string_view style = R"(<style>
+constexpr std::string_view map_style = R"(<style>
 svg { font: 12px system-ui, sans-serif; background: #ffffff; }
 text { fill: #24292f; } .small { font-size: 10px; fill: #57606a; }
 .title { font-size: 15px; font-weight: 600; }
@@ -77,7 +77,7 @@ class Scale {
 };
 
 std::string legend_row(std::uint32_t y, char kind, std::string_view what, double most) {
-  std::string text = fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", margin, y + 12, what);
+  std::string text = fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", map_margin, y + 12, what);
   constexpr std::uint32_t x = 250;
   for (std::uint32_t shade = 0; shade <= shades; ++shade) {
     // The swatch of nothing stands apart.
@@ -207,7 +207,7 @@ bool has_heatmap(const Chip& chip) { return !chip.spec().array; }
 std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
   const Chip& chip = prepared.chip->chip;
   const ChipResult& of = *result.chip;
-  const HeatmapLayout layout = heatmap_layout(chip, margin, head);
+  const HeatmapLayout layout = heatmap_layout(chip, map_margin, head);
   Picoseconds whole;
   for (const Picoseconds latency : of.latencies) whole += latency;
   Picoseconds core_most;
@@ -225,10 +225,11 @@ std::string heatmap_svg(const PreparedRun& prepared, const RunResult& result) {
   std::string text = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} "
       "{1}\">\n{2}{3}<rect class=\"paper\" width=\"{0}\" height=\"{1}\"/>\n",
-      pixels(margin + std::max({margin + layout.size.width, margin + title_width, least_width})),
-      pixels(margin + head + layout.size.height), style, layout.is_grid ? "" : more_style);
-  text +=
-      fmt::format("<text class=\"title\" x=\"{}\" y=\"28\">{}</text>\n", margin, escaped(title));
+      pixels(map_margin +
+             std::max({map_margin + layout.size.width, map_margin + title_width, least_width})),
+      pixels(map_margin + head + layout.size.height), map_style, layout.is_grid ? "" : more_style);
+  text += fmt::format("<text class=\"title\" x=\"{}\" y=\"28\">{}</text>\n", map_margin,
+                      escaped(title));
   text += legend_row(44, 'c', "core: its busier unit, of the time", cores.most_percent());
   text += legend_row(84, 'l', "link: kept by packets, of the time", links.most_percent());
   // Links lie below what they pass over. In a grid they pass over nothing.

@@ -15,7 +15,7 @@
 namespace nj {
 namespace {
 
-using Point = std::array<double, 2>;
+using Position = std::array<double, 2>;
 
 /// Larger graphs are drawn as a plain grid.
 constexpr std::size_t most_routers = 1024;
@@ -64,8 +64,8 @@ class Distances {
 
 double length(double x, double y) { return std::sqrt(x * x + y * y); }
 
-std::vector<Point> circle(std::size_t count) {
-  std::vector<Point> points(count);
+std::vector<Position> circle(std::size_t count) {
+  std::vector<Position> points(count);
   const double turn = 2 * std::numbers::pi / static_cast<double>(count);
   const double radius = 1 / turn;
   for (std::size_t i = 0; i < count; ++i) {
@@ -76,8 +76,8 @@ std::vector<Point> circle(std::size_t count) {
 }
 
 /// Where all others would have router i, each with the weight of its distance ^ -2.
-Point wanted(const Distances& distances, const std::vector<Point>& points, std::size_t i) {
-  Point sum{};
+Position wanted(const Distances& distances, const std::vector<Position>& points, std::size_t i) {
+  Position sum{};
   double weights = 0;
   for (std::size_t j = 0; j < points.size(); ++j) {
     if (j == i) continue;
@@ -91,20 +91,20 @@ Point wanted(const Distances& distances, const std::vector<Point>& points, std::
     sum[1] += weight * (points[j][1] + scale * y);
     weights += weight;
   }
-  return weights > 0 ? Point{sum[0] / weights, sum[1] / weights} : points[i];
+  return weights > 0 ? Position{sum[0] / weights, sum[1] / weights} : points[i];
 }
 
 /// Points whose distances are near those of the graph.
-std::vector<Point> spread(const Distances& distances) {
+std::vector<Position> spread(const Distances& distances) {
   constexpr std::size_t rounds = 300;
   constexpr std::size_t work = 100'000'000;  // pairs, over all rounds
   constexpr double still = 1e-4;
   const std::size_t count = distances.count();
-  std::vector<Point> points = circle(count);
+  std::vector<Position> points = circle(count);
   for (std::size_t round = 0; round < std::min(rounds, work / (count * count)); ++round) {
     double most = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const Point to = wanted(distances, points, i);
+      const Position to = wanted(distances, points, i);
       most = std::max(most, length(to[0] - points[i][0], to[1] - points[i][1]));
       points[i] = to;
     }
@@ -186,7 +186,7 @@ NetworkPlan plan_of(const EdgeListShape& list, Size tile, const Spacing& spacing
   for (std::uint32_t t = 0; t < list.tiles; ++t) boxes[t] = {0, 0, tile.width, tile.height};
   bool apart = false;
   if (boxes.size() <= most_routers) {
-    const std::vector<Point> points = spread(Distances(list));
+    const std::vector<Position> points = spread(Distances(list));
     for (std::size_t i = 0; i < boxes.size(); ++i) {
       boxes[i].x = points[i][0] * (tile.width + 2 * spacing.link) - boxes[i].width / 2;
       boxes[i].y = points[i][1] * (tile.height + 2 * spacing.link) - boxes[i].height / 2;

@@ -14,11 +14,11 @@ namespace {
 
 constexpr double panel_width = 420;
 constexpr double panel_height = 300;
-constexpr double left = 64;
-constexpr double top = 56;
+constexpr double panel_left = 64;
+constexpr double panel_top = 56;
 constexpr double gap = 96;
 
-constexpr std::string_view style = R"(<style>
+constexpr std::string_view front_style = R"(<style>
 text { font: 12px sans-serif; fill: #1f2328; } .small { font-size: 11px; fill: #57606a; }
 .title { font-size: 15px; font-weight: 600; } .paper { fill: #ffffff; }
 .axis { stroke: #8c959f; stroke-width: 1; } .grid { stroke: #d0d7de; stroke-width: 1; }
@@ -41,7 +41,7 @@ std::string opening(double width, double height) {
              "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:.0f}\" height=\"{1:.0f}\" "
              "viewBox=\"0 0 {0:.0f} {1:.0f}\">\n",
              width, height) +
-         std::string(style) +
+         std::string(front_style) +
          fmt::format("<rect class=\"paper\" width=\"{:.0f}\" height=\"{:.0f}\"/>\n", width, height);
 }
 
@@ -91,9 +91,9 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
   const auto x = [&](double drop) {
     return x0 + (drop - least_drop) / (most_drop - least_drop) * panel_width;
   };
-  const auto y = [&](double value) { return top + panel_height * (1 - value / most); };
-  std::string text =
-      fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x0, top - 10, escaped(title));
+  const auto y = [&](double value) { return panel_top + panel_height * (1 - value / most); };
+  std::string text = fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n", x0, panel_top - 10,
+                                 escaped(title));
   for (const double value : axis_ticks(0, most)) {
     text += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>\n"
@@ -104,13 +104,13 @@ std::string panel(double x0, const std::string& title, const std::vector<Mark>& 
     text += fmt::format(
         "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\"/>\n"
         "<text class=\"small\" x=\"{0:.1f}\" y=\"{3:.1f}\" text-anchor=\"middle\">{4:g}</text>\n",
-        x(drop), top, top + panel_height, top + panel_height + 16,
+        x(drop), panel_top, panel_top + panel_height, panel_top + panel_height + 16,
         std::round(1000 * drop) / 10 + 0.0);
   }
   text += fmt::format(
       "<text class=\"small\" x=\"{:.1f}\" y=\"{:.1f}\">accuracy drop on the test "
       "samples, points</text>\n",
-      x0, top + panel_height + 34);
+      x0, panel_top + panel_height + 34);
   std::string line;
   LabelRoom room;
   for (const Mark& mark : marks) {
@@ -153,7 +153,7 @@ std::string legend(double x, bool paper) {
     text += fmt::format(
         "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\"/>\n<text class=\"small\" "
         "x=\"{:.1f}\" y=\"{:.1f}\">{}</text>\n",
-        kind, x, top + panel_height + 54, x + 10, top + panel_height + 58, words);
+        kind, x, panel_top + panel_height + 54, x + 10, panel_top + panel_height + 58, words);
     x += 30 + 6.4 * static_cast<double>(words.size());
   };
   entry("front", "front of the search");
@@ -222,19 +222,19 @@ std::string front_svg(const SearchResult& result, const SearchScenario& search) 
   }
   const bool energies = std::any_of(result.front.begin(), result.front.end(),
                                     [](const SearchPoint& point) { return point.energy; });
-  const double width = left + panel_width + (energies ? gap + panel_width : 0.0) + 110;
-  std::string text = opening(std::max(width, 760.0), top + panel_height + 76);
-  text += fmt::format("<text class=\"title\" x=\"{}\" y=\"24\">{}</text>\n", left,
+  const double width = panel_left + panel_width + (energies ? gap + panel_width : 0.0) + 110;
+  std::string text = opening(std::max(width, 760.0), panel_top + panel_height + 76);
+  text += fmt::format("<text class=\"title\" x=\"{}\" y=\"24\">{}</text>\n", panel_left,
                       escaped(search.scenario.name));
-  text += panel(left, "effective bits per weight", bits, most_drop);
+  text += panel(panel_left, "effective bits per weight", bits, most_drop);
   if (energies) {
     std::vector<Mark> marks = marks_of(result, [](const SearchPoint& point) {
       return point.energy ? point.energy->value() * 1e-6 : 0.0;
     });
-    text += panel(left + panel_width + gap, "energy of one inference on the chip, uJ", marks,
+    text += panel(panel_left + panel_width + gap, "energy of one inference on the chip, uJ", marks,
                   most_drop);
   }
-  return text + legend(left, true) + "</svg>\n";
+  return text + legend(panel_left, true) + "</svg>\n";
 }
 
 namespace {

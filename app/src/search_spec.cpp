@@ -12,7 +12,7 @@ namespace {
 
 /// Each has a table of energies.
 constexpr std::size_t most_word_combinations = 64;
-constexpr std::int64_t max_integer = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t max_seed = std::numeric_limits<std::int64_t>::max();
 
 const std::vector<std::pair<std::string_view, SearchLoss>> losses{
     {"accuracy_drop", SearchLoss::accuracy_drop}, {"divergence", SearchLoss::divergence}};
@@ -231,7 +231,7 @@ void read_effort(const YamlNode& node, SearchSpec& spec) {
     spec.proxies = static_cast<std::uint64_t>(proxies->integer(0, 10'000));
   }
   if (const auto seed = node.find("seed")) {
-    spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_integer));
+    spec.seed = static_cast<std::uint64_t>(seed->integer(0, max_seed));
   }
 }
 

@@ -8,14 +8,10 @@
 
 #include "neurojoule/core/error.hpp"
 
+#include "chip_fields.hpp"
+
 namespace nj {
 namespace {
-
-[[noreturn]] void refuse(std::string key, const std::string& message) {
-  Location where;
-  where.key = std::move(key);
-  throw Error(ErrorKind::config, message, where);
-}
 
 void check_time(const std::string& key, Picoseconds time, Picoseconds least = Picoseconds{0}) {
   if (time < least || time > max_chip_time) {

@@ -1,12 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "neurojoule/core/error.hpp"
 #include "neurojoule/hardware/chip.hpp"
 
 // Fields that several parts of a chip file have in common. All throw Error(config) at their node.
 namespace nj {
+
+/// Of a part that is no node: its key is known.
+[[noreturn]] inline void refuse(const std::string& key, const std::string& message) {
+  throw Error(ErrorKind::config, message, {.key = key});
+}
 
 /// A time from `least` to `max_chip_time`.
 Picoseconds read_time(const YamlNode& node, Picoseconds least = Picoseconds{0});

@@ -49,7 +49,7 @@ std::string line_of(const std::string& message, const Location& location) {
   return Error(ErrorKind::config, message, location).what();
 }
 
-[[noreturn]] void refuse(const std::vector<Mistake>& mistakes) {
+[[noreturn]] void refuse_all(const std::vector<Mistake>& mistakes) {
   std::string text = mistakes.front().message;
   for (std::size_t i = 1; i < mistakes.size() && i < listed_mistakes; ++i) {
     text += "\n" + line_of(mistakes[i].message, mistakes[i].location);
@@ -79,18 +79,18 @@ class Resolver {
     std::size_t slices = 0;
     for (const FixedLayer& layer : fixed_.layers) slices += layer.slices.size();
     if (slices > chip.cores().size()) {
-      refuse({{fmt::format("{} slices for {} cores: a core holds one slice at most", slices,
-                           chip.cores().size()),
-               fixed_.location}});
+      refuse_all({{fmt::format("{} slices for {} cores: a core holds one slice at most", slices,
+                               chip.cores().size()),
+                   fixed_.location}});
     }
     for (const FixedLayer& layer : fixed_.layers) add(layer);
-    if (!mistakes_.empty()) refuse(mistakes_);
+    if (!mistakes_.empty()) refuse_all(mistakes_);
     Mapping mapping = sorted();
     for (const Violation& violation :
          check_mapping(network_, populations_, widths, chip, mapping)) {
       mistakes_.push_back({violation.message, location_of(violation)});
     }
-    if (!mistakes_.empty()) refuse(mistakes_);
+    if (!mistakes_.empty()) refuse_all(mistakes_);
     return mapping;
   }
 

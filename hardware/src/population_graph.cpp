@@ -11,7 +11,8 @@
 namespace nj {
 namespace {
 
-[[noreturn]] void refuse(const Network& network, LayerId layer, const std::string& message) {
+[[noreturn]] void refuse_operator(const Network& network, LayerId layer,
+                                  const std::string& message) {
   Location where;
   where.key = network.layer(layer).name;
   throw Error(ErrorKind::unsupported, message, where);
@@ -22,9 +23,9 @@ void require_no_delays(const Network& network) {
   for (std::uint32_t i = 0; i < network.size(); ++i) {
     for (const Operand& operand : network.operands({i})) {
       if (operand.delay == 0) continue;
-      refuse(network, {i},
-             fmt::format("reads \"{}\" with a delay; no core keeps spikes for a time step",
-                         network.layer(operand.source).name));
+      refuse_operator(network, {i},
+                      fmt::format("reads \"{}\" with a delay; no core keeps spikes for a time step",
+                                  network.layer(operand.source).name));
     }
   }
 }
@@ -38,25 +39,26 @@ void require_supported(const Network& network, const Population& population) {
                      std::holds_alternative<ResidualAdd>(op) ||
                      std::holds_alternative<ClassifierHead>(op);
   if (!known || network.is_stream(population.lead)) {
-    refuse(network, population.lead,
-           fmt::format("no core runs a layer of kind {}{}", kind_name(op),
-                       network.is_stream(population.lead) ? " on membrane streams" : ""));
+    refuse_operator(network, population.lead,
+                    fmt::format("no core runs a layer of kind {}{}", kind_name(op),
+                                network.is_stream(population.lead) ? " on membrane streams" : ""));
   }
   if (drives && !population.lif) {
-    refuse(network, population.lead,
-           "drives no lif layer of its own, so no core can send its output");
+    refuse_operator(network, population.lead,
+                    "drives no lif layer of its own, so no core can send its output");
   }
   if (std::holds_alternative<ClassifierHead>(op) && population.lif) {
-    refuse(network, *population.lif, "neurons driven by a head have no core");
+    refuse_operator(network, *population.lif, "neurons driven by a head have no core");
   }
   const auto* conv = std::get_if<Conv2d>(&op);
   if (conv && (conv->groups != 1 || conv->dilation != Extent(1))) {
-    refuse(network, population.lead, "no core runs a convolution with groups or dilation");
+    refuse_operator(network, population.lead, "no core runs a convolution with groups or dilation");
   }
   if (population.lif) {
     const auto& lif = std::get<Lif>(network.layer(*population.lif).op);
     if (lif.tau_synapse != 1.0 || lif.refractory != 0) {
-      refuse(network, *population.lif, "no core keeps a synaptic current or a refractory count");
+      refuse_operator(network, *population.lif,
+                      "no core keeps a synaptic current or a refractory count");
     }
   }
 }
@@ -100,9 +102,10 @@ PopulationGraph population_graph(const Network& network, std::span<const Populat
     for (const Operand& operand : network.operands(populations[p].lead)) {
       const auto producer = sender[operand.source.index];
       if (!producer) {
-        refuse(network, operand.source,
-               fmt::format("layer \"{}\" reads it inside its population, before its pooling",
-                           network.layer(populations[p].lead).name));
+        refuse_operator(
+            network, operand.source,
+            fmt::format("layer \"{}\" reads it inside its population, before its pooling",
+                        network.layer(populations[p].lead).name));
       }
       const bool graded = !network.is_binary(operand.source);
       const bool frame = frames && has_weights(network.layer(populations[p].lead).op) &&

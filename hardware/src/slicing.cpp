@@ -35,7 +35,7 @@ struct Work {
 };
 
 /// What these times grow with.
-struct Load {
+struct Size {
   double neurons = 0;
   double synapses = 0;
 };
@@ -54,12 +54,12 @@ class Ladder {
   /// `work` is that of the present cut. Finds all cuts of at most `most` slices that take less time
   /// than any with fewer.
   void measure(const Work& work, std::uint64_t most) {
-    const Load now = load(cut_);
+    const Size now = load(cut_);
     time_ = static_cast<double>(work.longest().value());
     std::vector<Rung> all;
     for_each_cut(needs_, most, [&](const Cut& cut) {
       if (cut.slices() <= cut_.slices()) return;
-      const Load then = load(cut);
+      const Size then = load(cut);
       all.push_back({cut, std::max(in_proportion(work.neurons, then.neurons, now.neurons),
                                    in_proportion(work.synapses, then.synapses, now.synapses))});
     });
@@ -100,7 +100,7 @@ class Ladder {
     Cut cut;
     double time = 0;
   };
-  [[nodiscard]] Load load(const Cut& cut) const {
+  [[nodiscard]] Size load(const Cut& cut) const {
     const SliceSize size = largest_slice(needs_, cut);
     const double positions = static_cast<double>(size.rows) * size.columns;
     const double neurons = positions * size.channels;

@@ -10,16 +10,13 @@
 
 #include "neurojoule/core/error.hpp"
 
+#include "chip_fields.hpp"
 #include "network/channel_order.hpp"
 #include "network/graph.hpp"
 #include "network/routes.hpp"
 
 namespace nj {
 namespace {
-
-[[noreturn]] void refuse(const std::string& key, const std::string& message) {
-  throw Error(ErrorKind::config, message, {.key = key});
-}
 
 void check_count(const std::string& key, std::uint64_t count, std::uint64_t least,
                  std::uint64_t limit) {
@@ -28,7 +25,7 @@ void check_count(const std::string& key, std::uint64_t count, std::uint64_t leas
   }
 }
 
-void check_time(const std::string& key, Picoseconds time) {
+void check_above_zero(const std::string& key, Picoseconds time) {
   if (time < Picoseconds{1} || time > max_chip_time) {
     refuse(key, fmt::format("expected {} to {}, got {}", to_string(Picoseconds{1}),
                             to_string(max_chip_time), to_string(time)));
@@ -37,8 +34,8 @@ void check_time(const std::string& key, Picoseconds time) {
 
 void check_link(const std::string& key, const std::string& hop, const LinkSpec& link) {
   check_count(key + ".link.width", link.width_bits, 1, max_packet_bits);
-  check_time(key + ".link.cycle", link.cycle);
-  check_time(fmt::format("{}.{}.latency", key, hop), link.latency);
+  check_above_zero(key + ".link.cycle", link.cycle);
+  check_above_zero(fmt::format("{}.{}.latency", key, hop), link.latency);
 }
 
 /// Checks what a shape holds, its number of tiles apart.
@@ -48,8 +45,8 @@ struct ShapeCheck {
   void operator()(const GridShape& grid) const {
     check_link(key, "hop_east_west", grid.east_west);
     check_link(key, "hop_north_south", grid.north_south);
-    if (grid.west_latency) check_time(key + ".hop_west.latency", *grid.west_latency);
-    if (grid.south_latency) check_time(key + ".hop_south.latency", *grid.south_latency);
+    if (grid.west_latency) check_above_zero(key + ".hop_west.latency", *grid.west_latency);
+    if (grid.south_latency) check_above_zero(key + ".hop_south.latency", *grid.south_latency);
   }
   void operator()(const RingShape& ring) const { check_link(key, "hop", ring.link); }
   void operator()(const TreeShape& tree) const {

@@ -12,7 +12,7 @@
 namespace nj {
 namespace {
 
-[[noreturn]] void refuse(const Network& network, LayerId layer, const std::string& message) {
+[[noreturn]] void refuse_trains(const Network& network, LayerId layer, const std::string& message) {
   Location where;
   where.key = network.layer(layer).name;
   throw Error(ErrorKind::shape, message, where);
@@ -39,18 +39,19 @@ std::uint32_t check_trains(const Network& network, std::span<const Population> p
     const bool binary = population.lif || std::holds_alternative<SpikingSelfAttention>(op);
     for (const LayerId layer : needed) {
       const auto& train = trace[layer.index];
-      if (!train) refuse(network, layer, "its spike train is missing");
+      if (!train) refuse_trains(network, layer, "its spike train is missing");
       if (shape_of(*train) != network.output_shape(layer)) {
-        refuse(network, layer,
-               fmt::format("expected a spike train of shape {}, got {}",
-                           to_string(network.output_shape(layer)), to_string(shape_of(*train))));
+        refuse_trains(
+            network, layer,
+            fmt::format("expected a spike train of shape {}, got {}",
+                        to_string(network.output_shape(layer)), to_string(shape_of(*train))));
       }
       if (steps && *steps != timesteps_of(*train)) {
-        refuse(network, layer,
-               fmt::format("expected {} time steps, got {}", *steps, timesteps_of(*train)));
+        refuse_trains(network, layer,
+                      fmt::format("expected {} time steps, got {}", *steps, timesteps_of(*train)));
       }
       if (binary && layer != population.lead && !std::holds_alternative<SpikeTensor>(*train)) {
-        refuse(network, layer, "expected binary spikes, got graded ones");
+        refuse_trains(network, layer, "expected binary spikes, got graded ones");
       }
       steps = timesteps_of(*train);
     }

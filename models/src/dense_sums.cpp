@@ -43,8 +43,6 @@ HWY_INLINE V16 multiply_pairs(V16 a, V16 b) {
   return V16{_mm512_maddubs_epi16(a.raw, b.raw)};
 #elif HWY_TARGET == HWY_AVX2
   return V16{_mm256_maddubs_epi16(a.raw, b.raw)};
-#elif HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
-  return V16{_mm_maddubs_epi16(a.raw, b.raw)};
 #else
   const D16 d;
   const auto low_a = hn::And(a, hn::Set(d, 255));
@@ -60,7 +58,7 @@ HWY_INLINE V32 add_halves(V16 sum) {
   return V32{_mm512_madd_epi16(sum.raw, _mm512_set1_epi16(1))};
 #elif HWY_TARGET == HWY_AVX2
   return V32{_mm256_madd_epi16(sum.raw, _mm256_set1_epi16(1))};
-#elif HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3
+#elif HWY_TARGET == HWY_SSE2
   return V32{_mm_madd_epi16(sum.raw, _mm_set1_epi16(1))};
 #else
   const auto both = hn::BitCast(D32(), sum);

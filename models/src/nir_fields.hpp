@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
+#include "neurojoule/core/error.hpp"
 #include "neurojoule/models/nir_file.hpp"
 
 namespace nj::nir {
@@ -37,6 +39,13 @@ inline constexpr bool is_pool =
 
 template <class Node>
 inline constexpr bool is_conv = std::is_same_v<Node, NirConv1d> || std::is_same_v<Node, NirConv2d>;
+
+/// A double holds every integer up to it.
+inline constexpr std::int64_t max_exact_integer = std::int64_t{1} << 53;
+
+[[noreturn]] inline void fail(ErrorKind kind, const std::string& node, const std::string& message) {
+  throw Error(kind, message, {.key = node});
+}
 
 /// The path of a node of the graph at `graph_path`.
 inline std::string node_path(const std::string& graph_path, const std::string& name) {

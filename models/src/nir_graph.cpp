@@ -14,8 +14,6 @@ namespace nj {
 namespace {
 
 constexpr std::uint64_t max_extent = (std::uint64_t{1} << 31) - 1;
-constexpr double max_exact_integer = 9007199254740992.0;  // 2^53
-
 constexpr std::array<std::string_view, std::variant_size_v<NirOperator>> type_names = {
     "Input",     "Output",    "Affine",  "Linear",  "Scale",     "Conv1d", "Conv2d",
     "AvgPool2d", "SumPool2d", "Flatten", "Delay",   "Threshold", "I",      "IF",
@@ -132,7 +130,7 @@ class Validator {
           array.element == NirElement::float64 ||
           (array.element == NirElement::float32 && double{static_cast<float>(value)} == value) ||
           (array.element == NirElement::int64 && std::trunc(value) == value &&
-           std::abs(value) <= max_exact_integer) ||
+           std::abs(value) <= static_cast<double>(nir::max_exact_integer)) ||
           (array.element == NirElement::boolean && (value == 0.0 || value == 1.0));
       if (!exact) {
         fail(ErrorKind::numeric, key,

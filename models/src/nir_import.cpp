@@ -15,6 +15,7 @@
 namespace nj {
 namespace {
 
+using nir::fail;
 using nir::is_neuron;
 using nir::lif_layer;
 using nir::LifLayer;
@@ -83,11 +84,6 @@ class NirImporter {
   }
 
  private:
-  [[noreturn]] static void fail(ErrorKind kind, const std::string& node,
-                                const std::string& message) {
-    throw Error(kind, message, {.key = node});
-  }
-
   /// A number of a graph's or a node's metadata.
   static std::optional<double> number_in(const NirMetadata& metadata, const char* key) {
     const auto found = metadata.find(key);

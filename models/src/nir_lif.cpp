@@ -6,17 +6,13 @@
 
 #include <fmt/format.h>
 
-#include "neurojoule/core/error.hpp"
+#include "nir_fields.hpp"
 
 namespace nj::nir {
 namespace {
 
 constexpr double unit_gain_tolerance = 1e-6;  ///< float32 rounding of r = 1 / (1 - beta)
 constexpr double quotient_tolerance = 1e-15;  ///< (n dt) / dt may miss n by its last place
-
-[[noreturn]] void fail(ErrorKind kind, const std::string& node, const std::string& message) {
-  throw Error(kind, message, {.key = node});
-}
 
 /// The one value of time constants.
 double single(const std::string& node, const std::vector<double>& values, const char* what) {

@@ -24,10 +24,6 @@ constexpr std::size_t unreachable = now - 1;
 constexpr std::size_t max_plan_nodes = 4 * max_nir_nodes;
 constexpr double whole_step_tolerance = 1e-3;  ///< of a step; float32 delays are off by 1e-7
 
-[[noreturn]] void fail(ErrorKind kind, const std::string& node, const std::string& message) {
-  throw Error(kind, message, {.key = node});
-}
-
 bool is_neuron_node(const PlanNode& node) {
   return std::visit([](const auto& op) { return is_neuron<std::decay_t<decltype(op)>>; }, *node.op);
 }

@@ -17,8 +17,6 @@ namespace {
 constexpr std::uint64_t max_type_bytes = 256;
 constexpr std::uint64_t max_text_bytes = std::uint64_t{1} << 26;
 constexpr std::uint64_t max_dimensions = 32;
-constexpr std::int64_t max_exact_integer = std::int64_t{1} << 53;
-
 /// Every node type, default-constructed.
 template <std::size_t... index>
 std::vector<NirOperator> all_operators(std::index_sequence<index...>) {
@@ -268,7 +266,7 @@ class NirFileReader {
       case Hdf5Class::integer:
         array.element = NirElement::int64;
         for (const std::int64_t value : reader_.read<std::int64_t>(path, elements_left_)) {
-          if (value > max_exact_integer || value < -max_exact_integer) {
+          if (value > nir::max_exact_integer || value < -nir::max_exact_integer) {
             fail(ErrorKind::numeric, path, fmt::format("{} is beyond 2^53", value));
           }
           array.values.push_back(static_cast<double>(value));

@@ -6,7 +6,7 @@
 namespace nj {
 namespace {
 
-int round_half_up(double x) { return static_cast<int>(std::floor(x + 0.5)); }
+int nearest_level(double x) { return static_cast<int>(std::floor(x + 0.5)); }
 
 }  // namespace
 
@@ -47,11 +47,11 @@ OffsetLevels::OffsetLevels(const NumberFormat& format, std::span<const float> we
     low_ = std::min(low_, double{w});
     high_ = std::max(high_, double{w});
   }
-  if (high_ > low_) zero_point_ = round_half_up(-low_ / (high_ - low_) * last_);
+  if (high_ > low_) zero_point_ = nearest_level(-low_ / (high_ - low_) * last_);
 }
 
 int OffsetLevels::operator()(double w, double inverse_scale) const {
-  return std::clamp(round_half_up(w * inverse_scale), least(), most());
+  return std::clamp(nearest_level(w * inverse_scale), least(), most());
 }
 
 }  // namespace nj

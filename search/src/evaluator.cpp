@@ -13,7 +13,7 @@
 namespace nj {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double unbounded = std::numeric_limits<double>::infinity();
 
 /// Whether a result answers a request under this bar.
 bool answers(const Evaluation& evaluation, double bar) {
@@ -74,7 +74,7 @@ std::vector<Evaluation> Evaluator::evaluate_batch(std::span<const Candidate> can
                                                 fmt::join(candidate, ", ")));
     }
     Costs costs = problem_.costs(candidate);
-    const double bar = measure.fully ? infinity : front_.bar(costs.values);
+    const double bar = measure.fully ? unbounded : front_.bar(costs.values);
     const auto place = pending.places.find(candidate);
     if (place != pending.places.end()) {
       awaited.emplace_back(result.size(), place->second);
@@ -82,7 +82,7 @@ std::vector<Evaluation> Evaluator::evaluate_batch(std::span<const Candidate> can
     } else if (const Evaluation* before = known(candidate, bar)) {
       result.push_back(*before);
     } else if (costs.violation > 0 && !measure.infeasible) {
-      Evaluation unmeasured{{-infinity}, costs.violation, false};
+      Evaluation unmeasured{{-unbounded}, costs.violation, false};
       unmeasured.objectives.insert(unmeasured.objectives.end(), costs.values.begin(),
                                    costs.values.end());
       result.push_back(std::move(unmeasured));
@@ -135,7 +135,7 @@ void Evaluator::measure_pending(Pending& pending, const Measure& measure) {
   std::vector<Evaluation> measured;
   if (!batch.empty()) {
     const Bar bar = [&](std::span<const double> costs) {
-      return measure.fully ? infinity : front_.bar(costs);
+      return measure.fully ? unbounded : front_.bar(costs);
     };
     measured = problem_.evaluate(batch, bar);
     if (measured.size() != batch.size()) {

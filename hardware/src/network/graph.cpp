@@ -11,7 +11,7 @@ namespace nj {
 namespace {
 
 /// A link without its ends.
-struct Way {
+struct LooseLink {
   Direction direction{};
   LinkSpec spec;
 };
@@ -20,11 +20,12 @@ struct Way {
 struct Drawing {
   std::vector<Link> links;
   void connect(std::uint32_t a, std::uint32_t b, const LinkSpec& undirected, bool closes = false) {
-    const Way way{Direction::undirected, undirected};
+    const LooseLink way{Direction::undirected, undirected};
     connect(a, b, {way, way}, closes);
   }
   /// Links there and back.
-  void connect(std::uint32_t a, std::uint32_t b, const std::array<Way, 2>& ways, bool closes) {
+  void connect(std::uint32_t a, std::uint32_t b, const std::array<LooseLink, 2>& ways,
+               bool closes) {
     links.push_back({a, b, ways[0].direction, ways[0].spec, closes});
     links.push_back({b, a, ways[1].direction, ways[1].spec, closes});
   }
@@ -35,13 +36,13 @@ bool closes(bool wraps, std::uint32_t routers) { return wraps && routers > 2; }
 
 /// The links there and back along an axis: alike, or of two directions where the way back has a
 /// latency of its own.
-std::array<Way, 2> ways_along(const LinkSpec& link, Direction axis,
-                              const std::optional<Picoseconds>& back,
-                              const std::array<Direction, 2>& directions) {
-  if (!back) return {Way{axis, link}, Way{axis, link}};
+std::array<LooseLink, 2> ways_along(const LinkSpec& link, Direction axis,
+                                    const std::optional<Picoseconds>& back,
+                                    const std::array<Direction, 2>& directions) {
+  if (!back) return {LooseLink{axis, link}, LooseLink{axis, link}};
   LinkSpec other = link;
   other.latency = *back;
-  return {Way{directions[0], link}, Way{directions[1], other}};
+  return {LooseLink{directions[0], link}, LooseLink{directions[1], other}};
 }
 
 NetworkGraph draw(const GridShape& grid) {

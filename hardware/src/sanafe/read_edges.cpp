@@ -9,8 +9,7 @@ namespace nj::sanafe {
 
 namespace {
 
-constexpr double real_limit = 1e300;
-constexpr std::uint32_t max_side = 1U << 16;
+constexpr std::uint32_t max_kernel_side = 1U << 16;
 
 std::string_view trim(std::string_view word) {
   while (word.starts_with(' ')) word.remove_prefix(1);
@@ -67,9 +66,6 @@ std::uint32_t tap_of(const Cursor& value) {
   return static_cast<std::uint32_t>(value.integer(0, no_index - 1));
 }
 
-/// A zero without sign: sums of inputs start at -0 and tell by it that nothing came.
-double weight_of(const Cursor& value) { return value.real(-real_limit, real_limit) + 0.0; }
-
 /// A list with an entry per connection; weights exactly as many, other lists may go on.
 template <class Value, class Read>
 std::vector<Value> values(const Cursor& list, std::uint64_t count, bool exact, const Read& read) {
@@ -87,7 +83,7 @@ std::vector<Value> values(const Cursor& list, std::uint64_t count, bool exact, c
 }
 
 std::vector<double> weights(const SynapseFields& fields, std::uint64_t count) {
-  return values<double>(*fields.weight, count, true, weight_of);
+  return values<double>(*fields.weight, count, true, real_of);
 }
 
 std::vector<std::uint8_t> delays(const SynapseFields& fields, std::uint64_t count) {
@@ -133,7 +129,7 @@ class EdgeReader {
       check_keys(others, {"weight", "w", "delay", "d", "tap", "synapse", "dendrite"});
       add({.source = neuron(source),
            .target = neuron(target),
-           .weight = weight_of(*synapse.weight),
+           .weight = real_of(*synapse.weight),
            .delay = synapse.delay ? delay_of(*synapse.delay) : std::uint8_t{0},
            .tap = synapse.tap ? tap_of(*synapse.tap) : 0});
       check_tap(entry, sparse().back());
@@ -251,7 +247,7 @@ class EdgeReader {
   void read_convolution(const Fields& fields, const SynapseFields& synapse, std::uint32_t source,
                         std::uint32_t target) {
     const auto side = [&](std::string_view key) {
-      return static_cast<std::uint32_t>(fields.at(key).integer(1, max_side));
+      return static_cast<std::uint32_t>(fields.at(key).integer(1, max_kernel_side));
     };
     ConvolutionEdge edge{.source = source,
                          .target = target,

@@ -12,7 +12,6 @@ namespace nj::sanafe {
 
 namespace {
 
-constexpr double real_limit = 1e300;
 constexpr std::uint32_t max_taps = 4096;
 
 /// Everything that can be said about a neuron.
@@ -25,9 +24,6 @@ struct Attributes {
   std::vector<double> space_constants;
   std::optional<Cursor> taps_place;
 };
-
-/// Zeros lose their sign: the kernels tell by it that nothing came.
-double real(const Cursor& value) { return value.real(-real_limit, real_limit) + 0.0; }
 
 ResetMode reset_mode(const Cursor& value) {
   constexpr std::pair<std::string_view, ResetMode> modes[] = {{"none", ResetMode::none},
@@ -45,7 +41,7 @@ std::vector<double> reals(const Cursor& list) {
   if (!list.is_sequence()) throw list.error("expected a list of numbers");
   std::vector<double> values;
   values.reserve(list.size());
-  for (const Cursor value : list) values.push_back(real(value));
+  for (const Cursor value : list) values.push_back(real_of(value));
   return values;
 }
 
@@ -104,17 +100,17 @@ class AttributeReader {
   bool set_soma(const Cursor& field, NeuronParameters& to, Attributes& all) {
     const std::string_view key = field.key();
     if (key == "bias") {
-      all.bias = real(field);
+      all.bias = real_of(field);
     } else if (key == "threshold") {
-      to.threshold = real(field);
+      to.threshold = real_of(field);
     } else if (key == "reset") {
-      to.reset = real(field);
+      to.reset = real_of(field);
     } else if (key == "leak_decay") {
-      to.leak_decay = real(field);
+      to.leak_decay = real_of(field);
     } else if (key == "reverse_threshold") {
-      to.reverse_threshold = real(field);
+      to.reverse_threshold = real_of(field);
     } else if (key == "reverse_reset") {
-      to.reverse_reset = real(field);
+      to.reverse_reset = real_of(field);
     } else if (key == "reset_mode") {
       to.reset_mode = reset_mode(field);
     } else if (key == "reverse_reset_mode") {
@@ -132,7 +128,7 @@ class AttributeReader {
   static bool set_truenorth(const Cursor& field, NeuronParameters& to) {
     const std::string_view key = field.key();
     if (key == "leak") {
-      to.leak = real(field);
+      to.leak = real_of(field);
     } else if (key == "leak_towards_zero") {
       to.leak_towards_zero = field.boolean();
     } else if (key == "random_mask") {

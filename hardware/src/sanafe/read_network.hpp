@@ -14,6 +14,10 @@
 namespace nj::sanafe {
 
 inline constexpr std::uint32_t max_neurons = 1U << 28;
+/// A real number; zeros lose their sign, as sums of inputs start at -0, by which kernels tell that
+/// nothing came. Throws: Error(config) beyond 1e300.
+inline double real_of(const Cursor& value) { return value.real(-1e300, 1e300) + 0.0; }
+
 inline constexpr std::uint64_t max_delay = 5;  ///< steps that SANA-FE's delay lines hold
 
 /// Units that a neuron asks for by name; empty: the first of its core.
