@@ -4,7 +4,11 @@
 add_library(nj_options INTERFACE)
 target_compile_features(nj_options INTERFACE cxx_std_20)
 target_compile_options(nj_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+  -Wall -Wextra -Wpedantic -Wconversion -Wnon-virtual-dtor -Wold-style-cast)
+# Files that are compiled as one see each other's names, and look like headers.
+set(is_unity $<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>)
+target_compile_options(nj_options INTERFACE
+  $<IF:${is_unity},-Wshadow=local,-Wshadow> $<${is_unity}:-Wno-subobject-linkage>)
 if(NJ_WARNINGS_AS_ERRORS)
   target_compile_options(nj_options INTERFACE -Werror)
 endif()
@@ -27,42 +31,38 @@ if(NJ_COVERAGE)
   target_link_options(nj_options INTERFACE --coverage)
 endif()
 
-# How tests are compiled. GCC 12 sees uninitialised values at -O1 that are none. The address sanitizer
-# takes a third of their compile time to optimise them, and they run as fast without; under that of
-# threads those that compute much would take three times as long.
-if(NJ_SANITIZE MATCHES address)
-  set(nj_test_options -O0)
+# How tests are compiled: without optimisation, which would take a third of their compile time and
+# gain seconds; under the thread sanitizer those that compute much would take three times as long.
+if(NJ_SANITIZE MATCHES thread)
+  set(nj_test_options -O1)
 elseif(NOT NJ_COVERAGE)
-  set(nj_test_options -O1 -Wno-maybe-uninitialized)
+  set(nj_test_options -O0)
 endif()
 
-# Sanitizer builds read the standard library once for all targets, which is a fifth of their compile
-# time. Other builds read it file by file, so that an include that is missing is found there.
-# Tests have one of their own, as what optimises them differs.
+# Sanitizer builds compile several files of a room as one, which takes two thirds of the time, and so
+# does every build those of a test. Names without a namespace are therefore met once in a room, and
+# once in a test. Rooms are compiled file by file else, so that an include that is missing is found.
+# Files that Highway compiles once per instruction set stay alone.
 if(NJ_SANITIZE)
-  file(CONFIGURE OUTPUT standard_library.cpp CONTENT "")
-  foreach(users IN ITEMS rooms tests)
-    add_library(nj_standard_library_${users} OBJECT ${CMAKE_CURRENT_BINARY_DIR}/standard_library.cpp)
-    target_link_libraries(nj_standard_library_${users} PRIVATE nj_options)
-    target_precompile_headers(nj_standard_library_${users} PRIVATE
-      <algorithm> <array> <chrono> <cmath> <filesystem> <fstream> <functional> <iostream> <map> <memory>
-      <numeric> <optional> <random> <set> <sstream> <string> <unordered_map> <variant> <vector>)
-  endforeach()
-  target_compile_options(nj_standard_library_tests PRIVATE ${nj_test_options})
+  set(CMAKE_UNITY_BUILD ON)
 endif()
-function(nj_precompile target users)
-  if(NJ_SANITIZE)
-    target_precompile_headers(${target} REUSE_FROM nj_standard_library_${users})
-  endif()
+function(nj_keep_highway_apart)
+  foreach(source IN LISTS ARGN)
+    file(STRINGS ${source} per_instruction_set REGEX "hwy/foreach_target.h" LIMIT_COUNT 1)
+    if(per_instruction_set)
+      set_source_files_properties(${source} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+    endif()
+  endforeach()
 endfunction()
 
 # What targets that use Highway share: the instruction sets that it leaves out. Arrays of vectors need
-# a size that is known at compile time, which SVE and RVV lack. Sanitizer builds keep AVX2 and the
-# baseline only: each set costs as much to compile as all the rest of a file.
+# a size that is known at compile time, which SVE and RVV lack. Each set costs as much to compile as all
+# the rest of a file: x86 processors without AVX2, from before 2013, get the baseline only, and
+# sanitizer builds have AVX2 and the baseline.
 add_library(nj_simd INTERFACE)
-set(nj_disabled_targets HWY_SVE HWY_SVE2 HWY_SVE_256 HWY_SVE2_128 HWY_RVV)
+set(nj_disabled_targets HWY_SVE HWY_SVE2 HWY_SVE_256 HWY_SVE2_128 HWY_RVV HWY_SSSE3 HWY_SSE4)
 if(NJ_SANITIZE)
-  list(APPEND nj_disabled_targets HWY_SSSE3 HWY_SSE4 HWY_AVX3 HWY_AVX3_DL)
+  list(APPEND nj_disabled_targets HWY_AVX3 HWY_AVX3_DL)
 endif()
 list(JOIN nj_disabled_targets "|" nj_disabled_targets)
 target_compile_definitions(nj_simd INTERFACE "HWY_DISABLED_TARGETS=(${nj_disabled_targets})")
@@ -84,7 +84,7 @@ function(nj_add_room name)
     target_link_libraries(${target} PUBLIC neurojoule::${room})
   endforeach()
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:nj_options> ${ARG_LIBRARIES})
-  nj_precompile(${target} rooms)
+  nj_keep_highway_apart(${ARG_SOURCES})
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/include)
     install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   endif()

@@ -12,13 +12,8 @@
 
 using namespace nj;
 using nj::testing::run_tiny;
+using nj::testing::text_of;
 using nj::testing::TinyScenario;
-
-namespace {
-
-std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
-
-}  // namespace
 
 TEST_CASE("the chip does exactly the synaptic operations that the network needs") {
   const TinyScenario tiny;

@@ -18,12 +18,10 @@
 // What a run tells about when things happened: series.h5, units.csv, critical_path.csv.
 
 using namespace nj;
+using nj::testing::frames_chip;
 using nj::testing::TinyScenario;
 
 namespace {
-
-/// A chip whose encoders read frames themselves.
-const std::string frames_chip = NJ_SOURCE_DIR "/examples/mesh45_frames.yaml";
 
 /// Runs with series.h5 in the scenario's folder.
 RunResult run_with_series(const TinyScenario& tiny, const PreparedRun& prepared) {

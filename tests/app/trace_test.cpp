@@ -14,14 +14,11 @@
 // What trace.json tells about when things happened.
 
 using namespace nj;
+using nj::testing::frames_chip;
+using nj::testing::text_of;
 using nj::testing::TinyScenario;
 
 namespace {
-
-std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
-
-/// A chip whose encoders read frames themselves.
-const std::string frames_chip = NJ_SOURCE_DIR "/examples/mesh45_frames.yaml";
 
 /// Events of trace.json by process and thread: (start, end) in ps.
 std::map<std::pair<int, int>, std::vector<std::pair<std::int64_t, std::int64_t>>> events_of(

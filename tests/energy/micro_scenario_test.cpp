@@ -72,11 +72,6 @@ const char* const round_prices = R"(
   - {action: leak_cycle, category: static, leakage: {per_kib: 8.192 uW}, source: s}
 )";
 
-SimulationResult run(const MappedNetwork& scenario) {
-  return simulate(scenario.network, scenario.populations, scenario.widths, scenario.trace,
-                  scenario.chip, scenario.mapping);
-}
-
 /// The chip's memories, in the process of the table.
 MachineDescription machine_for(const MappedNetwork& scenario, const PriceTable& table) {
   MachineDescription machine = machine_description(scenario.chip);

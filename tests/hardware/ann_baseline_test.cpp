@@ -7,17 +7,23 @@
 #include "support/small_spikformer.hpp"
 
 namespace nj {
+using testing::a;
+using testing::a_lif;
+using testing::b;
+using testing::b_lif;
+using testing::input;
+
 namespace {
 
-AnnRun run(const testing::MappedNetwork& s, const AnnFormat& format, double density = 1) {
+AnnRun run_artificial(const testing::MappedNetwork& s, const AnnFormat& format,
+                      double density = 1) {
   return run_ann(s.network, s.populations, s.widths, s.chip, s.mapping, format, {density, density});
 }
 
 }  // namespace
 
 TEST_CASE("an artificial network of 3-bit values: every count by hand, and there are no others") {
-  const AnnRun ann = run(testing::micro_scenario(), {.activation_bits = 3});
-  const LayerId input{0}, a{1}, a_lif{2}, b{3}, b_lif{4};
+  const AnnRun ann = run_artificial(testing::micro_scenario(), {.activation_bits = 3});
   ActionCounts expected;
   const auto add = [&](const char* component, Action action, std::uint32_t width, LayerId layer,
                        std::uint64_t count) {
@@ -75,7 +81,8 @@ TEST_CASE("an artificial network of 3-bit values: every count by hand, and there
 
 TEST_CASE("memories grow until the numbers fit, and floats have their own arithmetic") {
   const testing::MappedNetwork s = testing::micro_scenario();
-  const AnnRun ann = run(s, {.activation_bits = 32, .weight_bits = 32, .floating = true});
+  const AnnRun ann =
+      run_artificial(s, {.activation_bits = 32, .weight_bits = 32, .floating = true});
   // Sums of 2 neurons, double-buffered: 2 x 2 x 32 bits = 128, twice the 64 of the chip.
   const CoreKindSpec& kind = ann.chip.core_kinds.front();
   CHECK(kind.memory(MemoryUnit::accumulator_memory)->capacity == Bits{128});
@@ -90,11 +97,11 @@ TEST_CASE("memories grow until the numbers fit, and floats have their own arithm
 
 TEST_CASE("packets are as much longer as their values where the chip adds these") {
   testing::MappedNetwork s = testing::micro_scenario();
-  const Picoseconds before = run(s, {.activation_bits = 3}).latency;
+  const Picoseconds before = run_artificial(s, {.activation_bits = 3}).latency;
   ChipSpec spec = s.chip.spec();
   spec.topology.value_added = true;
   s.chip = Chip(spec);
-  const AnnRun ann = run(s, {.activation_bits = 3});
+  const AnnRun ann = run_artificial(s, {.activation_bits = 3});
   CHECK(ann.actions.at({"io.axon_out", Action::packet_inject, 64, LayerId{0}}) == 4);
   CHECK(ann.actions.at({"neuron.axon_out", Action::packet_inject, 67, LayerId{2}}) == 8);
   CHECK(ann.actions.at({"network.router", Action::hop_east_west, 67, LayerId{2}}) == 8);
@@ -104,7 +111,7 @@ TEST_CASE("packets are as much longer as their values where the chip adds these"
 TEST_CASE("power-of-two weights shift instead of multiplying") {
   testing::MappedNetwork s = testing::micro_scenario();
   for (LayerWidths& width : s.widths) width.weights.scheme = Scheme::power_of_two;
-  const AnnRun ann = run(s, {.activation_bits = 3});
+  const AnnRun ann = run_artificial(s, {.activation_bits = 3});
   CHECK(ann.actions.total(Action::multiply) == 0);
   CHECK(ann.actions.at({"neuron.synapse_unit", Action::shift, 12, LayerId{1}}) == 8);
 }

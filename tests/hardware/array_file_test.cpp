@@ -35,7 +35,7 @@ core_kinds:
 )";
 
 /// What reading says when `from` is replaced by `to`.
-std::string refusal(const std::string& from, const std::string& to) {
+std::string array_refusal(const std::string& from, const std::string& to) {
   return testing::chip_refusal(streamed, from, to);
 }
 
@@ -60,37 +60,40 @@ TEST_CASE("array file: an array is what its file says") {
 }
 
 TEST_CASE("array file: each mistake is refused at its place") {
-  CHECK(refusal("schedule: streamed", "schedule: pipelined")
+  CHECK(array_refusal("schedule: streamed", "schedule: pipelined")
             .starts_with("chip.yaml:3:1: schedule: "));
-  CHECK(refusal("role: array", "role: neuron").starts_with("chip.yaml:8:5: core_kinds.pes.role: "));
-  CHECK(refusal("output_stationary", "weight_stationary")
+  CHECK(array_refusal("role: array", "role: neuron")
+            .starts_with("chip.yaml:8:5: core_kinds.pes.role: "));
+  CHECK(array_refusal("output_stationary", "weight_stationary")
             .starts_with("chip.yaml:9:5: core_kinds.pes.dataflow: "));
-  CHECK(refusal("rows: 4", "rows: 0") ==
+  CHECK(array_refusal("rows: 4", "rows: 0") ==
         "chip.yaml:10:5: core_kinds.pes.rows: expected 1..4096, got 0");
-  CHECK(refusal("columns: 8", "columns: 1000000000") ==
+  CHECK(array_refusal("columns: 8", "columns: 1000000000") ==
         "chip.yaml:11:5: core_kinds.pes.columns: expected 1..4096, got 1000000000");
-  CHECK(refusal("cycle: 2 ns", "cycle: 2").starts_with("chip.yaml:12:5: "));
-  CHECK(refusal("cycle: 2 ns", "cycle: 0 ns").starts_with("chip.yaml:12:5: "));
-  CHECK(refusal("per_step", "per_sample").starts_with("chip.yaml:14:5: core_kinds.pes.weights: "));
-  CHECK(refusal("values_first", "first").starts_with("chip.yaml:15:5: core_kinds.pes.attention: "));
-  CHECK(refusal("capacity: 2 KiB", "capacity: 0 KiB") ==
+  CHECK(array_refusal("cycle: 2 ns", "cycle: 2").starts_with("chip.yaml:12:5: "));
+  CHECK(array_refusal("cycle: 2 ns", "cycle: 0 ns").starts_with("chip.yaml:12:5: "));
+  CHECK(array_refusal("per_step", "per_sample")
+            .starts_with("chip.yaml:14:5: core_kinds.pes.weights: "));
+  CHECK(array_refusal("values_first", "first")
+            .starts_with("chip.yaml:15:5: core_kinds.pes.attention: "));
+  CHECK(array_refusal("capacity: 2 KiB", "capacity: 0 KiB") ==
         "chip.yaml:19:21: core_kinds.pes.weight_buffer.capacity: expected a capacity above 0 bit "
         "and below 512 MiB, got 0 bit");
-  CHECK(refusal("capacity: 1 KiB, word: 64 bit", "capacity: 100 bit, word: 64 bit") ==
+  CHECK(array_refusal("capacity: 1 KiB, word: 64 bit", "capacity: 100 bit, word: 64 bit") ==
         "chip.yaml:18:39: core_kinds.pes.input_buffer.word: 2 banks with a word of 64 bit do not "
         "fit 12.5 B");
-  CHECK(refusal("banks: 2", "banks: 5000").starts_with("chip.yaml:18:51: "));
-  CHECK(refusal("    skips_zero: false\n", "").find("skips_zero") != std::string::npos);
-  CHECK(refusal("    membrane_buffer: {capacity: 4 KiB, word: 64 bit}\n", "")
+  CHECK(array_refusal("banks: 2", "banks: 5000").starts_with("chip.yaml:18:51: "));
+  CHECK(array_refusal("    skips_zero: false\n", "").find("skips_zero") != std::string::npos);
+  CHECK(array_refusal("    membrane_buffer: {capacity: 4 KiB, word: 64 bit}\n", "")
             .find("membrane_buffer") != std::string::npos);
-  CHECK(refusal("neuron_lanes", "neuron_lines").find("neuron_lanes") != std::string::npos);
-  CHECK(refusal("word_time: 1 ns", "word_time: 1 ns, axon_out: 1 ns")
+  CHECK(array_refusal("neuron_lanes", "neuron_lines").find("neuron_lanes") != std::string::npos);
+  CHECK(array_refusal("word_time: 1 ns", "word_time: 1 ns, axon_out: 1 ns")
             .starts_with("chip.yaml:5:60: off_chip.axon_out: "));
-  CHECK(refusal("core_kinds:\n", "topology: {kind: mesh}\ncore_kinds:\n")
+  CHECK(array_refusal("core_kinds:\n", "topology: {kind: mesh}\ncore_kinds:\n")
             .starts_with("chip.yaml:6:1: topology: "));
-  CHECK(refusal("  pes:\n    role", "  io:\n    role")
+  CHECK(array_refusal("  pes:\n    role", "  io:\n    role")
             .find("\"io\" is reserved for a component of the chip") != std::string::npos);
-  CHECK(refusal("  pes:\n", "  other: {}\n  pes:\n")
+  CHECK(array_refusal("  pes:\n", "  other: {}\n  pes:\n")
             .find("a streamed chip has one core kind, its array; got 2") != std::string::npos);
 }
 

@@ -24,7 +24,7 @@ namespace {
 // Channels reached by scores: token 0: 0, 1 (head 0), none in head 1 (v row empty). So of the 8
 //   neurons 2 are active; the one that fires (token 1, channel 3) makes 3.
 
-testing::MappedNetwork scenario() {
+testing::MappedNetwork attention_scenario() {
   Network network =
       Network::build({{"input", Input{{1, 1, 2}, 1}, {}},
                       {"q", Conv2d{1, 4}, {{"input"}}},
@@ -71,7 +71,7 @@ testing::MappedNetwork scenario() {
 }
 
 TEST_CASE("attention: every count of (Q K^T) V is the one worked out by hand") {
-  const testing::MappedNetwork s = scenario();
+  const testing::MappedNetwork s = attention_scenario();
   REQUIRE(s.mapping.slices.size() == 4);
   const SimulationResult result =
       simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
@@ -95,7 +95,7 @@ TEST_CASE("attention: every count of (Q K^T) V is the one worked out by hand") {
 
 /// K^T V first, in words of 2 bits; its elements count 2 tokens, so they have 2 bits.
 testing::MappedNetwork values_first() {
-  testing::MappedNetwork s = scenario();
+  testing::MappedNetwork s = attention_scenario();
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[1].attention = ProductOrder::values_first;
   spec.core_kinds[1].memories[static_cast<std::size_t>(MemoryUnit::score_memory)] =
@@ -149,7 +149,7 @@ TEST_CASE("attention: K^T V that does not fit is cut by heads, and its memory is
 }
 
 TEST_CASE("attention: the neuron unit takes the sum of its words, operations and updates") {
-  const testing::MappedNetwork s = scenario();
+  const testing::MappedNetwork s = attention_scenario();
   const SimulationResult result =
       simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
   const CoreId core = s.mapping.slices.back().core;
@@ -162,7 +162,7 @@ TEST_CASE("attention: the neuron unit takes the sum of its words, operations and
 }
 
 TEST_CASE("attention: split by heads, packets and work stay the same") {
-  testing::MappedNetwork s = scenario();
+  testing::MappedNetwork s = attention_scenario();
   ChipSpec spec = s.chip.spec();
   spec.core_kinds[1].memories[3]->capacity = Bits{24};  // one head: half of the bits
   s.chip = Chip(spec);

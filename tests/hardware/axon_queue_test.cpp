@@ -14,11 +14,8 @@ namespace nj {
 namespace {
 
 using testing::MappedNetwork;
+using testing::run;
 using testing::without_barriers;
-
-SimulationResult run(const MappedNetwork& m, const SimulationOptions& options = {}) {
-  return simulate(m.network, m.populations, m.widths, m.trace, m.chip, m.mapping, options);
-}
 
 /// By core, from records in the order of service: of the packets that have come when another comes,
 /// those whose service begins later, the other one included; the most.

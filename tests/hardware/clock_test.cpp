@@ -49,7 +49,7 @@ core_kinds:
 )";
 
 /// What reading says when `from` is replaced by `to`.
-std::string refusal(const std::string& from, const std::string& to) {
+std::string clocked_refusal(const std::string& from, const std::string& to) {
   return chip_refusal(clocked, from, to);
 }
 
@@ -146,40 +146,43 @@ TEST_CASE("clock: each mistake is refused at its place") {
   const std::string clock = "clock: 500 MHz";
   const std::string out_of_range =
       "chip.yaml:3:1: clock: expected a clock above 0 Hz, up to 1000 GHz, got ";
-  CHECK(refusal(clock, "clock: 0 MHz") == out_of_range + "'0 MHz'");
-  CHECK(refusal(clock, "clock: 1001 GHz") == out_of_range + "'1001 GHz'");
-  CHECK(refusal(clock, "clock: -1 MHz") ==
+  CHECK(clocked_refusal(clock, "clock: 0 MHz") == out_of_range + "'0 MHz'");
+  CHECK(clocked_refusal(clock, "clock: 1001 GHz") == out_of_range + "'1001 GHz'");
+  CHECK(clocked_refusal(clock, "clock: -1 MHz") ==
         "chip.yaml:3:1: clock: expected no negative value, got '-1 MHz'");
-  CHECK(refusal(clock, "clock: 500") ==
+  CHECK(clocked_refusal(clock, "clock: 500") ==
         "chip.yaml:3:1: clock: '500' lacks a unit, expected one of Hz, kHz, MHz, GHz");
-  CHECK(refusal(clock, "clock: 2 ns") ==
+  CHECK(clocked_refusal(clock, "clock: 2 ns") ==
         "chip.yaml:3:1: clock: unknown unit 'ns' in '2 ns', expected one of Hz, kHz, MHz, GHz");
-  CHECK(refusal("clock: 1 GHz", "clock: 0 Hz").starts_with("chip.yaml:6:3: topology.clock: "));
-  CHECK(refusal("clock: 200 MHz", "clock: fast")
+  CHECK(clocked_refusal("clock: 1 GHz", "clock: 0 Hz")
+            .starts_with("chip.yaml:6:3: topology.clock: "));
+  CHECK(clocked_refusal("clock: 200 MHz", "clock: fast")
             .starts_with("chip.yaml:30:5: core_kinds.slow.clock: "));
   // A third of a nanosecond is no whole number of picoseconds: 1e12 / 3e9 = 333.33.
-  CHECK(refusal("clock: 1 GHz", "clock: 3 GHz") ==
+  CHECK(clocked_refusal("clock: 1 GHz", "clock: 3 GHz") ==
         "chip.yaml:12:10: topology.link.cycle: 1 cycle of 3 GHz is 333.333333333 ps, not a whole "
         "number of picoseconds");
-  CHECK(refusal("1.5 cycles", "1.50001 cycles") ==
+  CHECK(clocked_refusal("1.5 cycles", "1.50001 cycles") ==
         "chip.yaml:27:31: core_kinds.neuron.times.synapse_word: 1.50001 cycles of 500 MHz is "
         "3000.02 ps, not a whole number of picoseconds");
   const std::string word = "chip.yaml:27:31: core_kinds.neuron.times.synapse_word: ";
-  CHECK(refusal("1.5 cycles", "-1 cycles") == word + "expected no negative value, got '-1 cycles'");
-  CHECK(refusal("1.5 cycles", "two cycles") ==
+  CHECK(clocked_refusal("1.5 cycles", "-1 cycles") ==
+        word + "expected no negative value, got '-1 cycles'");
+  CHECK(clocked_refusal("1.5 cycles", "two cycles") ==
         word + "expected a number of cycles, got 'two cycles'");
-  CHECK(refusal("1.5 cycles", "cycles") == word + "expected a number of cycles, got 'cycles'");
-  CHECK(refusal("1.5 cycles", "nan cycles") ==
+  CHECK(clocked_refusal("1.5 cycles", "cycles") ==
+        word + "expected a number of cycles, got 'cycles'");
+  CHECK(clocked_refusal("1.5 cycles", "nan cycles") ==
         word + "expected a number of cycles, got 'nan cycles'");
-  CHECK(refusal("1.5 cycles", "1e300 cycles") ==
+  CHECK(clocked_refusal("1.5 cycles", "1e300 cycles") ==
         word + "expected at most 1 ms, got 1e300 cycles of 500 MHz");
-  CHECK(refusal("{cycle: 1 cycle}", "{cycle: 0 cycles}") ==
+  CHECK(clocked_refusal("{cycle: 1 cycle}", "{cycle: 0 cycles}") ==
         "chip.yaml:12:10: topology.link.cycle: expected 1 ps to 1 ms, got 0 ps");
 }
 
 TEST_CASE("clock: cycles without a clock in reach are refused, saying where one may stand") {
   const std::string chip = "clock: 500 MHz\n";
-  CHECK(refusal(chip, "") ==
+  CHECK(clocked_refusal(chip, "") ==
         "chip.yaml:26:13: core_kinds.neuron.times.axon_in: '1 cycle' needs a clock, such as "
         "`clock: 500 MHz` in the core kind or the chip");
   const std::string own =
@@ -194,10 +197,10 @@ TEST_CASE("clock: cycles without a clock in reach are refused, saying where one 
       "chip.yaml:10:10: topology.link.cycle: '1 cycle' needs a clock, such as `clock: 500 MHz` in "
       "the topology or the chip");
   // Other times have no cycles, and other maps no clock.
-  CHECK(refusal("barrier: 500 ns", "barrier: 5 cycles") ==
+  CHECK(clocked_refusal("barrier: 500 ns", "barrier: 5 cycles") ==
         "chip.yaml:16:19: synchronisation.barrier: unknown unit 'cycles' in '5 cycles', expected "
         "one of ps, ns, us, ms, s");
-  CHECK(refusal("{barrier: 500 ns", "{clock: 1 GHz, barrier: 500 ns") ==
+  CHECK(clocked_refusal("{barrier: 500 ns", "{clock: 1 GHz, barrier: 500 ns") ==
         "chip.yaml:16:19: synchronisation.clock: unknown key, expected one of barrier, handshake, "
         "tick");
 }

@@ -22,10 +22,12 @@
 namespace nj {
 namespace {
 
+using testing::a;
+using testing::a_lif;
+using testing::input;
 using testing::MappedNetwork;
+using testing::run;
 using testing::spikes_at;
-
-const LayerId input{0}, a{1}, a_lif{2};
 
 /// A row of four inputs -> a, 3 x 3 -> what `then` adds; the micro chip with cores of four neurons.
 MappedNetwork row_of_four(std::vector<Network::Draft> then) {
@@ -43,10 +45,6 @@ MappedNetwork row_of_four(std::vector<Network::Draft> then) {
     spec.core_kinds[0].memories[memory]->capacity = Bits{256};
   s.chip = Chip(spec);
   return s;
-}
-
-SimulationResult run(const MappedNetwork& s, const SimulationOptions& options = {}) {
-  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping, options);
 }
 
 TEST_CASE("column slices: a spike reaches the columns under its kernel, by hand") {

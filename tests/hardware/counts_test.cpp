@@ -13,6 +13,8 @@
 namespace nj {
 namespace {
 
+using testing::run;
+
 const std::string chips = std::string(NJ_SOURCE_DIR) + "/hardware/chips/";
 
 testing::MappedNetwork spikformer_on(const std::string& chip_file, std::uint32_t channels = 32) {
@@ -29,10 +31,6 @@ testing::MappedNetwork spikformer_on(const std::string& chip_file, std::uint32_t
   REQUIRE(result.feasible());
   m.mapping = result.mapping;
   return m;
-}
-
-SimulationResult run(const testing::MappedNetwork& m, SimulationOptions options = {}) {
-  return simulate(m.network, m.populations, m.widths, m.trace, m.chip, m.mapping, options);
 }
 
 /// Output positions that see input position (y, x), by trying all.

@@ -42,11 +42,10 @@ namespace nj {
 namespace {
 
 using testing::MappedNetwork;
+using testing::ns;
 using testing::without_barriers;
 
-constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
-
-SimulationResult run(const SimulationOptions& options = {}) {
+SimulationResult run_without_barriers(const SimulationOptions& options = {}) {
   const MappedNetwork s = testing::micro_scenario();
   return simulate(s.network, s.populations, s.widths, s.trace, without_barriers(s.chip, ns(3)),
                   s.mapping, options);
@@ -68,7 +67,7 @@ std::map<std::pair<std::uint32_t, std::uint32_t>, Span> spans(const SimulationRe
 }
 
 TEST_CASE("dataflow: every phase starts and ends when worked out by hand") {
-  const SimulationResult result = run({.work_records = 1'000});
+  const SimulationResult result = run_without_barriers({.work_records = 1'000});
   const std::map<std::pair<std::uint32_t, std::uint32_t>, Span> phases{
       {{0, 0}, {ns(14), ns(26)}}, {{0, 1}, {ns(28), ns(42)}},  {{0, 2}, {ns(81), ns(89)}},
       {{1, 0}, {ns(34), ns(44)}}, {{1, 1}, {ns(48), ns(60)}},  {{1, 2}, {ns(81), ns(89)}},
@@ -83,7 +82,7 @@ TEST_CASE("dataflow: every phase starts and ends when worked out by hand") {
 }
 
 TEST_CASE("dataflow: phases are kept with their ends and packets, inputs first") {
-  const SimulationResult result = run({.step_records = true});
+  const SimulationResult result = run_without_barriers({.step_records = true});
   const LayerId input{0};
   const LayerId a{1};
   const LayerId b{3};
@@ -102,11 +101,11 @@ TEST_CASE("dataflow: phases are kept with their ends and packets, inputs first")
     CAPTURE(i);
     CHECK(result.phases[i] == expected[i]);
   }
-  CHECK(run().phases.empty());
+  CHECK(run_without_barriers().phases.empty());
 }
 
 TEST_CASE("dataflow: every packet is sent, arrives and is served when worked out by hand") {
-  const SimulationResult result = run({.record_packets = true});
+  const SimulationResult result = run_without_barriers({.record_packets = true});
   const LayerId input{0};
   const LayerId a{2};
   const auto packet = [](std::uint32_t t, LayerId layer, std::uint64_t address, std::uint32_t from,
@@ -131,7 +130,7 @@ TEST_CASE("dataflow: every packet is sent, arrives and is served when worked out
 }
 
 TEST_CASE("dataflow: busy and stalled times are the sums worked out by hand") {
-  const SimulationResult result = run();
+  const SimulationResult result = run_without_barriers();
   // Busy as with barriers. Stalled: the end of the last phase or service less what was busy.
   const std::vector<UnitTimes> busy{
       {ns(34), ns(21)}, {ns(30), ns(21)}, {ns(28), ns(28)}, {ns(29), ns(28)}};
@@ -145,7 +144,7 @@ TEST_CASE("dataflow: busy and stalled times are the sums worked out by hand") {
 }
 
 TEST_CASE("dataflow: the chain of what waited for what goes back to the start") {
-  const SimulationResult result = run();
+  const SimulationResult result = run_without_barriers();
   const LayerId input{0}, a{1}, b{3};
   const auto part = [](WorkUnit last, std::uint32_t core, LayerId layer, WorkUnit sender,
                        std::uint32_t sender_core, LayerId sender_layer, std::int64_t phase,
@@ -187,7 +186,7 @@ TEST_CASE("dataflow: counts are those with barriers, but for these and leakage")
   const MappedNetwork s = testing::micro_scenario();
   const SimulationResult with =
       simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping);
-  const SimulationResult without = run();
+  const SimulationResult without = run_without_barriers();
   CHECK(without.actions.total(Action::barrier) == 0);
   // 117 ns on 4 cores with 4 memories each.
   CHECK(without.actions.total(Action::leak_cycle) == 117'000 * 4 * 4);
@@ -226,8 +225,8 @@ TEST_CASE("dataflow: packets of two sizes are those with barriers") {
 }
 
 TEST_CASE("dataflow: a sample that comes twice does everything twice, the second time sooner") {
-  const SimulationResult once = run();
-  const SimulationResult twice = run({.in_a_row = 2});
+  const SimulationResult once = run_without_barriers();
+  const SimulationResult twice = run_without_barriers({.in_a_row = 2});
   CHECK(twice.packets == 2 * once.packets);
   CHECK(twice.timeline.steps.size() == 6);
   CHECK(twice.timeline.latency() < once.timeline.latency() * 2);
@@ -338,7 +337,7 @@ TEST_CASE("dataflow: cores that read frames have the I/O port in the order of th
 TEST_CASE("dataflow: other levels are refused") {
   for (const TimingLevel level : {TimingLevel::analytic, TimingLevel::flit}) {
     CHECK(testing::message_of([&] {
-            (void)run({.timing = level});
+            (void)run_without_barriers({.timing = level});
           }).starts_with("this chip is not simulated at the level '"));
   }
 }

@@ -36,9 +36,9 @@ std::string text(const std::string& a0, const std::string& a1, const std::string
          "}\n";
 }
 
-std::string refusal(const std::string& a0, const std::string& a1,
-                    const std::string& b0 = "channels: 0..1, core: 2",
-                    const std::string& b1 = "channels: 2..3, core: 3") {
+std::string mapping_refusal(const std::string& a0, const std::string& a1,
+                            const std::string& b0 = "channels: 0..1, core: 2",
+                            const std::string& b1 = "channels: 2..3, core: 3") {
   return message_of([&] { resolved(text(a0, a1, b0, b1)); });
 }
 
@@ -73,12 +73,12 @@ TEST_CASE("fixed mapping: what is written reads back to the same mapping") {
 TEST_CASE("fixed mapping: overlap, gap, core twice, wrong core and wrong range, at their places") {
   const std::string a0 = "channels: 0..1, core: 0";
   const std::string a1 = "channels: 2..3, core: 1";
-  CHECK(refusal(a0, "channels: 1..2, core: 1") ==
+  CHECK(mapping_refusal(a0, "channels: 1..2, core: 1") ==
         "m.yaml:4:5: fixed.a[1]: layer \"a\" has neurons that are placed twice, on core 0 and on "
         "core 1");
-  CHECK(refusal(a0, "channels: 2..2, core: 1") ==
+  CHECK(mapping_refusal(a0, "channels: 2..2, core: 1") ==
         "m.yaml:2:3: fixed.a: layer \"a\" has neurons without a core");
-  CHECK(refusal(a0, "channels: 2..3, core: 0") ==
+  CHECK(mapping_refusal(a0, "channels: 2..3, core: 0") ==
         "m.yaml:4:5: fixed.a[1]: layer \"a\" shares core 0 with another slice of it");
   // Every line of more mistakes says where, as it would alone: both layers all on core 0.
   CHECK(message_of([] {
@@ -87,17 +87,17 @@ TEST_CASE("fixed mapping: overlap, gap, core twice, wrong core and wrong range, 
         })
             .find("\nm.yaml:6:5: fixed.b[0]: layer \"b\" shares core 0 with layer \"a\"\n"
                   "m.yaml:6:5: fixed.b[0]: layer \"b\" needs 4 of neurons") != std::string::npos);
-  CHECK(refusal("channels: 4, core: 0", "channels: 5, core: 1") ==
+  CHECK(mapping_refusal("channels: 4, core: 0", "channels: 5, core: 1") ==
         "m.yaml:3:5: fixed.a[0]: channels 4..4 of a layer that has 0..3\n"
         "m.yaml:4:5: fixed.a[1]: channels 5..5 of a layer that has 0..3");
-  CHECK(refusal(a0, "channels: 2..3, core: 4") ==
+  CHECK(mapping_refusal(a0, "channels: 2..3, core: 4") ==
         "m.yaml:4:5: fixed.a[1]: layer \"a\" is placed on a core that does not exist");
-  CHECK(refusal(a0, "channels: 2..4, core: 1") ==
+  CHECK(mapping_refusal(a0, "channels: 2..4, core: 1") ==
         "m.yaml:4:5: fixed.a[1]: channels 2..4 of a layer that has 0..3");
-  CHECK(refusal(a0, "channels: 2..3, rows: 1, core: 1") ==
+  CHECK(mapping_refusal(a0, "channels: 2..3, rows: 1, core: 1") ==
         "m.yaml:4:5: fixed.a[1]: rows 1..1 of a layer that has 0..0");
   // Cores of two neurons.
-  CHECK(refusal("channels: 0..2, core: 0", "channels: 3..3, core: 1")
+  CHECK(mapping_refusal("channels: 0..2, core: 0", "channels: 3..3, core: 1")
             .starts_with("m.yaml:3:5: fixed.a[0]: layer \"a\" needs 3 of neurons on a \"neuron\" "
                          "core, which has 2"));
   CHECK(message_of([] {

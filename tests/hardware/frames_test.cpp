@@ -7,6 +7,7 @@
 #include <neurojoule/hardware/count_definition.hpp>
 #include <neurojoule/hardware/simulate.hpp>
 
+#include "support/chip_text.hpp"
 #include "support/mapped_network.hpp"
 #include "support/micro_scenario.hpp"
 #include "support/small_spikformer.hpp"
@@ -17,11 +18,11 @@
 namespace nj {
 namespace {
 
-const LayerId input{0}, a{1}, a_lif{2};
-
-constexpr Picoseconds ns(double time) {
-  return Picoseconds{static_cast<std::int64_t>(time * 1'000)};
-}
+using testing::a;
+using testing::a_lif;
+using testing::input;
+using testing::ns;
+using testing::run;
 
 /// The micro chip with larger neuron cores, and an encoder that reads frames in each tile: cores 1,
 /// 3, 5 and 7.
@@ -40,7 +41,7 @@ ChipSpec frames_chip() {
   encoder.memories[4] = MemorySpec{Bits{24}, 4};  // a pixel of 4 bits per word
   encoder.encoder_unit = EncoderUnitSpec{4, true};
   encoder.times.axon_in = {};
-  encoder.times.frame_word = ns(0.5);
+  encoder.times.frame_word = Picoseconds{500};
   encoder.times.multiply_accumulate = ns(3);
   spec.core_kinds.push_back(encoder);
   spec.topology.tile = {"neuron", "encoder"};
@@ -58,7 +59,7 @@ Network network_of(std::int16_t largest_pixel) {
 /// Frames of 3 x 2 pixels, layer a with 2 channels of 3 x 3 kernels on two encoders (rows 0 and 1,
 /// and row 2), and b with 2 channels behind it. In step 0 there are the pixels (0, 0) = 9 and
 /// (1, 1) = 3, and channel 1 of a fires at (0, 0); step 1 is empty.
-testing::MappedNetwork scenario(const ChipSpec& spec = frames_chip()) {
+testing::MappedNetwork frames_scenario(const ChipSpec& spec = frames_chip()) {
   testing::MappedNetwork s = testing::micro_scenario();
   s.network = network_of(15);
   s.populations = populations(s.network);
@@ -75,13 +76,9 @@ testing::MappedNetwork scenario(const ChipSpec& spec = frames_chip()) {
   return s;
 }
 
-SimulationResult run(const testing::MappedNetwork& s, SimulationOptions options = {}) {
-  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping, options);
-}
-
 TEST_CASE("frames: every count is the one worked out by hand") {
   ChipSpec spec = frames_chip();
-  const SimulationResult result = run(scenario(spec));
+  const SimulationResult result = run(frames_scenario(spec));
   const auto at = [](const SimulationResult& of, const char* component, Action action,
                      std::uint32_t width, LayerId layer = a) {
     return of.actions.at({component, action, width, layer, action == Action::multiply ? 4U : 0U});
@@ -120,7 +117,7 @@ TEST_CASE("frames: every count is the one worked out by hand") {
   // slice, rows 1 and 2 once for the other, 2 words each. Each pixel reaches all positions of these
   // rows: 4 per pixel of a row that is read twice.
   spec.core_kinds[1].encoder_unit->skips_zero = false;
-  const SimulationResult dense = run(scenario(spec));
+  const SimulationResult dense = run(frames_scenario(spec));
   CHECK(at(dense, "encoder.frame_buffer", Action::read_word, 4) == 2 * (5 + 2) * 2);
   CHECK(at(dense, "encoder.encoder_unit", Action::multiply, 5) == 2 * (5 + 2) * 4 * 2);
   CHECK(at(dense, "encoder.neuron_unit", Action::neuron_update_active, 12, a_lif) == 12);
@@ -130,7 +127,7 @@ TEST_CASE("frames: pixels that cross words, binary pixels, power-of-two weights"
   ChipSpec spec = frames_chip();
   spec.core_kinds[1].memories[4] = MemorySpec{Bits{24}, 3};
   spec.core_kinds[1].weight_formats.power_of_two_bits = 5;
-  testing::MappedNetwork s = scenario(spec);
+  testing::MappedNetwork s = frames_scenario(spec);
   for (LayerWidths& widths : s.widths) widths.weights.scheme = Scheme::power_of_two;
   spec.core_kinds[0].weight_formats = spec.core_kinds[1].weight_formats;
   s.chip = Chip(spec);
@@ -145,7 +142,7 @@ TEST_CASE("frames: pixels that cross words, binary pixels, power-of-two weights"
   result = run(s);
   CHECK(result.actions.at({"encoder.frame_buffer", Action::read_word, 3, a}) == 2 * 2 + 3 * 3);
 
-  testing::MappedNetwork binary = scenario();
+  testing::MappedNetwork binary = frames_scenario();
   binary.network = network_of(1);
   binary.widths[0].output_bits = 1;
   binary.trace[0] = testing::spikes_at(2, {1, 3, 2}, {{0, 0}, {0, 3}});
@@ -156,7 +153,7 @@ TEST_CASE("frames: pixels that cross words, binary pixels, power-of-two weights"
 }
 
 /// How a step ends with the neuron unit of core 1, which has encoded a frame; ns.
-StepPath encoded(double fetch, double encode, double phase) {
+StepPath encoded(std::int64_t fetch, std::int64_t encode, std::int64_t phase) {
   return {.last = WorkUnit::neuron_unit,
           .core = CoreId{1},
           .layer = a,
@@ -181,7 +178,7 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
   // encoded at 49.5, 4 x 5, idle at 69.5. The packet leaves after two neurons, at 56 + 11 = 67, is
   // at core 0 at 68, which serves it in 3 + 2 words x 2: 75. Step 1: 6 + 36, 8 x 4 = 32: 74; b on
   // core 0: 2 x 5 + 10 x 4 = 50. Step 2: b 12 x 4 = 48.
-  const testing::MappedNetwork s = scenario();
+  const testing::MappedNetwork s = frames_scenario();
   for (const TimingLevel level : {TimingLevel::analytic, TimingLevel::event, TimingLevel::flit}) {
     const SimulationResult result = run(s, {.timing = level, .work_records = 100});
     const std::vector<StepInterval> steps{{ns(0), ns(197)}, {ns(197), ns(371)}, {ns(371), ns(519)}};
@@ -190,11 +187,11 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
     CHECK(result.path[0] == encoded(6, 50, 41));
     CHECK(result.path[1] == encoded(6, 36, 32));
     CHECK(result.busy[1] == UnitTimes{ns(41 + 32), {}, ns(50 + 36)});
-    CHECK(result.busy[3] == UnitTimes{ns(20 + 16), {}, ns(39.5 + 36)});
+    CHECK(result.busy[3] == UnitTimes{ns(20 + 16), {}, Picoseconds{75'500}});
     // Core 0 waits for its packet, sent at a clock edge of 6 ns, 72, at the level `flit`.
     CHECK(result.stalled[0].synapse_unit == ns(level == TimingLevel::flit ? 73 : 68));
     CHECK(result.stalled[1] == UnitTimes{ns(6 + 50 + 6 + 36), {}, ns(6 + 6)});
-    CHECK(result.stalled[3] == UnitTimes{ns(10 + 39.5 + 10 + 36), {}, ns(10 + 10)});
+    CHECK(result.stalled[3] == UnitTimes{Picoseconds{95'500}, {}, ns(10 + 10)});
     CHECK(result.io_port == ns(10 + 10));
     CriticalPath path;
     add_to(path, result.path);
@@ -210,7 +207,7 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
     };
     CHECK(first(WorkUnit::io_port, 0, input) == StepInterval{ns(0), ns(10)});
     CHECK(first(WorkUnit::encoder_unit, 1, a) == StepInterval{ns(6), ns(56)});
-    CHECK(first(WorkUnit::encoder_unit, 3, a) == StepInterval{ns(10), ns(49.5)});
+    CHECK(first(WorkUnit::encoder_unit, 3, a) == StepInterval{ns(10), Picoseconds{49'500}});
     CHECK(first(WorkUnit::neuron_unit, 1, a) == StepInterval{ns(56), ns(97)});
   }
 }
@@ -218,7 +215,7 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
 TEST_CASE("frames: a packet of a core that encodes has waited for its frame") {
   ChipSpec spec = frames_chip();
   spec.core_kinds[0].times.axon_in = ns(100);
-  const SimulationResult result = run(scenario(spec));
+  const SimulationResult result = run(frames_scenario(spec));
   // Sent at 6 + 50 + 11, 1 within the tile, served in 100 + 4: 172.
   StepPath path = encoded(6, 50, 11);
   path.last = WorkUnit::synapse_unit;
@@ -234,7 +231,7 @@ TEST_CASE("frames: what sets the pace of the frame phase") {
   const auto path = [](const auto& change) {
     ChipSpec spec = frames_chip();
     change(spec, spec.core_kinds[1]);
-    return run(scenario(spec)).path[0];
+    return run(frames_scenario(spec)).path[0];
   };
   // 16 products in 5 lanes take 4 cycles, in 16 one.
   CHECK(path([](auto&, auto& k) { k.encoder_unit->lanes = 5; }).encode == ns(38 + 12));
@@ -257,7 +254,7 @@ TEST_CASE("frames: what sets the pace of the frame phase") {
 }
 
 TEST_CASE("frames: an input that others take as packets is sent to them, and read by encoders") {
-  testing::MappedNetwork s = scenario();
+  testing::MappedNetwork s = frames_scenario();
   s.network = Network::build({{"input", Input{{2, 1, 1}, 1}, {}},
                               {"a", Conv2d{2, 2}, {{"input"}}},
                               {"a.lif", Lif{}, {{"a"}}},
@@ -287,7 +284,7 @@ TEST_CASE("frames: an input that others take as packets is sent to them, and rea
 }
 
 TEST_CASE("frames: a head reads whole frames, and sums them up to the last step") {
-  testing::MappedNetwork s = scenario();
+  testing::MappedNetwork s = frames_scenario();
   s.network = Network::build(
       {{"input", Input{{1, 3, 2}, 15}, {}}, {"head", ClassifierHead{1, 3}, {{"input"}}}});
   s.populations = populations(s.network);
@@ -307,7 +304,7 @@ TEST_CASE("frames: a head reads whole frames, and sums them up to the last step"
 }
 
 TEST_CASE("frames: what a slice occupies, and rows are cut to fit the frame buffer") {
-  const testing::MappedNetwork s = scenario();
+  const testing::MappedNetwork s = frames_scenario();
   const auto use = footprints(s.network, s.populations, s.widths, s.chip, s.mapping);
   // Both slices see 3 rows of 2 x 4 bits, as away from the border. One slot of sums: 8 x 10 bits.
   CHECK(use[0].bits(MemoryUnit::frame_buffer) == 24);
@@ -338,7 +335,7 @@ TEST_CASE("frames: what a slice occupies, and rows are cut to fit the frame buff
         "what one position of the outputs sees of the frame");
 }
 
-const std::string chip_text = R"(name: test
+const std::string frames_file = R"(name: test
 description: a tile
 technology: {node: 45 nm, voltage: 0.9 V}
 topology: {kind: mesh, width: 1, height: 1, tile: [encoder], flit: 64 bit, link: {cycle: 1 ns}, hop_east_west: {latency: 1 ns}, hop_north_south: {latency: 1 ns}, within_tile: {latency: 1 ns}}
@@ -358,24 +355,13 @@ core_kinds:
     times: {frame_word: 1 ns, multiply_accumulate: 2 ns, neuron_update_active: 3 ns, neuron_update_inactive: 2 ns, axon_out: 1 ns}
 )";
 
-Chip parse(const std::string& text) {
-  const YamlDocument document = YamlDocument::parse(text, "chip.yaml");
-  Chip chip = read_chip(document.root());
-  document.finish();
-  return chip;
-}
-
 /// What reading says when `from` is replaced by `to`.
-std::string refusal(const std::string& from, const std::string& to) {
-  std::string text = chip_text;
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  text.replace(at, from.size(), to);
-  return testing::message_of([&] { parse(text); });
+std::string frames_refusal(const std::string& from, const std::string& to) {
+  return testing::chip_refusal(frames_file, from, to);
 }
 
 TEST_CASE("frames: a chip file has the keys, and each mistake is refused at its place") {
-  const Chip chip = parse(chip_text);
+  const Chip chip = testing::chip_of(frames_file);
   const CoreKindSpec& kind = chip.kind_of(CoreId{0});
   CHECK(chip.reads_frames());
   CHECK(!kind.takes_packets());
@@ -384,28 +370,28 @@ TEST_CASE("frames: a chip file has the keys, and each mistake is refused at its 
   CHECK(kind.times.multiply_accumulate == ns(2));
 
   const std::string at = "core_kinds.encoder";
-  CHECK(refusal("input: frames", "input: frame") ==
+  CHECK(frames_refusal("input: frames", "input: frame") ==
         "chip.yaml:10:5: " + at + ".input: expected one of packets, frames, got 'frame'");
-  CHECK(refusal("    frame_buffer: {capacity: 2 KiB, word: 32 bit, banks: 2}\n", "") ==
+  CHECK(frames_refusal("    frame_buffer: {capacity: 2 KiB, word: 32 bit, banks: 2}\n", "") ==
         "chip.yaml:8:3: " + at + ": lacks the key 'frame_buffer'");
-  CHECK(refusal("capacity: 2 KiB, word: 32 bit", "capacity: 0 KiB, word: 32 bit")
+  CHECK(frames_refusal("capacity: 2 KiB, word: 32 bit", "capacity: 0 KiB, word: 32 bit")
             .starts_with("chip.yaml:13:20: " + at + ".frame_buffer.capacity: expected a capacity"));
-  CHECK(refusal("banks: 2}", "bank: 2}") ==
+  CHECK(frames_refusal("banks: 2}", "bank: 2}") ==
         "chip.yaml:13:51: " + at + ".frame_buffer.bank: unknown key, did you mean 'banks'?");
-  CHECK(refusal("lanes: 16", "lanes: 0") ==
+  CHECK(frames_refusal("lanes: 16", "lanes: 0") ==
         "chip.yaml:17:20: " + at + ".encoder_unit.lanes: expected 1..65536, got 0");
-  CHECK(refusal(", skips_zero: false", "") ==
+  CHECK(frames_refusal(", skips_zero: false", "") ==
         "chip.yaml:17:5: " + at + ".encoder_unit: lacks the key 'skips_zero'");
-  CHECK(refusal("multiply_accumulate: 2 ns, ", "") ==
+  CHECK(frames_refusal("multiply_accumulate: 2 ns, ", "") ==
         "chip.yaml:18:5: " + at + ".times: lacks the key 'multiply_accumulate'");
-  CHECK(refusal("frame_word: 1 ns", "frame_word: -1 ns")
+  CHECK(frames_refusal("frame_word: 1 ns", "frame_word: -1 ns")
             .starts_with("chip.yaml:18:13: " + at + ".times.frame_word: "));
   // What only belongs to cores that read frames, and what those that take packets need.
-  CHECK(refusal("input: frames", "input: packets") ==
+  CHECK(frames_refusal("input: frames", "input: packets") ==
         "chip.yaml:13:5: " + at + ".frame_buffer: only an encoder with `input: frames` has it");
-  CHECK(refusal("role: encoder", "role: neuron") ==
+  CHECK(frames_refusal("role: encoder", "role: neuron") ==
         "chip.yaml:10:5: " + at + ".input: only cores of the role encoder have it");
-  CHECK(refusal("role: encoder", "role: [encoder, neuron]") ==
+  CHECK(frames_refusal("role: encoder", "role: [encoder, neuron]") ==
         "chip.yaml:8:3: " + at + ": lacks the key 'spike_buffer' ('frame_buffer' is there)");
 }
 

@@ -42,15 +42,15 @@
 namespace nj {
 namespace {
 
+using testing::a;
+using testing::a_lif;
+using testing::b;
+using testing::b_lif;
+using testing::input;
 using testing::MappedNetwork;
 using testing::micro_scenario;
-
-SimulationResult run(const MappedNetwork& s) {
-  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
-                  {.record_packets = true});
-}
-
-constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
+using testing::ns;
+using testing::recorded;
 
 TEST_CASE("micro scenario: the mapper finds the placement of the picture") {
   const MappedNetwork s = micro_scenario();
@@ -62,7 +62,7 @@ TEST_CASE("micro scenario: the mapper finds the placement of the picture") {
 }
 
 TEST_CASE("micro scenario: every step starts and ends when worked out by hand") {
-  const SimulationResult result = run(micro_scenario());
+  const SimulationResult result = recorded(micro_scenario());
   const std::vector<StepInterval> expected{{ns(0), ns(131)},
                                            {ns(131), ns(285)},
                                            {ns(285), ns(446)},
@@ -73,9 +73,7 @@ TEST_CASE("micro scenario: every step starts and ends when worked out by hand") 
 }
 
 TEST_CASE("micro scenario: every packet is sent, arrives and is served when worked out by hand") {
-  const SimulationResult result = run(micro_scenario());
-  const LayerId input{0};
-  const LayerId a{2};
+  const SimulationResult result = recorded(micro_scenario());
   const auto packet = [](std::uint32_t step, LayerId layer, std::uint64_t address,
                          std::uint32_t from, std::uint32_t to, std::int64_t start,
                          std::int64_t sent, std::int64_t arrived, std::int64_t served) {
@@ -94,11 +92,11 @@ TEST_CASE("micro scenario: every packet is sent, arrives and is served when work
   const std::vector<PacketRecord> expected{
       packet(0, input, 0, io, 0, 0, 3, 4, 11),    packet(0, input, 0, io, 1, 0, 4, 24, 31),
       packet(1, input, 0, io, 0, 131, 3, 4, 11),  packet(1, input, 1, io, 0, 131, 5, 6, 18),
-      packet(1, a, 1, 0, 2, 131, 11, 21, 28),     packet(1, input, 0, io, 1, 131, 4, 24, 31),
-      packet(1, input, 1, io, 1, 131, 6, 30, 38), packet(1, a, 1, 0, 3, 131, 12, 47, 54),
-      packet(2, a, 0, 0, 2, 285, 6, 16, 23),      packet(2, a, 3, 1, 3, 285, 12, 27, 34),
-      packet(2, a, 1, 0, 2, 285, 13, 28, 35),     packet(2, a, 3, 1, 2, 285, 11, 41, 48),
-      packet(2, a, 0, 0, 3, 285, 7, 42, 49),      packet(2, a, 1, 0, 3, 285, 14, 54, 61)};
+      packet(1, a_lif, 1, 0, 2, 131, 11, 21, 28), packet(1, input, 0, io, 1, 131, 4, 24, 31),
+      packet(1, input, 1, io, 1, 131, 6, 30, 38), packet(1, a_lif, 1, 0, 3, 131, 12, 47, 54),
+      packet(2, a_lif, 0, 0, 2, 285, 6, 16, 23),  packet(2, a_lif, 3, 1, 3, 285, 12, 27, 34),
+      packet(2, a_lif, 1, 0, 2, 285, 13, 28, 35), packet(2, a_lif, 3, 1, 2, 285, 11, 41, 48),
+      packet(2, a_lif, 0, 0, 3, 285, 7, 42, 49),  packet(2, a_lif, 1, 0, 3, 285, 14, 54, 61)};
   REQUIRE(result.records.size() == expected.size());
   for (std::size_t i = 0; i < expected.size(); ++i) {
     CAPTURE(i);
@@ -107,8 +105,7 @@ TEST_CASE("micro scenario: every packet is sent, arrives and is served when work
 }
 
 TEST_CASE("micro scenario: every count is the one worked out by hand, and there are no others") {
-  const SimulationResult result = run(micro_scenario());
-  const LayerId input{0}, a{1}, a_lif{2}, b{3}, b_lif{4};
+  const SimulationResult result = recorded(micro_scenario());
   ActionCounts expected;
   const auto add = [&](const char* component, Action action, std::uint32_t width, LayerId layer,
                        std::uint64_t count) {
@@ -171,7 +168,7 @@ TEST_CASE("micro scenario: every count is the one worked out by hand, and there 
 }
 
 TEST_CASE("micro scenario: busy and stalled times are the sums worked out by hand") {
-  const SimulationResult result = run(micro_scenario());
+  const SimulationResult result = recorded(micro_scenario());
   // Core 0: neuron unit 12 + 14 + 8; 3 deliveries x 7. Core 1: 10 + 12 + 8; 21.
   // Core 2: 10 + 10 + 8; 1 + 3 deliveries x 7. Core 3: 10 + 10 + 9; 28.
   const std::vector<UnitTimes> expected{
@@ -236,8 +233,6 @@ SimulationResult run_recorded(std::size_t most) {
 }
 
 TEST_CASE("micro scenario: what every unit did, and its sums") {
-  const LayerId input{0};
-  const LayerId a{1};
   const SimulationResult result = run_recorded(1'000);
   // Steps 0 and 1 as above. Packets served without a pause are one record: on core 0 4-11 and
   // 11-18, on core 1 24-31 and 31-38. So are those that a link takes one right after the other: 0-2
@@ -287,7 +282,7 @@ TEST_CASE("micro scenario: what every unit did, and its sums") {
     if (record.unit == WorkUnit::link) kept[record.link] += record.end - record.start;
   }
   for (std::size_t i = 0; i < kept.size(); ++i) CHECK(kept[i] == result.links[i].busy);
-  CHECK(run(micro_scenario()).work.empty());
+  CHECK(recorded(micro_scenario()).work.empty());
 }
 
 TEST_CASE("micro scenario: work is recorded for whole steps, and changes nothing else") {
@@ -329,8 +324,7 @@ StepPath neurons(std::uint32_t core, LayerId layer, std::int64_t phase) {
 }
 
 TEST_CASE("micro scenario: the way to the end of each step, worked out by hand") {
-  const LayerId input{0}, a{1}, b{3};
-  const SimulationResult result = run(micro_scenario());
+  const SimulationResult result = recorded(micro_scenario());
   // Step 0: the packet to core 1, sent at 4, 20 over link 0-1, served for 7: 31.
   // Step 1: the packet to core 3 is sent at 12, waits for link 0-2 until 17, takes 10 + 20 and
   // 7: 54. Step 2: core 3 serves 27-34, 42-49 and 54-61, with pauses, so that the last packet
@@ -354,7 +348,7 @@ TEST_CASE("micro scenario: packets served without a pause are on the way to the 
   spec.core_kinds[0].times.axon_in = ns(23);  // 27 per packet
   spec.tick = ns(300);
   s.chip = Chip(spec);
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   // Step 0: 24 + 27 = 51, 100 for the barrier, then waits for the tick at 300.
   CHECK(result.path[0].service == ns(27));
   CHECK(result.path[0].tick == ns(300 - 151));
@@ -371,14 +365,14 @@ TEST_CASE("micro scenario: packets served without a pause are on the way to the 
   spec.tick = ns(0);
   s.chip = Chip(spec);
   s.trace[2] = testing::spikes_at(3, {4, 1, 1}, {});
-  CHECK(run(s).path[1] == served(1, LayerId{1}, WorkUnit::io_port, 0, LayerId{0}, 6, 20, 4, 6));
+  CHECK(recorded(s).path[1] ==
+        served(1, LayerId{1}, WorkUnit::io_port, 0, LayerId{0}, 6, 20, 4, 6));
 }
 
 TEST_CASE("micro scenario: shares of the path add up to the latency") {
-  const SimulationResult result = run(micro_scenario());
+  const SimulationResult result = recorded(micro_scenario());
   CriticalPath path;
   add_to(path, result.path);
-  const LayerId input{0}, a{1}, b{3};
   const auto share = [&](PathKind kind, LayerId layer, CoreId core) {
     return path.at({kind, layer, core});
   };
@@ -475,7 +469,7 @@ TEST_CASE("micro scenario: silence costs neuron phases, frames, barriers and lea
   for (auto& train : s.trace) {
     if (train) train = testing::spikes_at(3, shape_of(*train), {});
   }
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   CHECK(result.packets == 0);
   for (const Action action :
        {Action::synaptic_operation, Action::packet_inject, Action::packet_deliver,

@@ -18,10 +18,8 @@ namespace {
 
 using testing::sanafe_chip;
 
-Architecture chip() { return read_architecture(sanafe_chip, "chip.yaml"); }
-
 SimulationResult run(const std::string& network, std::uint64_t steps) {
-  const Architecture a = chip();
+  const Architecture a = read_architecture(sanafe_chip, "chip.yaml");
   return simulate(a, read_network(network, "net.yaml", a), {.steps = steps, .progress = {}});
 }
 

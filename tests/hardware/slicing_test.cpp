@@ -17,12 +17,12 @@
 namespace nj {
 namespace {
 
-constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
+using testing::ns;
 
 /// input [2] -> a (4 neurons) -> b (4 neurons) at `rows` positions, all of which fire once, on
 /// `cores` cores that hold each of them whole. Per spike: axon_in 3 ns, and 2 ns for each of the 4
 /// 5-bit weights in words of 5 bits; neurons take 5 ns, and 1 ns per packet that they send.
-struct Micro {
+struct Row {
   Network network;
   std::vector<Population> pops;
   std::vector<LayerWidths> widths;
@@ -30,7 +30,7 @@ struct Micro {
   SpikeTrace trace;
   Mapping fewest;
 
-  Micro(
+  Row(
       std::uint32_t rows, std::uint32_t cores,
       const std::function<void(ChipSpec&)>& change = [](ChipSpec&) {})
       : network(Network::build({{"input", Input{{2, rows, 1}, 1}, {}},
@@ -85,25 +85,25 @@ Picoseconds longest_work(const SimulationResult& result) {
 TEST_CASE("slicing: the layer that works longest is cut first, by hand") {
   // 4 rows. On one core each, a takes 16 x (5 + 1) = 96 ns for neurons and packets, b 16 x 11 = 176
   // ns for what it gets. b in 2 takes 88; then a in 2, 48; b in 4 would need two more cores.
-  const Micro four(4, 4);
+  const Row four(4, 4);
   REQUIRE(four.fewest.slices.size() == 2);
   const Mapping faster = four.faster();
   CHECK(cuts_of(faster, 1) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
   CHECK(cuts_of(faster, 2) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
-  const auto work = [&](const Micro& s, const Mapping& mapping) {
+  const auto work = [&](const Row& s, const Mapping& mapping) {
     return longest_work(simulate(s.network, s.pops, s.widths, s.trace, s.chip, mapping));
   };
   CHECK(work(four, four.fewest) == ns(176));
   CHECK(work(four, faster) == ns(88));
   // With three cores b alone is cut, and a is what works longest.
-  const Micro three(4, 3);
+  const Row three(4, 3);
   CHECK(cuts_of(three.faster(), 1) == Cuts{{0, 4, 0, 4}});
   CHECK(cuts_of(three.faster(), 2) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
   CHECK(work(three, three.faster()) == ns(96));
   // With six, three of b would hold 2 rows as two do; b in four.
-  CHECK(cuts_of(Micro(4, 6).faster(), 2).size() == 4);
+  CHECK(cuts_of(Row(4, 6).faster(), 2).size() == 4);
   // Without a free core all stays.
-  const Micro two(4, 2);
+  const Row two(4, 2);
   CHECK(two.faster() == two.fewest);
 }
 
@@ -114,21 +114,21 @@ TEST_CASE("slicing: what more slices cost those who send to them") {
     spec.core_kinds[0].times.synapse_word = ns(30);
     spec.core_kinds[0].times.axon_out = ns(85);
   };
-  const Micro three(1, 3, slow);
+  const Row three(1, 3, slow);
   CHECK(three.faster() == three.fewest);
   // A fourth core lets a be in halves, too: 350 ns.
-  const Micro four(1, 4, slow);
+  const Row four(1, 4, slow);
   CHECK(cuts_of(four.faster(), 1) == Cuts{{0, 2, 0, 1}, {2, 4, 0, 1}});
   CHECK(cuts_of(four.faster(), 2) == Cuts{{0, 2, 0, 1}, {2, 4, 0, 1}});
 }
 
 TEST_CASE("slicing: of equal numbers of slices those that take the least time") {
   // 3 rows: 2 rows of 4 channels are 8 neurons, 3 rows of 2 are 6.
-  CHECK(cuts_of(Micro(3, 4).faster(), 2) == Cuts{{0, 2, 0, 3}, {2, 4, 0, 3}});
+  CHECK(cuts_of(Row(3, 4).faster(), 2) == Cuts{{0, 2, 0, 3}, {2, 4, 0, 3}});
 }
 
 /// How many slices there were whenever the search told.
-std::vector<std::size_t> told(const Micro& s) {
+std::vector<std::size_t> told(const Row& s) {
   std::vector<std::size_t> slices;
   static_cast<void>(
       faster_slices(s.network, s.pops, s.widths, s.chip, s.fewest, s.trace,
@@ -145,11 +145,11 @@ TEST_CASE("slicing: more slices are tried where they may help, and taken where t
     kind.times.neuron_update_active = kind.times.neuron_update_inactive = {};
     kind.times.axon_out = {};
   };
-  const Micro shared(1, 4, one_word);
+  const Row shared(1, 4, one_word);
   CHECK(shared.faster() == shared.fewest);
   CHECK(told(shared) == std::vector<std::size_t>{2});
   // Each packet takes 3 ns, and every half of b gets all of them: that shows when it is tried.
-  const Micro packets(1, 3, [&](ChipSpec& spec) {
+  const Row packets(1, 3, [&](ChipSpec& spec) {
     one_word(spec);
     spec.core_kinds[0].times.synapse_word = {};
   });
@@ -158,9 +158,9 @@ TEST_CASE("slicing: more slices are tried where they may help, and taken where t
 }
 
 TEST_CASE("slicing: no layer is cut that is done within a tick") {
-  const Micro slow(4, 4, [](ChipSpec& spec) { spec.tick = ns(176); });
+  const Row slow(4, 4, [](ChipSpec& spec) { spec.tick = ns(176); });
   CHECK(slow.faster() == slow.fewest);
-  const Micro fast(4, 4, [](ChipSpec& spec) { spec.tick = Picoseconds{175'999}; });
+  const Row fast(4, 4, [](ChipSpec& spec) { spec.tick = Picoseconds{175'999}; });
   CHECK(cuts_of(fast.faster(), 2).size() == 2);
   CHECK(cuts_of(fast.faster(), 1).size() == 1);
 }
@@ -168,7 +168,7 @@ TEST_CASE("slicing: no layer is cut that is done within a tick") {
 TEST_CASE("slicing: kernels that do not fit whole are not put together again") {
   // 4 x 4 x 5 bits and 4 scales of 32 are 208 bits, half of them 104. In 4 rows of 4 channels, b
   // would take as long as in 2 rows of 2.
-  const Micro s(4, 8, [](ChipSpec& spec) {
+  const Row s(4, 8, [](ChipSpec& spec) {
     spec.core_kinds[0].memories[static_cast<std::size_t>(MemoryUnit::synapse_memory)]->capacity =
         Bits{128};
   });
@@ -177,11 +177,11 @@ TEST_CASE("slicing: kernels that do not fit whole are not put together again") {
 }
 
 TEST_CASE("slicing: where nothing fires neurons alone are work, and all cores may be idle") {
-  Micro s(4, 4);
+  Row s(4, 4);
   s.trace = testing::random_trace(s.network, 1, 0, 1);  // 16 neurons of 4 ns in each layer
   CHECK(cuts_of(s.faster(), 1) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
   CHECK(cuts_of(s.faster(), 2) == Cuts{{0, 4, 0, 2}, {0, 4, 2, 4}});
-  Micro free(4, 4, [](ChipSpec& spec) {
+  Row free(4, 4, [](ChipSpec& spec) {
     spec.core_kinds[0].times.neuron_update_active = {};
     spec.core_kinds[0].times.neuron_update_inactive = {};
   });
@@ -267,7 +267,7 @@ TEST_CASE("slicing: cores that read frames are cut by what encoder and neurons t
 }
 
 TEST_CASE("slicing: tells how far it is, and ends when told to") {
-  const Micro s(4, 4);
+  const Row s(4, 4);
   CHECK(told(s) == std::vector<std::size_t>{2, 3, 4});
   CHECK_THROWS_AS(faster_slices(s.network, s.pops, s.widths, s.chip, s.fewest, s.trace,
                                 [](std::size_t, std::size_t) { throw std::runtime_error("stop"); }),

@@ -11,6 +11,7 @@ namespace nj {
 namespace {
 
 using testing::capacity;
+using testing::ns;
 
 // The micro scenario: input [2] -> a [4] -> b [4], 3 steps, one position.
 //   input spikes per step 1, 2, 0;   a: 1, 3, 0;   b: 0, 1, 1
@@ -27,8 +28,6 @@ struct Micro {
     return simulate(s.network, s.populations, s.widths, s.trace, Chip(spec), map().mapping);
   }
 };
-
-constexpr Picoseconds ns(std::int64_t time) { return Picoseconds{time * 1'000}; }
 
 /// One job; times in ns, in the order of ArrayStep.
 ArrayStep step(std::uint32_t population, std::uint32_t t,

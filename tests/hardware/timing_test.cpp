@@ -16,13 +16,8 @@ namespace {
 using testing::grid_of;
 using testing::MappedNetwork;
 using testing::micro_scenario;
-
-constexpr Picoseconds ns(std::int64_t value) { return Picoseconds{value * 1000}; }
-
-SimulationResult run(const MappedNetwork& s) {
-  return simulate(s.network, s.populations, s.widths, s.trace, s.chip, s.mapping,
-                  {.record_packets = true});
-}
+using testing::ns;
+using testing::recorded;
 
 /// The micro scenario with other chip times.
 MappedNetwork with(const std::function<void(ChipSpec&)>& change) {
@@ -47,8 +42,8 @@ const PacketRecord& to_core(const SimulationResult& result, std::uint32_t step,
 TEST_CASE("timing: a link is not free one picosecond before its cycle ends, and is free at it") {
   // Step 1: inputs 0 and 1 leave for core 1 at 4 and 6 ns, over the same link of 20 ns.
   const auto arrival = [](std::int64_t cycle) {
-    const SimulationResult result =
-        run(with([&](ChipSpec& spec) { grid_of(spec).north_south.cycle = Picoseconds{cycle}; }));
+    const SimulationResult result = recorded(
+        with([&](ChipSpec& spec) { grid_of(spec).north_south.cycle = Picoseconds{cycle}; }));
     return to_core(result, 1, 1, 1).arrived - result.timeline.steps[1].start;
   };
   CHECK(arrival(1'999) == ns(26));               // free at 5.999: not delayed
@@ -60,7 +55,7 @@ TEST_CASE("timing: a link is not free one picosecond before its cycle ends, and 
 TEST_CASE("timing: a packet is served at once when it arrives as the core becomes free") {
   // Step 1: packets arrive at core 0 at 4 and 6 ns; service is axon_in + 2 words.
   const auto served = [](std::int64_t axon_in) {
-    const SimulationResult result = run(with([&](ChipSpec& spec) {
+    const SimulationResult result = recorded(with([&](ChipSpec& spec) {
       spec.core_kinds[0].times.synapse_word = Picoseconds{0};
       spec.core_kinds[0].times.axon_in = Picoseconds{axon_in};
     }));
@@ -73,7 +68,7 @@ TEST_CASE("timing: a packet is served at once when it arrives as the core become
 
 TEST_CASE("timing: a step ends with its slowest unit, be it neurons or packets") {
   const auto end_of_step_1 = [](std::int64_t update) {
-    const SimulationResult result = run(with([&](ChipSpec& spec) {
+    const SimulationResult result = recorded(with([&](ChipSpec& spec) {
       spec.core_kinds[0].times.neuron_update_active = Picoseconds{update};
     }));
     return result.timeline.steps[1].end - result.timeline.steps[1].start - ns(100);
@@ -85,7 +80,7 @@ TEST_CASE("timing: a step ends with its slowest unit, be it neurons or packets")
 }
 
 TEST_CASE("timing: per-operation service counts operations, not words") {
-  const SimulationResult result = run(with([](ChipSpec& spec) {
+  const SimulationResult result = recorded(with([](ChipSpec& spec) {
     spec.core_kinds[0].times.synapse_word = Picoseconds{0};
     spec.core_kinds[0].times.synaptic_operation = Picoseconds{3'500};
   }));
@@ -97,7 +92,8 @@ TEST_CASE("timing: banks and ports let words of one memory be accessed at once")
   // A spike reads 2 words of weights (2 channels x 5 bits), reads and writes 2 words of sums (2 x
   // 10 of 16 bits), 3 ns after it came.
   const auto service = [](const std::function<void(CoreKindSpec&)>& change) {
-    const SimulationResult result = run(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
+    const SimulationResult result =
+        recorded(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
     return result.records.front().served - result.records.front().arrived;
   };
   using Kind = CoreKindSpec;
@@ -117,7 +113,8 @@ TEST_CASE("timing: neurons wait for the words of their memories") {
   // Step 1, core 0: neuron 1 fires at 2 x 5 ns. Neuron 0 (12 bits of membrane, 10 of sums) needs
   // the first word of 16 bits of each memory, neuron 1 the second; each is read and written.
   const auto injected = [](const std::function<void(CoreKindSpec&)>& change) {
-    const SimulationResult result = run(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
+    const SimulationResult result =
+        recorded(with([&](ChipSpec& spec) { change(spec.core_kinds[0]); }));
     return to_core(result, 1, 1, 2).injected - result.timeline.steps[1].start;
   };
   using Kind = CoreKindSpec;
@@ -135,10 +132,11 @@ TEST_CASE("timing: neurons wait for the words of their memories") {
 }
 
 TEST_CASE("timing: the input waits for the off-chip word that holds it") {
-  const SimulationResult result = run(with([](ChipSpec& spec) { spec.off_chip.word_bits = 1; }));
+  const SimulationResult result =
+      recorded(with([](ChipSpec& spec) { spec.off_chip.word_bits = 1; }));
   // One value per word of 2 ns: input 0 at 2, copies sent 3 and 4; input 1 at max(4, 4), sent 5, 6.
   CHECK(to_core(result, 1, 1, 1).injected - result.timeline.steps[1].start == ns(6));
-  const SimulationResult slow = run(with([](ChipSpec& spec) {
+  const SimulationResult slow = recorded(with([](ChipSpec& spec) {
     spec.off_chip.word_bits = 1;
     spec.off_chip.word_time = Picoseconds{10'000};
   }));
@@ -170,7 +168,7 @@ TEST_CASE("timing: of packets that come at one time, that of the lower core is s
   both.set(0, 1);
   s.trace[2] = both;
   s.trace[4] = SpikeTensor(1, {1, 1, 2});
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   REQUIRE(result.records.size() == 2);
   const PacketRecord& first = to_core(result, 1, 1, 0);
   const PacketRecord& second = to_core(result, 1, 0, 0);
@@ -202,7 +200,7 @@ TEST_CASE("timing: a shared link serialises a burst exactly") {
   for (std::uint64_t a = 0; a < 40; ++a) all.set(0, a);
   s.trace[0] = all;
   s.trace[2] = SpikeTensor(1, {4, 1, 1});
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   REQUIRE(result.records.size() == 40);
   for (std::int64_t i = 0; i < 40; ++i) {
     const PacketRecord& record = result.records[static_cast<std::size_t>(i)];
@@ -221,7 +219,7 @@ TEST_CASE("timing: a step of packets with several flits, bounded buffers and mul
   for (const bool bounded : {false, true}) {
     CAPTURE(bounded);
     const auto packet = [&](bool multicast, std::uint64_t address, std::uint32_t core) {
-      const SimulationResult result = run(with([&](ChipSpec& spec) {
+      const SimulationResult result = recorded(with([&](ChipSpec& spec) {
         spec.topology.packet_bits = 128;
         spec.topology.multicast = multicast;
         if (bounded) spec.topology.buffer_flits = 4;
@@ -267,7 +265,7 @@ TEST_CASE("timing: a skip connection waits in a slot until its consumer's time s
   GradedTensor sums(3, {4, 1, 1});
   sums.step(0)[1] = 2;
   s.trace[5] = sums;
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   const LayerId a{2}, add{5}, head{6};
   std::uint32_t from_a = 0;
   std::uint32_t from_add = 0;
@@ -340,7 +338,7 @@ TEST_CASE("timing: a graded spike's packet is as long as its value, where that i
   // of step 1, sent at 4, at 4 + 20 + 6, and input 1, sent at 6, for which the link is free at 16.
   MappedNetwork s = with([](ChipSpec& spec) { spec.topology.value_added = true; });
   s.widths[0].output_bits = 4;
-  const SimulationResult result = run(s);
+  const SimulationResult result = recorded(s);
   CHECK(to_core(result, 1, 0, 1).arrived - result.timeline.steps[1].start == ns(30));
   CHECK(to_core(result, 1, 1, 1).arrived - result.timeline.steps[1].start == ns(42));
   CHECK(result.timeline.steps[0].end == ns(30 + 7 + 100));
@@ -362,7 +360,7 @@ TEST_CASE("timing: a graded spike's packet is as long as its value, where that i
   }
   // The same value within the packet's bits.
   s.chip = with([](ChipSpec&) {}).chip;
-  CHECK(run(s).timeline == run(micro_scenario()).timeline);
+  CHECK(recorded(s).timeline == recorded(micro_scenario()).timeline);
 }
 
 TEST_CASE("timing: packets that no buffer holds are refused by layer") {
@@ -372,7 +370,7 @@ TEST_CASE("timing: packets that no buffer holds are refused by layer") {
   });
   s.widths[0].output_bits = 4;
   CHECK_THROWS_WITH_AS(
-      run(s), "input: layer \"input\" sends packets of 2 flits, a buffer of the network has 1",
+      recorded(s), "input: layer \"input\" sends packets of 2 flits, a buffer of the network has 1",
       Error);
   const MappingResult mapped = map_network(s.network, s.populations, s.widths, s.chip);
   REQUIRE(mapped.violations.size() == 1);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include <neurojoule/core/activity.hpp>
 #include <neurojoule/core/network.hpp>
 #include <neurojoule/hardware/chip.hpp>
 #include <neurojoule/hardware/mapping.hpp>
+#include <neurojoule/hardware/simulate.hpp>
 
 namespace nj::testing {
 
@@ -18,5 +20,16 @@ struct MappedNetwork {
   Mapping mapping;
   SpikeTrace trace;
 };
+
+inline SimulationResult run(const MappedNetwork& m, const SimulationOptions& options = {}) {
+  return simulate(m.network, m.populations, m.widths, m.trace, m.chip, m.mapping, options);
+}
+
+/// With its packets.
+inline SimulationResult recorded(const MappedNetwork& m) {
+  return run(m, {.record_packets = true});
+}
+
+constexpr Picoseconds ns(std::int64_t time) { return Picoseconds{time * 1'000}; }
 
 }  // namespace nj::testing

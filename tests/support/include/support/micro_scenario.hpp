@@ -10,6 +10,9 @@
 // steps, 4 cores. tests/hardware/micro_scenario_test.cpp does the arithmetic.
 namespace nj::testing {
 
+/// The layers of the scenario.
+inline constexpr LayerId input{0}, a{1}, a_lif{2}, b{3}, b_lif{4};
+
 /// The mesh of a chip that has one.
 inline GridShape& grid_of(ChipSpec& spec) {
   return std::get<GridShape>(std::get<NetworkSpec>(spec.topology.network).shape);

@@ -16,6 +16,12 @@
 
 namespace nj::testing {
 
+/// A chip whose encoders read frames themselves.
+inline const std::string frames_chip = NJ_SOURCE_DIR "/examples/mesh45_frames.yaml";
+
+/// What a result file holds.
+inline std::string text_of(const std::filesystem::path& file) { return read_file(file, 1 << 26); }
+
 /// A folder with a random Spikformer of 16 channels, 12 made-up images, and `scenario.yaml` that
 /// runs one on the other and on mesh45.
 class TinyScenario {
