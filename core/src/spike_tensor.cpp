@@ -30,21 +30,7 @@ SpikeTensor SpikeTensor::unwritten(std::uint32_t timesteps, FeatureShape shape) 
   return tensor;
 }
 
-std::uint64_t SpikeTensor::count(std::uint32_t t) const {
-  // In parallel within each word: std::popcount is a call on processors that may lack the
-  // instruction.
-  constexpr std::uint64_t pairs = 0x5555555555555555;
-  constexpr std::uint64_t nibbles = 0x3333333333333333;
-  constexpr std::uint64_t bytes = 0x0F0F0F0F0F0F0F0F;
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  std::uint64_t spikes = 0;
-  for (std::uint64_t word : step(t)) {
-    word -= (word >> 1) & pairs;
-    word = (word & nibbles) + ((word >> 2) & nibbles);
-    spikes += (((word + (word >> 4)) & bytes) * ones) >> 56;
-  }
-  return spikes;
-}
+std::uint64_t SpikeTensor::count(std::uint32_t t) const { return count_bits(step(t)); }
 
 std::uint64_t SpikeTensor::count() const {
   std::uint64_t spikes = 0;

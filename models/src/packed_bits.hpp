@@ -68,11 +68,6 @@ class SetBits {
   std::span<const std::uint64_t> words_;
 };
 
-inline std::uint64_t count_bits(std::span<const std::uint64_t> words) {
-  std::uint64_t bits = 0;
-  for (const std::uint64_t word : words) bits += static_cast<unsigned>(std::popcount(word));
-  return bits;
-}
 /// Bits that are set among the `count` from bit `offset` on.
 inline std::uint32_t count_bits(std::span<const std::uint64_t> words, std::uint64_t offset,
                                 std::uint64_t count) {

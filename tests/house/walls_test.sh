@@ -80,7 +80,7 @@ types=$(find "$source_dir"/{core,models,datasets,hardware,energy,search,app} \
     /^namespace [a-z:]+ \{/ { space = $2 }
     /^namespace \{/ { nameless = 1 }
     /^\}  \/\/ namespace$/ { nameless = 0 }
-    !nameless && match($0, /^(struct|class|enum class) [A-Za-z_]+( final)?( :| \{)/) {
+    !nameless && match($0, /^(struct|class|enum class) [A-Za-z0-9_]+( final)?( :| \{)/) {
       name = ($1 == "enum") ? $3 : $2
       sub(/[:{].*/, "", name)
       print space "::" name, FILENAME

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -28,11 +27,6 @@ class BitRows {
   std::vector<std::uint64_t> words_;
 };
 
-inline std::uint64_t count_bits(std::span<const std::uint64_t> row) {
-  std::uint64_t count = 0;
-  for (const std::uint64_t word : row) count += static_cast<std::uint64_t>(std::popcount(word));
-  return count;
-}
 /// Bits of both rows.
 std::uint64_t count_common(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b);
 /// Bits of an unaligned run.

@@ -11,6 +11,22 @@
 
 namespace nj {
 
+/// How many bits are set. In parallel within each word: std::popcount is a call on processors that
+/// may lack the instruction.
+[[nodiscard]] inline std::uint64_t count_bits(std::span<const std::uint64_t> words) {
+  constexpr std::uint64_t pairs = 0x5555555555555555;
+  constexpr std::uint64_t nibbles = 0x3333333333333333;
+  constexpr std::uint64_t bytes = 0x0F0F0F0F0F0F0F0F;
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  std::uint64_t bits = 0;
+  for (std::uint64_t word : words) {
+    word -= (word >> 1) & pairs;
+    word = (word & nibbles) + ((word >> 2) & nibbles);
+    bits += (((word + (word >> 4)) & bytes) * ones) >> 56;
+  }
+  return bits;
+}
+
 /// Binary spikes of one population over time, bit-packed and time-major: `[T, H, W, C]`.
 ///
 /// Each time step starts on a 64-bit word; bit `address % 64` of word `address / 64` is the neuron
