@@ -5,8 +5,6 @@
 #include <span>
 #include <variant>
 
-#include "streamed/bit_rows.hpp"
-
 namespace nj {
 namespace {
 

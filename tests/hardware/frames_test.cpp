@@ -187,11 +187,12 @@ TEST_CASE("frames: the frame phase goes before the neuron phase, times by hand")
     CHECK(result.path[0] == encoded(6, 50, 41));
     CHECK(result.path[1] == encoded(6, 36, 32));
     CHECK(result.busy[1] == UnitTimes{ns(41 + 32), {}, ns(50 + 36)});
-    CHECK(result.busy[3] == UnitTimes{ns(20 + 16), {}, Picoseconds{75'500}});
+    CHECK(result.busy[3] == UnitTimes{ns(20 + 16), {}, Picoseconds{39'500 + 36'000}});
     // Core 0 waits for its packet, sent at a clock edge of 6 ns, 72, at the level `flit`.
     CHECK(result.stalled[0].synapse_unit == ns(level == TimingLevel::flit ? 73 : 68));
     CHECK(result.stalled[1] == UnitTimes{ns(6 + 50 + 6 + 36), {}, ns(6 + 6)});
-    CHECK(result.stalled[3] == UnitTimes{Picoseconds{95'500}, {}, ns(10 + 10)});
+    CHECK(result.stalled[3] ==
+          UnitTimes{Picoseconds{10'000 + 39'500 + 10'000 + 36'000}, {}, ns(10 + 10)});
     CHECK(result.io_port == ns(10 + 10));
     CriticalPath path;
     add_to(path, result.path);
