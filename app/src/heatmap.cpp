@@ -5,6 +5,7 @@
 #include "neurojoule/app/report.hpp"
 
 #include "heatmap_layout.hpp"
+#include "layers_on.hpp"
 #include "xml_text.hpp"
 
 namespace nj {
@@ -161,9 +162,8 @@ std::string draw_links(const HeatmapLayout& layout, const Topology& topology,
 /// By core: the layers of its slices; empty where it has none.
 std::vector<std::string> layers_by_core(const PreparedRun& prepared, const ChipResult& chip) {
   std::vector<std::string> names(chip.cores.size());
-  for (const LayerSlice& slice : chip.mapping.slices) {
-    const LayerId lead = prepared.populations[slice.population].lead;
-    names[slice.core.index] = prepared.network.network().layer(lead).name;
+  for (const UsedCore& used : used_cores(chip.mapping)) {
+    names[used.core.index] = layers_on(prepared, chip.mapping, used);
   }
   return names;
 }

@@ -7,6 +7,7 @@
 #include "neurojoule/hardware/population_graph.hpp"
 
 #include "csv_field.hpp"
+#include "layers_on.hpp"
 #include "limits_text.hpp"
 #include "mapping_json.hpp"
 
@@ -38,11 +39,13 @@ std::vector<MemoryUnit> units_of(const Chip& chip) {
 Json kind_json(const PreparedRun& prepared, const ChipResult& result, std::uint32_t index) {
   const Chip& chip = prepared.chip->chip;
   const CoreKindSpec& kind = chip.spec().core_kinds[index];
-  std::uint64_t used = 0;
+  const std::vector<UsedCore> cores = used_cores(result.mapping);
+  const auto used = static_cast<std::uint64_t>(
+      std::count_if(cores.begin(), cores.end(),
+                    [&](const UsedCore& core) { return chip.core(core.core).kind == index; }));
   Footprint sum;
   for (const SlicePlacement& placement : result.placements) {
     if (chip.core(placement.slice.core).kind != index) continue;
-    ++used;
     sum.neurons += placement.use.neurons;
     for (const MemoryUnit unit : memory_units) {
       sum.memory_bits[static_cast<std::size_t>(unit)] += placement.use.bits(unit);
@@ -253,12 +256,11 @@ std::string units_csv(const PreparedRun& prepared, const RunResult& result) {
     return rows.text;
   }
   rows.add("io_port", ",,,,", of.io_port, {});
-  for (const LayerSlice& slice : of.mapping.slices) {
-    const LayerId lead = prepared.populations[slice.population].lead;
-    const std::uint32_t core = slice.core.index;
-    const std::string place = fmt::format("{},,,{},{}", core, chip.core(slice.core).tile,
-                                          csv_field(prepared.network.network().layer(lead).name));
-    const CoreKindSpec& kind = chip.kind_of(slice.core);
+  for (const UsedCore& used : used_cores(of.mapping)) {
+    const std::uint32_t core = used.core.index;
+    const std::string place = fmt::format("{},,,{},{}", core, chip.core(used.core).tile,
+                                          csv_field(layers_on(prepared, of.mapping, used)));
+    const CoreKindSpec& kind = chip.kind_of(used.core);
     const UnitTimes& busy = of.cores[core];
     const UnitTimes& stalled = of.stalled[core];
     rows.add("neuron_unit", place, busy.neuron_unit, stalled.neuron_unit);

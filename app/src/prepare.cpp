@@ -218,13 +218,15 @@ struct ChipCosts::Mapped {
     }
     return {network, groups, mapped.widths, mapped.chip, mapped.mapping};
   }
-  /// `seen(kind, unit, bits)` of each memory that a core has and its slice takes bits of.
+  /// `seen(kind, unit, bits)` of each memory that a core has and its slices take bits of.
   template <class Seen>
   void for_memories(const Seen& seen) const {
     const std::vector<Footprint> uses =
-        footprints(network, groups, mapped.widths, mapped.chip, mapped.mapping);
+        core_footprints(mapped.chip, mapped.mapping,
+                        footprints(network, groups, mapped.widths, mapped.chip, mapped.mapping));
+    const std::vector<UsedCore> cores = used_cores(mapped.mapping);
     for (std::size_t i = 0; i < uses.size(); ++i) {
-      const CoreKindSpec& kind = mapped.chip.kind_of(mapped.mapping.slices[i].core);
+      const CoreKindSpec& kind = mapped.chip.kind_of(cores[i].core);
       for (const MemoryUnit unit : memory_units) {
         const Bits bits(uses[i].bits(unit));
         if (kind.memory(unit) && bits > Bits{}) seen(kind, unit, bits);
@@ -347,7 +349,7 @@ std::string fit_line(const PreparedRun& prepared) {
   const MappedChip& mapped = *prepared.chip;
   const std::string& name = mapped.chip.spec().name;
   if (!mapped.chip.spec().array) {
-    return fmt::format("fits {}: {} of {} cores", name, mapped.mapping.slices.size(),
+    return fmt::format("fits {}: {} of {} cores", name, used_cores(mapped.mapping).size(),
                        mapped.chip.cores().size());
   }
   std::uint64_t tiles = 0;

@@ -64,9 +64,10 @@ void add_array_steps(std::vector<ArrayStep>& sums, const std::vector<ArrayStep>&
 void add_busy(const PreparedRun& prepared, const Mapping& mapping, const SimulationResult& result,
               std::vector<Picoseconds>& busy) {
   std::vector<Picoseconds> most(busy.size());
-  for (const LayerSlice& slice : mapping.slices) {
-    const UnitTimes& core = result.busy[slice.core.index];
-    Picoseconds& layer = most[prepared.populations[slice.population].lead.index];
+  for (std::size_t s = 0; s < mapping.slices.size(); ++s) {
+    const UnitTimes& core = result.slices[s];
+    const std::uint32_t population = mapping.slices[s].population;
+    Picoseconds& layer = most[prepared.populations[population].lead.index];
     layer = std::max({layer, core.neuron_unit, core.synapse_unit, core.encoder_unit});
   }
   for (const ArrayStep& step : result.array) {

@@ -346,11 +346,21 @@ void SeriesFile::finish(const RunResult& result) {
   Impl& to = *impl_;
   if (!to.chip().spec().array) {
     std::vector<std::int32_t> layers(to.chip().cores().size(), -1);
+    std::vector<std::int32_t> slice_layers;
+    std::vector<std::uint32_t> slice_cores;
     for (const LayerSlice& slice : result.chip->mapping.slices) {
-      layers[slice.core.index] = static_cast<std::int32_t>(slice.population);
+      const auto layer = static_cast<std::int32_t>(slice.population);
+      slice_layers.push_back(layer);
+      slice_cores.push_back(slice.core.index);
+      std::int32_t& first = layers[slice.core.index];
+      if (first < 0) first = layer;
     }
     to.file.write<std::int32_t>("/cores/layer", layers, {layers.size()});
     to.describe("/cores/layer", "1", "core");
+    to.file.write<std::int32_t>("/slices/layer", slice_layers, {slice_layers.size()});
+    to.describe("/slices/layer", "1", "slice");
+    to.file.write<std::uint32_t>("/slices/core", slice_cores, {slice_cores.size()});
+    to.describe("/slices/core", "1", "slice");
   }
   to.file.commit();
 }

@@ -74,16 +74,18 @@ std::string cores_line(const PreparedRun& prepared, const ChipResult& result) {
   double synapses = 0;
   double stalled = 0;
   double serving = 0;
-  for (const LayerSlice& slice : result.mapping.slices) {
-    neurons += static_cast<double>(result.cores[slice.core.index].neuron_unit.value());
-    if (!chip.kind_of(slice.core).takes_packets()) continue;
+  const std::vector<UsedCore> cores = used_cores(result.mapping);
+  for (const UsedCore& used : cores) {
+    const CoreId core = used.core;
+    neurons += static_cast<double>(result.cores[core.index].neuron_unit.value());
+    if (!chip.kind_of(core).takes_packets()) continue;
     ++serving;
-    synapses += static_cast<double>(result.cores[slice.core.index].synapse_unit.value());
-    stalled += static_cast<double>(result.stalled[slice.core.index].synapse_unit.value());
+    synapses += static_cast<double>(result.cores[core.index].synapse_unit.value());
+    stalled += static_cast<double>(result.stalled[core.index].synapse_unit.value());
   }
   double whole = 0;
   for (const Picoseconds latency : result.latencies) whole += static_cast<double>(latency.value());
-  const auto used = static_cast<double>(result.mapping.slices.size());
+  const auto used = static_cast<double>(cores.size());
   return fmt::format(
       "cores      {} of {} used; neuron units work {} of the time, synapse units {} and wait {}\n",
       used, chip.cores().size(), percent(neurons, used * whole), percent(synapses, serving * whole),

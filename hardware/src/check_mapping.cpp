@@ -34,7 +34,7 @@ class Checker {
       : network_(network),
         populations_(populations),
         chip_(chip),
-        population_on_(chip.cores().size()),
+        held_(chip.cores().size()),
         placed_(populations.size(), 0) {
     const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     for (std::uint32_t p = 0; p < populations.size(); ++p) {
@@ -104,14 +104,7 @@ class Checker {
           "is placed on a core that does not exist");
       return;
     }
-    auto& holds = population_on_[slice.core.index];
-    if (holds) {
-      add(slice.population, "cores", 1, 0,
-          fmt::format("shares core {} with {}", slice.core.index,
-                      *holds == slice.population ? "another slice of it"
-                                                 : fmt::format("layer \"{}\"", name(*holds))));
-    }
-    holds = slice.population;
+    check_crowded(slice);
     const SliceNeeds& needs = needs_[slice.population];
     const CoreKindSpec& kind = chip_.kind_of(slice.core);
     if (!kind.has(role_of(needs, chip_))) {
@@ -127,15 +120,53 @@ class Checker {
       violation.slice = slice_;
       violations_.push_back(std::move(violation));
     }
+    check_shared(slice, use);
   }
+
+  /// Slices on the same core: too many, or too large together where each fits alone.
+  void check_shared(const LayerSlice& slice, const Footprint& use) {
+    const CoreKindSpec& kind = chip_.kind_of(slice.core);
+    Held& held = held_[slice.core.index];
+    const bool fitted = fits(held.use, kind) && fits(use, kind);
+    const bool shares = held.slices > 0 && held.slices < kind.max_slices;
+    held.use = together(held.use, use, kind);
+    held.last = slice.population;
+    ++held.slices;
+    if (!fitted || !shares) return;
+    for (Violation& over : exceeded(held.use, kind, name(slice.population))) {
+      over.message += fmt::format(", with what is on core {} before it", slice.core.index);
+      over.slice = slice_;
+      violations_.push_back(std::move(over));
+    }
+  }
+  void check_crowded(const LayerSlice& slice) {
+    const CoreKindSpec& kind = chip_.kind_of(slice.core);
+    const Held& held = held_[slice.core.index];
+    if (held.slices < kind.max_slices) return;
+    std::string what =
+        fmt::format("shares core {} with {}", slice.core.index,
+                    held.last == slice.population ? "another slice of it"
+                                                  : fmt::format("layer \"{}\"", name(held.last)));
+    if (kind.max_slices > 1) {
+      what += fmt::format(" and others: a \"{}\" core takes {} slices", kind.name, kind.max_slices);
+    }
+    add(slice.population, "cores", held.slices + std::uint64_t{1}, kind.max_slices, what);
+  }
+
+  /// What a core has of the slices before.
+  struct Held {
+    std::uint32_t slices = 0;
+    std::uint32_t last = 0;  ///< population
+    Footprint use;
+  };
 
   const Network& network_;
   std::span<const Population> populations_;
   const Chip& chip_;
   std::vector<SliceNeeds> needs_;
-  std::vector<std::optional<std::uint32_t>> population_on_;  ///< by core
-  std::vector<std::uint64_t> placed_;                        ///< neurons per population
-  std::optional<std::uint32_t> slice_;                       ///< the one that is looked at
+  std::vector<Held> held_;              ///< by core
+  std::vector<std::uint64_t> placed_;   ///< neurons per population
+  std::optional<std::uint32_t> slice_;  ///< the one that is looked at
   std::vector<Violation> violations_;
 };
 

@@ -43,6 +43,7 @@ void check_kind(const CoreKindSpec& kind) {
   if (kind.max_fan_in == 0U) refuse(key + ".max_fan_in", "a neuron needs a synapse");
   if (kind.max_spike_bits == 0U) refuse(key + ".max_spike_bits", "a spike has a bit");
   if (kind.max_axons == 0U) refuse(key + ".max_axons", "a core needs an axon");
+  if (kind.max_slices == 0U) refuse(key + ".max_slices", "a core needs room for a slice");
   for (const MemoryUnit unit : memory_units) {
     const std::string memory_key = fmt::format("{}.{}", key, to_string(unit));
     if (const auto& memory = kind.memory(unit)) {
@@ -144,6 +145,11 @@ void check_handshake(const ChipSpec& spec) {
   }
   if (spec.topology.buffer_flits) {
     refuse("topology.buffer", "a chip with handshakes needs unbounded buffers");
+  }
+  for (const CoreKindSpec& kind : spec.core_kinds) {
+    if (kind.max_slices == 1) continue;
+    refuse(fmt::format("core_kinds.{}.max_slices", kind.name),
+           "a core of a chip with handshakes holds one slice");
   }
 }
 
@@ -254,6 +260,11 @@ void Chip::add_cores(const TileGroup& group) {
 std::uint64_t Chip::cores_of_kind(std::uint32_t kind) const {
   return static_cast<std::uint64_t>(std::count_if(
       cores_.begin(), cores_.end(), [&](const Core& core) { return core.kind == kind; }));
+}
+
+std::uint64_t Chip::slices_of_kind(std::uint32_t kind) const {
+  const std::uint64_t all = cores_of_kind(kind) * spec_.core_kinds[kind].max_slices;
+  return std::min<std::uint64_t>(all, max_slices_of_kind);
 }
 
 bool Chip::has_encoders() const {

@@ -211,7 +211,7 @@ class Dataflow {
     stage.due = false;
     ++stage.next;
     Picoseconds port = std::max(now, port_);
-    const Picoseconds port_begins = port;
+    const Picoseconds port_before = port;
     if (stage.slice) {
       const Picoseconds before = turn.t == 0 ? Picoseconds{0} : known_[turn.stage][turn.t - 1].end;
       result_.stalled[stage.core.index].neuron_unit += now - before;
@@ -223,8 +223,7 @@ class Dataflow {
       phase.end = port;
     }
     phase.sent = box.packets.size();
-    if (port != port_begins) port_ = port;
-    result_.io_port += port - port_begins;
+    if (port != port_before) port_ = port;
     packets_.send(turn);
     expect(turn, box);
     for (const std::uint32_t c : stage.consumers) {
@@ -357,6 +356,9 @@ class Dataflow {
       result_.stalled[core].synapse_unit = unit.free - unit.busy;
       result_.most_waiting[core] = unit.queue.most();
     }
+    result_.slices = phases_.slices();
+    add_synapse_work(plan_, tally_, result_.slices);
+    result_.io_port = phases_.take_io_port();
     result_.actions = action_counts(plan_, tally_, 0, result_.timeline.latency());
     result_.packets = tally_.packets();
     result_.merged = tally_.merged();

@@ -78,9 +78,10 @@ class Resolver {
   Mapping run(std::span<const LayerWidths> widths, const Chip& chip) {
     std::size_t slices = 0;
     for (const FixedLayer& layer : fixed_.layers) slices += layer.slices.size();
-    if (slices > chip.cores().size()) {
-      refuse_all({{fmt::format("{} slices for {} cores: a core holds one slice at most", slices,
-                               chip.cores().size()),
+    const std::uint64_t room = room_of(chip);
+    if (slices > room) {
+      refuse_all({{fmt::format("{} slices for {} cores, which hold {} at most", slices,
+                               chip.cores().size(), room),
                    fixed_.location}});
     }
     for (const FixedLayer& layer : fixed_.layers) add(layer);
@@ -143,6 +144,15 @@ class Resolver {
     const auto nearest = did_you_mean(name, names_);
     return fmt::format("the network has no layer '{}' to place{}", name,
                        nearest ? fmt::format(", did you mean '{}'?", *nearest) : "");
+  }
+
+  /// Slices that all cores together may hold.
+  static std::uint64_t room_of(const Chip& chip) {
+    std::uint64_t room = 0;
+    for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
+      room += chip.slices_of_kind(k);
+    }
+    return room;
   }
 
   /// By population, then rows, columns, channels; their locations along with them.

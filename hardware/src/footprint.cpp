@@ -86,15 +86,17 @@ struct Limit {
   std::string_view unit;
   std::uint64_t needed = 0;
   std::uint64_t available = 0;
+  bool adds_up = true;  ///< over the slices of a core
 };
 
 std::array<Limit, 4 + memory_units.size()> limits(const Footprint& use, const CoreKindSpec& kind) {
   constexpr std::uint64_t any = std::numeric_limits<std::uint64_t>::max();
   std::array<Limit, 4 + memory_units.size()> all{
       Limit{"neurons", "", use.neurons, kind.max_neurons},
-      {"fan_in", "", use.fan_in, kind.max_fan_in ? *kind.max_fan_in : any},
+      {"fan_in", "", use.fan_in, kind.max_fan_in ? *kind.max_fan_in : any, false},
       {"axons", "", use.axons, kind.max_axons ? *kind.max_axons : any},
-      {"spike_bits", " bit", use.spike_bits, kind.max_spike_bits ? *kind.max_spike_bits : any}};
+      {"spike_bits", " bit", use.spike_bits, kind.max_spike_bits ? *kind.max_spike_bits : any,
+       false}};
   for (std::size_t i = 0; i < memory_units.size(); ++i) {
     const auto& memory = kind.memory(memory_units[i]);
     // Of an attention layer; on a core that adds up scores first it needs none.
@@ -220,6 +222,30 @@ bool fits(const Footprint& use, const CoreKindSpec& kind) {
   const auto all = limits(use, kind);
   return std::all_of(all.begin(), all.end(),
                      [](const Limit& limit) { return limit.needed <= limit.available; });
+}
+
+Footprint together(const Footprint& others, const Footprint& one, const CoreKindSpec& kind) {
+  Footprint sum;
+  sum.neurons = saturating_sum(others.neurons, one.neurons);
+  sum.axons = saturating_sum(others.axons, one.axons);
+  sum.fan_in = std::max(others.fan_in, one.fan_in);
+  sum.spike_bits = std::max(others.spike_bits, one.spike_bits);
+  for (std::size_t i = 0; i < memory_units.size(); ++i) {
+    const auto& memory = kind.memory(memory_units[i]);
+    const std::uint64_t word = memory ? memory->word_bits : 1;
+    const std::uint64_t words = others.memory_bits[i] / word + (others.memory_bits[i] % word != 0);
+    sum.memory_bits[i] = saturating_sum(saturating_product({words, word}), one.memory_bits[i]);
+  }
+  return sum;
+}
+
+double filled(const Footprint& use, const CoreKindSpec& kind) {
+  double most = 0;
+  for (const Limit& limit : limits(use, kind)) {
+    if (!limit.adds_up || limit.needed == 0) continue;
+    most = std::max(most, static_cast<double>(limit.needed) / static_cast<double>(limit.available));
+  }
+  return most;
 }
 
 std::vector<Violation> exceeded(const Footprint& use, const CoreKindSpec& kind,

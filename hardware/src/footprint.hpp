@@ -64,6 +64,12 @@ std::optional<Violation> too_long_packets(const Network& network, const Populati
 
 /// Whether a footprint exceeds no limit of `kind`.
 bool fits(const Footprint& use, const CoreKindSpec& kind);
+/// What slices on one core need together when one more comes; saturates instead of overflowing.
+Footprint together(const Footprint& others, const Footprint& one, const CoreKindSpec& kind);
+/// The part of what a core has that a footprint takes, of the limit where that is most; fan-in and
+/// spike bits apart. 0..1 where it fits.
+double filled(const Footprint& use, const CoreKindSpec& kind);
+
 /// Bits of an element of K^T V, a count of tokens.
 inline std::uint32_t score_bits(std::uint64_t tokens) {
   return static_cast<std::uint32_t>(std::bit_width(tokens));

@@ -53,7 +53,8 @@ FrameTimes FramePhase::run(std::uint32_t slice, std::uint32_t step, Picoseconds 
   ++tally.frames;
   tally.frame_words += work.words;
   tally.frame_positions += work.positions;
-  port +=
+  port =
+      std::max(port, start) +
       std::max(times(plan_.chip.spec().off_chip.word_time, frame.off_chip_words),
                times(kind.times.frame_word, rounds(kind, MemoryUnit::frame_buffer, frame.words)));
   const std::uint64_t lanes = kind.encoder_unit->lanes;

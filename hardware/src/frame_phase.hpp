@@ -20,9 +20,9 @@ class FramePhase {
   FramePhase(const Plan& plan, const SpikeTrace& trace, std::uint32_t timesteps, Tally& tally)
       : plan_(plan), trace_(trace), timesteps_(timesteps), tally_(tally) {}
 
-  /// Runs a time step of a slice that reads frames itself. `port` is when the memory of frames is
-  /// free, from the start of the step on; it is moved to when it is free again. What the frame
-  /// reaches is added to `reached` (ReachedPositions).
+  /// Runs a time step of a slice that reads frames itself, from `start` on. `port` is when the
+  /// memory of frames is free; it is moved to when it is free again. What the frame reaches is
+  /// added to `reached` (ReachedPositions).
   FrameTimes run(std::uint32_t slice, std::uint32_t step, Picoseconds start,
                  std::span<std::uint8_t> reached, Picoseconds& port);
 

@@ -1,7 +1,11 @@
 #include "neurojoule/hardware/mapping.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <map>
 #include <optional>
+#include <utility>
 #include <variant>
 
 #include <fmt/core.h>
@@ -11,32 +15,57 @@
 #include "cuts.hpp"
 #include "footprint.hpp"
 #include "place.hpp"
+#include "shared_cores.hpp"
 #include "streamed/tile_needs.hpp"
 
 namespace nj {
 namespace {
 
+/// Slices may be so much smaller than a core, to fill it with others, before the mapper gives up.
+constexpr std::uint32_t most_parts = 16;
+
+/// What the slices of a core have each when that many share it equally.
+CoreKindSpec part_of(CoreKindSpec kind, std::uint32_t parts) {
+  kind.max_neurons /= parts;
+  if (kind.max_axons) *kind.max_axons /= parts;
+  for (auto& memory : kind.memories) {
+    if (memory) memory->capacity = Bits(memory->capacity.value() / parts);
+  }
+  return kind;
+}
+
+/// By population, core kind and parts: fewest_slices for such a part of a core.
+using Cuts = std::map<std::array<std::uint32_t, 3>, std::optional<Cut>>;
+
 class Mapper {
  public:
+  /// Slices of a population on cores that are shared take no more than one of `parts` of a core,
+  /// where they can be cut so. `cuts` is filled as they are found.
   Mapper(const Network& network, std::span<const Population> populations,
-         std::span<const LayerWidths> widths, const Chip& chip)
+         std::span<const LayerWidths> widths, const Chip& chip,
+         std::span<const std::uint32_t> parts, Cuts& cuts)
       : network_(network),
         populations_(populations),
         widths_(widths),
         chip_(chip),
+        parts_(parts),
+        cuts_(cuts),
         graph_(population_graph(network, populations, chip.reads_frames())) {
     for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
-      free_.push_back(chip.cores_of_kind(k));
+      free_.push_back(chip.slices_of_kind(k));
     }
   }
 
   MappingResult run() {
     for (std::uint32_t p = 0; p < populations_.size(); ++p) cut(p);
+    for (std::uint32_t k = 0; k < free_.size() && result_.feasible(); ++k) share(k);
     if (result_.feasible()) {
-      result_.mapping = place_in_order(chip_, std::move(slices_), kinds_);
+      result_.mapping = place_in_order(chip_, std::move(slices_), kinds_, groups_);
     }
     return std::move(result_);
   }
+  /// Cores on which the slices would have found room, if so much is known; else any number.
+  [[nodiscard]] std::uint64_t would_do() const { return would_do_; }
 
  private:
   [[nodiscard]] const std::string& name(std::uint32_t population) const {
@@ -59,7 +88,7 @@ class Mapper {
     std::optional<Cut> best;
     std::uint32_t best_kind = 0;
     for (const std::uint32_t kind : kinds) {
-      const auto cut = fewest_slices(needs, chip_.spec().core_kinds[kind]);
+      const auto cut = small_slices(p, needs, kind);
       if (!cut) continue;
       const bool room = cut->slices() <= free_[kind];
       const bool best_room = best && best->slices() <= free_[best_kind];
@@ -75,6 +104,20 @@ class Mapper {
     } else {
       put(p, needs, *best, best_kind);
     }
+  }
+
+  std::optional<Cut> small_slices(std::uint32_t p, const SliceNeeds& needs, std::uint32_t kind) {
+    const CoreKindSpec& spec = chip_.spec().core_kinds[kind];
+    if (parts_[p] > 1 && spec.max_slices >= parts_[p]) {
+      if (const auto cut = fewest(p, needs, kind, parts_[p])) return cut;
+    }
+    return fewest(p, needs, kind, 1);
+  }
+  std::optional<Cut> fewest(std::uint32_t p, const SliceNeeds& needs, std::uint32_t kind,
+                            std::uint32_t parts) {
+    const auto [found, fresh] = cuts_.try_emplace({p, kind, parts});
+    if (fresh) found->second = fewest_slices(needs, part_of(chip_.spec().core_kinds[kind], parts));
+    return found->second;
   }
 
   void check_input(std::uint32_t p) {
@@ -145,28 +188,135 @@ class Mapper {
   }
 
   void report_cores(std::uint32_t p, std::uint64_t needed, std::uint32_t kind) {
-    result_.violations.push_back(
-        {name(p), "cores", needed, free_[kind],
-         fmt::format(R"(layer "{}" needs {} cores of kind "{}", {} of {} are free)", name(p),
-                     needed, chip_.spec().core_kinds[kind].name, free_[kind],
-                     chip_.cores_of_kind(kind))});
+    const CoreKindSpec& spec = chip_.spec().core_kinds[kind];
+    const std::uint64_t cores = chip_.cores_of_kind(kind);
+    std::string message =
+        fmt::format(R"(layer "{}" needs {} cores of kind "{}", {} of {} are free)", name(p), needed,
+                    spec.name, free_[kind], cores);
+    if (spec.max_slices > 1) {
+      message = fmt::format(
+          R"(layer "{}" needs room for {} more slice{} on {} cores of kind "{}", which take {} more)",
+          name(p), needed, needed == 1 ? "" : "s", cores, spec.name, free_[kind]);
+    }
+    result_.violations.push_back({name(p), "cores", needed, free_[kind], std::move(message)});
   }
 
   void put(std::uint32_t p, const SliceNeeds& needs, const Cut& cut, std::uint32_t kind) {
     add_slices(p, needs, cut, slices_);
-    kinds_.insert(kinds_.end(), cut.slices(), kind);
+    for (std::size_t s = kinds_.size(); s < slices_.size(); ++s) {
+      uses_.push_back(
+          footprint(needs, size_of(slices_[s], needs.shape), chip_.spec().core_kinds[kind]));
+      groups_.push_back(static_cast<std::uint32_t>(s));
+    }
+    kinds_.resize(slices_.size(), kind);
     free_[kind] -= cut.slices();
+  }
+
+  /// Lets slices share the cores of a kind that are fewer.
+  void share(std::uint32_t kind) {
+    std::vector<std::uint32_t> slices;
+    std::vector<Footprint> uses;
+    for (std::uint32_t s = 0; s < slices_.size(); ++s) {
+      if (kinds_[s] != kind) continue;
+      slices.push_back(s);
+      uses.push_back(uses_[s]);
+    }
+    const std::uint64_t cores = chip_.cores_of_kind(kind);
+    if (slices.size() <= cores) return;
+    const CoreKindSpec& spec = chip_.spec().core_kinds[kind];
+    const SharedCores shared = share_cores(uses, spec, static_cast<std::uint32_t>(cores));
+    if (shared.needed > cores) {
+      would_do_ = shared.needed;
+      const std::string& layer = name(slices_[slices[shared.left_out]].population);
+      result_.violations.push_back(
+          {layer, "cores", shared.needed, cores,
+           fmt::format(
+               R"(layer "{}" finds no room beside others on the {} cores of kind "{}"; {} would do)",
+               layer, cores, spec.name, shared.needed)});
+      return;
+    }
+    std::vector<std::uint32_t> first_on(cores, 0);  // slice
+    for (std::size_t i = slices.size(); i-- > 0;) first_on[shared.core_of[i]] = slices[i];
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      groups_[slices[i]] = first_on[shared.core_of[i]];
+    }
   }
 
   const Network& network_;
   std::span<const Population> populations_;
   std::span<const LayerWidths> widths_;
   const Chip& chip_;
+  std::span<const std::uint32_t> parts_;  ///< by population
+  Cuts& cuts_;
   PopulationGraph graph_;
-  std::vector<std::uint64_t> free_;   ///< per core kind: cores without a slice
+  std::vector<std::uint64_t> free_;   ///< per core kind: slices that its cores may still take
   std::vector<LayerSlice> slices_;    ///< still without cores
   std::vector<std::uint32_t> kinds_;  ///< of their cores
+  std::vector<Footprint> uses_;       ///< by slice
+  std::uint64_t would_do_ = std::numeric_limits<std::uint64_t>::max();
+  std::vector<std::uint32_t> groups_;  ///< by slice: the first one that shares its core
   MappingResult result_;
+};
+
+/// Tries mappings with slices of different sizes.
+class Sizer {
+ public:
+  Sizer(const Network& network, std::span<const Population> populations,
+        std::span<const LayerWidths> widths, const Chip& chip)
+      : network_(network), populations_(populations), widths_(widths), chip_(chip) {}
+
+  MappingResult run() {
+    MappingResult best;
+    std::uint64_t fewest_cores = std::numeric_limits<std::uint64_t>::max();
+    for (std::uint32_t parts = 1; parts <= std::min(most_slices(), most_parts); ++parts) {
+      parts_.assign(populations_.size(), parts);
+      auto [next, would_do] = map();
+      if (next.feasible()) return larger_slices(std::move(next), parts);
+      if (parts == 1 || would_do < fewest_cores) best = std::move(next);
+      if (!lacks_cores_only(best.violations)) break;
+      fewest_cores = std::min(fewest_cores, would_do);
+    }
+    return best;
+  }
+
+ private:
+  std::pair<MappingResult, std::uint64_t> map() {
+    Mapper mapper(network_, populations_, widths_, chip_, parts_, cuts_);
+    MappingResult result = mapper.run();
+    return {std::move(result), mapper.would_do()};
+  }
+
+  /// Population after population, the largest with which all find room, the others as they are.
+  MappingResult larger_slices(MappingResult found, std::uint32_t parts) {
+    for (std::uint32_t& some : parts_) {
+      for (some = 1; some < parts; ++some) {
+        MappingResult next = map().first;
+        if (!next.feasible()) continue;
+        found = std::move(next);
+        break;
+      }
+    }
+    return found;
+  }
+
+  static bool lacks_cores_only(std::span<const Violation> violations) {
+    return std::all_of(violations.begin(), violations.end(),
+                       [](const Violation& violation) { return violation.resource == "cores"; });
+  }
+
+  /// That a core of the chip takes.
+  [[nodiscard]] std::uint32_t most_slices() const {
+    std::uint32_t most = 1;
+    for (const CoreKindSpec& kind : chip_.spec().core_kinds) most = std::max(most, kind.max_slices);
+    return most;
+  }
+
+  const Network& network_;
+  std::span<const Population> populations_;
+  std::span<const LayerWidths> widths_;
+  const Chip& chip_;
+  std::vector<std::uint32_t> parts_;  ///< by population
+  Cuts cuts_;
 };
 
 }  // namespace
@@ -175,7 +325,7 @@ MappingResult map_network(const Network& network, std::span<const Population> po
                           std::span<const LayerWidths> widths, const Chip& chip) {
   check_widths(network, widths);
   if (chip.spec().array) return map_tiles(network, populations, widths, chip);
-  return Mapper(network, populations, widths, chip).run();
+  return Sizer(network, populations, widths, chip).run();
 }
 
 }  // namespace nj

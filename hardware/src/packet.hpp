@@ -67,10 +67,21 @@ struct Outbox {
   }
 };
 
-/// What goes before the neuron phase of a core that reads frames itself.
+/// What goes before the neuron phase of a slice that reads frames itself.
 struct FrameTimes {
-  Picoseconds fetch;   ///< from the start of the step until its rows are there
+  Picoseconds fetch;   ///< from when its core is free until its rows are there
   Picoseconds encode;  ///< of the encoder unit
+  FrameTimes& operator+=(const FrameTimes& other) {
+    fetch += other.fetch;
+    encode += other.encode;
+    return *this;
+  }
+};
+
+/// Packets of one step, from this one on, were sent after their core had read frames for so long.
+struct ReadBefore {
+  std::uint32_t first = 0;
+  FrameTimes times;
 };
 
 /// The packets that one core (or the I/O port) sends in one step: [first, last) of the step's list,
@@ -80,7 +91,6 @@ struct PacketSource {
   std::uint32_t tile = 0;
   std::uint32_t first = 0;
   std::uint32_t last = 0;
-  FrameTimes before{};
   std::uint32_t moved = 0;    ///< by so much, modulo 2^32, the targets of its packets
   std::uint32_t targets = 0;  ///< end of these
 };

@@ -1,6 +1,7 @@
 #include "packet_flow.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "packet_records.hpp"
@@ -44,11 +45,13 @@ PacketFlow::PacketFlow(const Plan& plan, TimingLevel level, std::vector<UnitTime
 std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
                                         std::span<const Packet> packets,
                                         std::span<const Target> targets,
-                                        std::span<const PacketSource> sources) {
+                                        std::span<const PacketSource> sources,
+                                        std::span<const ReadBefore> read_before) {
   step_ = step;
   packets_ = packets;
   targets_ = targets;
   sources_ = sources;
+  read_before_ = read_before;
   const StepTraffic traffic{packets, sources,   targets,
                             stops_,  arrivals_, work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
@@ -68,6 +71,13 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
   return path;
 }
 
+const FrameTimes& PacketFlow::read_before_of(std::uint32_t packet) const {
+  const auto after =
+      std::upper_bound(read_before_.begin(), read_before_.end(), packet,
+                       [](std::uint32_t p, const ReadBefore& entry) { return p < entry.first; });
+  return std::prev(after)->times;
+}
+
 StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const Target& target = targets_[last.first.order];
   const Packet& packet = packets_[target.packet];
@@ -75,7 +85,7 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const PacketSource& source = source_of(sources_, last.first.order);
   const bool from_port = source.core.index == plan_.chip.cores().size();
   const Picoseconds transit = transits_.to(receiver, source.tile);
-  const FrameTimes& before = source.before;
+  const FrameTimes& before = read_before_of(target.packet);
   const std::uint32_t consumer = plan_.slices[receiver.slice].place.population;
   return {.last = WorkUnit::synapse_unit,
           .core = receiver.core,

@@ -1,5 +1,7 @@
 #include "phases.hpp"
 
+#include <algorithm>
+
 namespace nj {
 
 void Phases::run_input(std::uint32_t population, std::uint32_t t, Picoseconds& port,
@@ -7,6 +9,7 @@ void Phases::run_input(std::uint32_t population, std::uint32_t t, Picoseconds& p
   const Picoseconds begins = port;
   const NeuronPhase::Done done = neurons_.run_input(population, t, port, outbox);
   port = done.idle;
+  io_port_ += port - begins;
   work_.add({.unit = WorkUnit::io_port,
              .core = {},
              .layer = plan_.populations[population].lead,
@@ -24,6 +27,7 @@ Phases::Done Phases::run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds
   const Picoseconds begins = start + before.fetch + before.encode;
   const auto [idle, packets] = neurons_.run_slice(slice, t, begins, reached, outbox);
   busy_[place.core.index].neuron_unit += idle - begins;
+  slices_[slice].neuron_unit += idle - begins;
   work_.add({.unit = WorkUnit::neuron_unit,
              .core = place.core,
              .layer = plan_.populations[place.population].lead,
@@ -39,9 +43,11 @@ FrameTimes Phases::encode(std::uint32_t slice, std::uint32_t t, Picoseconds star
   const SlicePlan& plan = plan_.slices[slice];
   if (!plan.frame) return {};
   const CoreId core = plan.place.core;
-  const Picoseconds begins = port;
+  const Picoseconds begins = std::max(port, start);
   const FrameTimes times = frames_.run(slice, t, start, reached, port);
+  io_port_ += port - begins;
   busy_[core.index].encoder_unit += times.encode;
+  slices_[slice].encoder_unit += times.encode;
   stalled_[core.index].encoder_unit += times.fetch;
   stalled_[core.index].neuron_unit += times.fetch + times.encode;
   work_.add({.unit = WorkUnit::io_port,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "neurojoule/hardware/simulate.hpp"
@@ -26,6 +27,7 @@ class Phases {
         reached_(plan),
         neurons_(plan, trace, sent_, tally, packing),
         frames_(plan, trace, neurons_.timesteps(), tally),
+        slices_(plan.slices.size()),
         busy_(busy),
         stalled_(stalled),
         work_(work) {}
@@ -41,10 +43,16 @@ class Phases {
     FrameTimes before;
     Picoseconds idle;  ///< the neuron unit is
   };
-  /// Time step t of a slice from `start` on: its core encodes its rows of a frame, if it reads
-  /// frames itself, which moves on `port`; then its neuron unit works, and appends the packets.
+  /// Time step t of a slice from `start` on, when its core is free: it encodes its rows of a frame,
+  /// if the slice reads frames itself, which moves on `port`; then its neuron unit works, and
+  /// appends the packets.
   Done run_slice(std::uint32_t slice, std::uint32_t t, Picoseconds start, Picoseconds& port,
                  Outbox& outbox);
+
+  /// How long the I/O port has worked since the last call.
+  [[nodiscard]] Picoseconds take_io_port() { return std::exchange(io_port_, Picoseconds{}); }
+  /// By slice: how long the neuron and encoder units of its core have worked for it.
+  [[nodiscard]] const std::vector<UnitTimes>& slices() const { return slices_; }
 
  private:
   FrameTimes encode(std::uint32_t slice, std::uint32_t t, Picoseconds start,
@@ -55,6 +63,8 @@ class Phases {
   ReachedPositions reached_;
   NeuronPhase neurons_;
   FramePhase frames_;
+  std::vector<UnitTimes> slices_;
+  Picoseconds io_port_;
   std::vector<UnitTimes>& busy_;
   std::vector<UnitTimes>& stalled_;
   WorkRecorder& work_;

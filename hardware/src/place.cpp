@@ -1,5 +1,6 @@
 #include "place.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -58,12 +59,18 @@ std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping) {
 }
 
 Mapping place_in_order(const Chip& chip, std::vector<LayerSlice> slices,
-                       std::span<const std::uint32_t> kinds) {
+                       std::span<const std::uint32_t> kinds,
+                       std::span<const std::uint32_t> groups) {
   std::vector<std::uint32_t> next(chip.spec().core_kinds.size(), 0);  // core to look at, by kind
+  std::map<std::uint32_t, CoreId> core_of;                            // by group
   for (std::size_t i = 0; i < slices.size(); ++i) {
-    std::uint32_t& core = next[kinds[i]];
-    while (chip.cores()[core].kind != kinds[i]) ++core;
-    slices[i].core = CoreId{core++};
+    const auto [core, fresh] = core_of.try_emplace(groups[i]);
+    if (fresh) {
+      std::uint32_t& free = next[kinds[i]];
+      while (chip.cores()[free].kind != kinds[i]) ++free;
+      core->second = CoreId{free++};
+    }
+    slices[i].core = core->second;
   }
   return {std::move(slices)};
 }
@@ -81,6 +88,53 @@ std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mappin
   return sum;
 }
 
+namespace {
+
+/// Slices that share a core, as one: a mapping and traffic without shared cores.
+struct Grouped {
+  std::vector<std::uint32_t> group_of;  ///< by slice
+  Mapping mapping;                      ///< the first slice of each group
+  Traffic traffic;                      ///< between groups, where it can pass links
+};
+
+Grouped grouped(const Traffic& traffic, const Mapping& mapping) {
+  Grouped groups;
+  groups.group_of.resize(mapping.slices.size());
+  for (const UsedCore& used : used_cores(mapping)) {
+    const auto group = static_cast<std::uint32_t>(groups.mapping.slices.size());
+    groups.mapping.slices.push_back(mapping.slices[used.slices.front()]);
+    for (const std::uint32_t s : used.slices) groups.group_of[s] = group;
+  }
+  groups.traffic.slices = static_cast<std::uint32_t>(groups.mapping.slices.size());
+  for (TrafficFlow flow : traffic.flows) {
+    flow.from = flow.from == traffic.slices ? groups.traffic.slices : groups.group_of[flow.from];
+    for (std::uint32_t& to : flow.to) to = groups.group_of[to];
+    std::sort(flow.to.begin(), flow.to.end());
+    flow.to.erase(std::unique(flow.to.begin(), flow.to.end()), flow.to.end());
+    std::erase(flow.to, flow.from);
+    if (!flow.to.empty()) groups.traffic.flows.push_back(std::move(flow));
+  }
+  return groups;
+}
+
+/// By a strategy other than in_order.
+Mapping place_groups(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
+                     const PlacementOptions& options) {
+  switch (options.strategy) {
+    case Placement::in_order:
+      break;
+    case Placement::greedy:
+      return place_greedily(chip, traffic, mapping);
+    case Placement::annealing:
+      return anneal(chip, traffic, place_greedily(chip, traffic, mapping), options);
+    case Placement::partition:
+      return improve(chip, traffic, partition(chip, traffic, mapping, options), options);
+  }
+  return mapping;
+}
+
+}  // namespace
+
 Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
               const PlacementOptions& options) {
   if (options.effort < 1 || options.effort > max_placement_effort) {
@@ -92,17 +146,16 @@ Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
                                               traffic.slices, mapping.slices.size()));
   }
   if (chip.spec().array) return mapping;
-  switch (options.strategy) {
-    case Placement::in_order:
-      return place_in_order(chip, mapping.slices, kinds_of(chip, mapping));
-    case Placement::greedy:
-      return place_greedily(chip, traffic, mapping);
-    case Placement::annealing:
-      return anneal(chip, traffic, place_greedily(chip, traffic, mapping), options);
-    case Placement::partition:
-      return improve(chip, traffic, partition(chip, traffic, mapping, options), options);
+  const Grouped groups = grouped(traffic, mapping);
+  if (options.strategy == Placement::in_order) {
+    return place_in_order(chip, mapping.slices, kinds_of(chip, mapping), groups.group_of);
   }
-  return mapping;
+  const Mapping placed = place_groups(chip, groups.traffic, groups.mapping, options);
+  Mapping all = mapping;
+  for (std::size_t s = 0; s < all.slices.size(); ++s) {
+    all.slices[s].core = placed.slices[groups.group_of[s]].core;
+  }
+  return all;
 }
 
 }  // namespace nj

@@ -28,9 +28,10 @@ std::vector<std::uint32_t> tiles_of(const Chip& chip, const Mapping& mapping);
 /// The core kind of each slice.
 std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping);
 
-/// Puts slices on the cores of the given kinds, from the lowest CoreId of each on.
+/// Puts slices on the cores of the given kinds, from the lowest CoreId of each on, those of one
+/// group on one core. `kinds` and `groups` are by slice.
 Mapping place_in_order(const Chip& chip, std::vector<LayerSlice> slices,
-                       std::span<const std::uint32_t> kinds);
+                       std::span<const std::uint32_t> kinds, std::span<const std::uint32_t> groups);
 
 /// Slice after slice, each on the free core of its kind with the shortest ways from its senders.
 Mapping place_greedily(const Chip& chip, const Traffic& traffic, Mapping mapping);

@@ -283,9 +283,11 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
             {},
             {},
             {},
+            {},
             RouteTrees(chip.topology()),
             {}};
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
+  plan.cores = used_cores(mapping);
   for (SlicePlan& slice : plan.slices) {
     for (const PopulationEdge& edge : plan.graph.frames) {
       if (edge.consumer == slice.place.population) slice.frame = frame_plan(plan, slice, edge);

@@ -155,6 +155,7 @@ struct Plan {
   const Chip& chip;
   PopulationGraph graph;
   std::vector<SlicePlan> slices;  ///< as in the mapping
+  std::vector<UsedCore> cores;
   std::vector<Receiver> receivers;
   std::vector<Fan> fans;  ///< by population
   PacketSizes sizes;

@@ -38,6 +38,7 @@ class Simulation {
     result_.busy.resize(busy_.size());
     result_.stalled.resize(busy_.size());
     result_.most_waiting.resize(busy_.size());
+    result_.slices.resize(plan.slices.size());
     result_.links.resize(plan.chip.topology().links().size());
   }
 
@@ -51,6 +52,8 @@ class Simulation {
       }
     }
     if (!step_records_) (void)collect(steps, result_.timeline.latency());
+    for (std::size_t s = 0; s < result_.slices.size(); ++s)
+      result_.slices[s] += phases_.slices()[s];
     return std::move(result_);
   }
 
@@ -69,11 +72,12 @@ class Simulation {
     const Picoseconds start = result_.timeline.latency();
     outbox_.clear();
     sources_.clear();
+    read_before_.assign(1, {});
     path_.reset();
-    io_port_ += run_cores(step, start, send_inputs(step, start)) - start;
+    run_cores(step, start, send_inputs(step, start));
     sort_by_core(sources_, outbox_, targets_);
     if (delivers) {
-      const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_);
+      const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_, read_before_);
       if (served) note(*served);
     }
     StepPath path = path_.value_or(StepPath{});
@@ -103,8 +107,8 @@ class Simulation {
     if (!path_ || work_time(path) > work_time(*path_)) path_ = path;
   }
 
-  /// The same of a unit that has worked since the start of the step, or since its core has encoded
-  /// a frame.
+  /// The same of a unit that has worked since the start of the step, but for when its core read
+  /// frames.
   void note(WorkUnit unit, CoreId core, LayerId layer, FrameTimes before, Picoseconds phase) {
     note({.last = unit,
           .core = core,
@@ -143,20 +147,29 @@ class Simulation {
     return clock;
   }
 
-  /// Encoder units, then neuron units; returns when the I/O port is done.
-  Picoseconds run_cores(std::uint32_t step, Picoseconds start, Picoseconds port) {
-    for (std::uint32_t s = 0; s < plan_.slices.size(); ++s) {
-      const LayerSlice& place = plan_.slices[s].place;
-      if (!at_work(place.population, step)) continue;
+  /// Encoder units, then neuron units; the I/O port is free from `port` on.
+  void run_cores(std::uint32_t step, Picoseconds start, Picoseconds port) {
+    for (const auto& [core, slices] : plan_.cores) {
       const auto first = static_cast<std::uint32_t>(outbox_.packets.size());
-      const std::uint32_t t = step - plan_.graph.depth[place.population];
-      const auto [before, idle] = phases_.run_slice(s, t, start, port, outbox_);
-      sources_.push_back({place.core, plan_.chip.core(place.core).tile, first,
-                          static_cast<std::uint32_t>(outbox_.packets.size()), before});
-      note(WorkUnit::neuron_unit, place.core, plan_.populations[place.population].lead, before,
-           idle - start - before.fetch - before.encode);
+      Picoseconds free = start;
+      FrameTimes before;
+      bool works = false;
+      for (const std::uint32_t s : slices) {
+        const std::uint32_t population = plan_.slices[s].place.population;
+        if (!at_work(population, step)) continue;
+        works = true;
+        const auto packets = static_cast<std::uint32_t>(outbox_.packets.size());
+        const std::uint32_t t = step - plan_.graph.depth[population];
+        const auto [read, idle] = phases_.run_slice(s, t, free, port, outbox_);
+        before += read;
+        free = idle;
+        read_before_.push_back({packets, before});
+        note(WorkUnit::neuron_unit, core, plan_.populations[population].lead, before,
+             idle - start - before.fetch - before.encode);
+      }
+      const auto last = static_cast<std::uint32_t>(outbox_.packets.size());
+      if (works) sources_.push_back({core, plan_.chip.core(core).tile, first, last});
     }
-    return port;
   }
 
   /// Moves what was counted since the last call to the result; returns it.
@@ -168,8 +181,9 @@ class Simulation {
                     .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
                     .most_waiting = flow_.take_most_waiting(),
                     .links = flow_.take_loads(),
-                    .io_port = std::exchange(io_port_, Picoseconds{0})};
+                    .io_port = phases_.take_io_port()};
     result_.merged += tally_.merged();
+    add_synapse_work(plan_, tally_, result_.slices);
     tally_ = Tally(plan_);
     result_.actions += done.actions;
     result_.packets += done.packets;
@@ -193,12 +207,12 @@ class Simulation {
   Phases phases_;
   PacketFlow flow_;
   bool step_records_;
-  std::uint32_t timesteps_;            ///< of all samples
-  Picoseconds io_port_;                ///< since the last `collect`: it worked
-  std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
-  Outbox outbox_;                      ///< of the step in work
-  PlainList<Target> targets_;          ///< in the order of cores
-  std::vector<PacketSource> sources_;  ///< of the step in work
+  std::uint32_t timesteps_;              ///< of all samples
+  std::optional<StepPath> path_;         ///< of the step in work, as far as it is known
+  Outbox outbox_;                        ///< of the step in work
+  PlainList<Target> targets_;            ///< in the order of cores
+  std::vector<PacketSource> sources_;    ///< of the step in work
+  std::vector<ReadBefore> read_before_;  ///< likewise
 };
 
 }  // namespace

@@ -118,22 +118,24 @@ class Ladder {
   std::vector<Rung> rungs_;  ///< the last one is next
 };
 
-/// All populations with slices, on the cores of a chip.
+/// All populations with slices, on the cores of a chip. Those that share cores stay as they are.
 class Slicer {
  public:
   Slicer(const Network& network, std::span<const Population> populations,
          std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping)
-      : chip_(chip) {
+      : chip_(chip), kind_of_(populations.size()), shares_(sharing(mapping, populations.size())) {
     const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     const std::vector<Parts> parts = parts_of(network, populations, mapping);
     for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
       free_.push_back(chip.cores_of_kind(k));
     }
+    for (const UsedCore& used : used_cores(mapping)) --free_[chip.core(used.core).kind];
     for (const LayerSlice& slice : mapping.slices) {
       const std::uint32_t p = slice.population;
       const std::uint32_t kind = chip.core(slice.core).kind;
-      --free_[kind];
-      if (!ladders_.empty() && ladders_.back().population() == p) continue;
+      kind_of_[p] = kind;
+      if (shares_[p]) kept_.push_back(slice);
+      if (shares_[p] || (!ladders_.empty() && ladders_.back().population() == p)) continue;
       ladders_.emplace_back(p, slice_needs(network, populations[p], widths, graph.slots[p], chip),
                             kind, chip.spec().core_kinds[kind], parts[p].cut);
     }
@@ -158,18 +160,37 @@ class Slicer {
   }
 
   [[nodiscard]] Mapping mapping() const {
-    std::vector<LayerSlice> slices;
+    std::vector<LayerSlice> slices = kept_;
+    for (const Ladder& ladder : ladders_) ladder.add_to(slices);
+    std::stable_sort(slices.begin(), slices.end(), [](const LayerSlice& a, const LayerSlice& b) {
+      return a.population < b.population;
+    });
     std::vector<std::uint32_t> kinds;
-    for (const Ladder& ladder : ladders_) {
-      ladder.add_to(slices);
-      kinds.resize(slices.size(), ladder.kind());
+    std::vector<std::uint32_t> groups;
+    for (const LayerSlice& slice : slices) {
+      const auto alone = static_cast<std::uint32_t>(max_cores + groups.size());
+      kinds.push_back(kind_of_[slice.population]);
+      groups.push_back(shares_[slice.population] ? slice.core.index : alone);
     }
-    return place_in_order(chip_, std::move(slices), kinds);
+    return place_in_order(chip_, std::move(slices), kinds, groups);
   }
 
  private:
+  /// By population: a slice of it shares its core.
+  static std::vector<bool> sharing(const Mapping& mapping, std::size_t populations) {
+    std::vector<bool> shares(populations, false);
+    for (const UsedCore& used : used_cores(mapping)) {
+      if (used.slices.size() == 1) continue;
+      for (const std::uint32_t s : used.slices) shares[mapping.slices[s].population] = true;
+    }
+    return shares;
+  }
+
   const Chip& chip_;
-  std::vector<std::uint64_t> free_;  ///< per core kind: cores without a slice
+  std::vector<std::uint64_t> free_;     ///< per core kind: cores without a slice
+  std::vector<std::uint32_t> kind_of_;  ///< core kind by population
+  std::vector<bool> shares_;            ///< by population: it stays as it is
+  std::vector<LayerSlice> kept_;        ///< of these
   std::vector<Ladder> ladders_;
 };
 
@@ -177,9 +198,9 @@ class Slicer {
 std::vector<Work> work_of(const SimulationResult& result, const Mapping& mapping,
                           std::size_t populations) {
   std::vector<Work> work(populations);
-  for (const LayerSlice& slice : mapping.slices) {
-    const UnitTimes& busy = result.busy[slice.core.index];
-    Work& longest = work[slice.population];
+  for (std::size_t s = 0; s < mapping.slices.size(); ++s) {
+    const UnitTimes& busy = result.slices[s];
+    Work& longest = work[mapping.slices[s].population];
     longest.neurons = std::max(longest.neurons, busy.neuron_unit + busy.encoder_unit);
     longest.synapses = std::max(longest.synapses, busy.synapse_unit);
   }

@@ -234,6 +234,16 @@ std::uint64_t Tally::hops() const {
   return sum;
 }
 
+void add_synapse_work(const Plan& plan, const Tally& tally, std::vector<UnitTimes>& slices) {
+  for (std::size_t r = 0; r < plan.receivers.size(); ++r) {
+    const std::uint32_t s = plan.receivers[r].slice;
+    const SlicePlan& slice = plan.slices[s];
+    const ReceiverTally& got = tally.receivers[r];
+    slices[s].synapse_unit +=
+        times(slice.kind->times.axon_in, got.delivered) + times(slice.position.time, got.positions);
+  }
+}
+
 ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
                            Picoseconds latency) {
   ActionCounts counts;

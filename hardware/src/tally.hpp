@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/hardware/simulate.hpp"
 
 #include "plan.hpp"
 
@@ -60,6 +61,9 @@ struct Tally {
   std::vector<SliceTally> slices;
   std::vector<SenderTally> senders;
 };
+
+/// Adds how long synapse units have worked, by slice that they worked for.
+void add_synapse_work(const Plan& plan, const Tally& tally, std::vector<UnitTimes>& slices);
 
 /// The counts as defined in simulate.hpp.
 ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,

@@ -147,7 +147,7 @@ TEST_CASE("fixed mapping: names and values that mean nothing are refused at thei
             range + "'");
   }
   CHECK(of("fixed: {a: [{core: 0}, {core: 0}, {core: 0}, {core: 0}, {core: 0}]}") ==
-        "m.yaml:1:1: fixed: 5 slices for 4 cores: a core holds one slice at most");
+        "m.yaml:1:1: fixed: 5 slices for 4 cores, which hold 4 at most");
 }
 
 TEST_CASE("mapping report: why each slice is as large as it is, and what it adds, by hand") {

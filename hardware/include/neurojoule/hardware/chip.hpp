@@ -112,6 +112,7 @@ struct CoreKindSpec {
   std::optional<std::uint32_t> max_fan_in{};      ///< synapses of one neuron; absent: any number
   std::optional<std::uint32_t> max_axons{};       ///< senders that a core listens to; absent: any
   std::optional<std::uint32_t> max_spike_bits{};  ///< of the values that it takes; absent: any
+  std::uint32_t max_slices = 1;  ///< on one core: they share its memories and take turns
   /// Indexed by MemoryUnit; absent where the kind lacks that memory.
   std::array<std::optional<MemorySpec>, memory_units.size()> memories;
   WeightFormats weight_formats;
@@ -173,6 +174,8 @@ struct ChipSpec {
 };
 
 inline constexpr std::uint32_t max_cores = 65'536;
+inline constexpr std::uint32_t max_slices_of_kind =
+    65'536;  ///< that a mapping puts on cores of a kind
 
 /// One core of a chip.
 struct Core {
@@ -198,6 +201,8 @@ class Chip {
   }
   /// Number of cores of the kind at a position in `ChipSpec::core_kinds`.
   [[nodiscard]] std::uint64_t cores_of_kind(std::uint32_t kind) const;
+  /// How many slices these hold, at most `max_slices_of_kind`.
+  [[nodiscard]] std::uint64_t slices_of_kind(std::uint32_t kind) const;
   [[nodiscard]] bool has_encoders() const;
   /// Whether the encoders read input frames themselves.
   [[nodiscard]] bool reads_frames() const;

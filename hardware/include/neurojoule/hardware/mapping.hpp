@@ -41,8 +41,9 @@ struct LayerSlice {
   friend bool operator==(const LayerSlice&, const LayerSlice&) = default;
 };
 
-/// Which slice sits on which core; a core holds at most one slice. Input populations have none:
-/// they sit at the I/O port of tile 0. On a chip with an array: how each population is tiled.
+/// Which slice sits on which core; several share one where its kind takes so many and they fit
+/// together. Input populations have none: they sit at the I/O port of tile 0. On a chip with an
+/// array: how each population is tiled.
 struct Mapping {
   std::vector<LayerSlice> slices;      ///< by population, then rows, columns, channels
   std::vector<LayerTiling> tilings{};  ///< one per population but inputs, in order
@@ -79,6 +80,13 @@ struct MappingResult {
 /// Cuts every population into the fewest slices that fit a core kind of the right role, and puts
 /// them on the cores of that kind in order; `place` finds better ones, `faster_slices` cuts
 /// further.
+///
+/// Each slice has a core to itself where there are cores enough. Where there are not, and the kind
+/// takes several slices on a core, the largest come first, each on the core that is then filled
+/// least (of the limit that is nearest, part of what there is); if some find no room so, each on
+/// the first core with room. If that fails too, layers are cut into slices of at most half a core,
+/// a third, and so on to a 16th, those that can be, until all find room; then each layer in turn
+/// into slices as large as still find it.
 ///
 /// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores),
 /// columns only in slices of one row, and where that takes fewer slices than without.
@@ -130,10 +138,26 @@ struct Footprint {
 };
 
 /// One entry per slice, in order; compare with `chip.kind_of(slice.core)` for utilisation.
-/// Throws: Error(shape) when a slice is on a core that the chip lacks.
+///
+/// Slices that share a core need their neurons, axons and memories side by side, each from the
+/// beginning of a word on, also weights that are the same; fan_in and spike_bits are limits of
+/// each. Throws: Error(shape) when a slice is on a core that the chip lacks.
 std::vector<Footprint> footprints(const Network& network, std::span<const Population> populations,
                                   std::span<const LayerWidths> widths, const Chip& chip,
                                   const Mapping& mapping);
+
+/// A core with slices.
+struct UsedCore {
+  CoreId core;
+  std::vector<std::uint32_t> slices;  ///< positions in `Mapping::slices`, ascending
+};
+/// In the order of their first slices.
+std::vector<UsedCore> used_cores(const Mapping& mapping);
+
+/// What the slices of each used core need together, in the order of `used_cores`; `uses` is by
+/// slice.
+std::vector<Footprint> core_footprints(const Chip& chip, const Mapping& mapping,
+                                       std::span<const Footprint> uses);
 
 /// Why each population is tiled as it is; none without tilings.
 std::vector<TilingReport> explain_tiling(const Network& network,
@@ -142,7 +166,8 @@ std::vector<TilingReport> explain_tiling(const Network& network,
                                          const Mapping& mapping);
 
 /// Everything wrong with a given mapping: neurons left out or placed twice, cores that do not
-/// exist, lack the role or are used twice, and limits exceeded.
+/// exist, lack the role or hold too many slices, and limits exceeded, by a slice or by all of a
+/// core together.
 std::vector<Violation> check_mapping(const Network& network,
                                      std::span<const Population> populations,
                                      std::span<const LayerWidths> widths, const Chip& chip,

@@ -126,6 +126,10 @@
 // starts. Fetching, encoding and neurons of a core do not overlap. Without barriers the port serves
 // whoever starts first.
 //
+// Slices that share a core take turns at its encoder and neuron unit in every step, in the order of
+// the mapping; its synapse unit serves the packets of all as they come. A spike for two slices of a
+// core comes in two packets, with multicast in one that is taken in and served for each.
+//
 // Stalled. In a global step a unit is stalled while it waits for what it still has to do in that
 // step: a synapse unit, before the last packet that it serves, whenever it serves none; an encoder
 // unit until its core has all rows; the neuron unit of such a core until the rows are encoded. All
@@ -228,6 +232,7 @@ struct SimulationResult {
   std::uint64_t hops = 0;       ///< links passed, all packets
   std::vector<UnitTimes> busy;  ///< per core: its units worked
   std::vector<UnitTimes> stalled;  ///< per core
+  std::vector<UnitTimes> slices;   ///< per slice: of `busy`, what its core worked for it
   /// Per core: the most packets at once at its axon-in whose service had not begun; at the level
   /// `analytic`, which knows no order, 0.
   std::vector<std::uint32_t> most_waiting;

@@ -28,8 +28,8 @@ std::string_view to_string(Slicing slicing);
 /// times in proportion to what slices hold, until the longest is a quarter shorter. With these cuts
 /// the sample is simulated anew, and so on, as long as that helps; of all these mappings the one is
 /// taken whose longest work is the shortest, the first of equal ones. A population whose work is
-/// done within the ticks of its time steps is let be. Slices are put on the cores of a kind in
-/// order. On an array the mapping stays.
+/// done within the ticks of its time steps is let be, and so is one that shares cores. Slices are
+/// put on the cores of a kind in order. On an array the mapping stays.
 ///
 /// `progress` is called now and then, with the number of slices and that of cores; it may throw,
 /// and may be empty. Throws: as Simulator.
