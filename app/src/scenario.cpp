@@ -153,9 +153,10 @@ std::string add_point(std::vector<Assignment>& assignments, const fs::path& file
                       const SweepAxis& axis, std::size_t point) {
   std::string text;
   for (std::size_t k = 0; k < axis.keys.size(); ++k) {
-    const std::string& value = axis.values[point][k];
-    const std::string said = fmt::format("{}={}", axis.keys[k], value);
-    assignments.push_back({axis.keys[k], value, fmt::format("{}: sweep: {}", file.string(), said)});
+    const SweepValue& value = axis.values[point][k];
+    const std::string said = fmt::format("{}={}", axis.keys[k], value.said);
+    assignments.push_back(
+        {axis.keys[k], value.yaml, fmt::format("{}: sweep: {}", file.string(), said)});
     text += (k == 0 ? "" : ", ") + said;
   }
   return text;

@@ -1,6 +1,8 @@
 #include "sweep.hpp"
 
 #include <cstddef>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,21 +33,35 @@ std::vector<std::string> read_axis_keys(const std::string& prefix, const std::st
   return keys;
 }
 
+SweepValue read_value(const YamlNode& value) {
+  const auto name = value.is_map() ? value.peek("name") : std::nullopt;
+  return {value.flow(), name && name->is_scalar() ? name->text() : value.flow()};
+}
+
+/// Values of one key that would be called the same are written out.
+void tell_apart(std::vector<std::vector<SweepValue>>& values, std::size_t key) {
+  std::set<std::string> names;
+  for (const auto& point : values) names.insert(point[key].said);
+  if (names.size() == values.size()) return;
+  for (auto& point : values) point[key].said = point[key].yaml;
+}
+
 SweepAxis read_axis(std::vector<std::string> keys, const YamlNode& values) {
   SweepAxis axis{.keys = std::move(keys), .values = {}};
   for (const YamlNode& value : values.elements()) {
     if (axis.keys.size() == 1) {
-      axis.values.push_back({value.flow()});
+      axis.values.push_back({read_value(value)});
       continue;
     }
-    std::vector<std::string> together;
-    for (const YamlNode& element : value.elements()) together.push_back(element.flow());
+    std::vector<SweepValue> together;
+    for (const YamlNode& element : value.elements()) together.push_back(read_value(element));
     if (together.size() != axis.keys.size()) {
       throw value.error(fmt::format("expected {} values, one for each key", axis.keys.size()));
     }
     axis.values.push_back(std::move(together));
   }
   if (axis.values.empty()) throw values.error("expected at least one value");
+  for (std::size_t key = 0; key < axis.keys.size(); ++key) tell_apart(axis.values, key);
   return axis;
 }
 

@@ -7,10 +7,16 @@
 
 namespace nj {
 
-/// One dimension of a sweep: keys that change together, and their values as YAML text.
+/// A value of a key.
+struct SweepValue {
+  std::string yaml;
+  std::string said;  ///< for people: the same, or the `name` of a map where no other has it
+};
+
+/// One dimension of a sweep: keys that change together, and their values.
 struct SweepAxis {
   std::vector<std::string> keys;
-  std::vector<std::vector<std::string>> values;  ///< of each point, by key
+  std::vector<std::vector<SweepValue>> values;  ///< of each point, by key
 };
 
 /// Reads the `sweep:` of a scenario: lists of values by key, or by keys with commas between them;
