@@ -146,11 +146,6 @@ void check_handshake(const ChipSpec& spec) {
   if (spec.topology.buffer_flits) {
     refuse("topology.buffer", "a chip with handshakes needs unbounded buffers");
   }
-  for (const CoreKindSpec& kind : spec.core_kinds) {
-    if (kind.max_slices == 1) continue;
-    refuse(fmt::format("core_kinds.{}.max_slices", kind.name),
-           "a core of a chip with handshakes holds one slice");
-  }
 }
 
 ChipSpec validated(ChipSpec spec) {

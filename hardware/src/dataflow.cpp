@@ -34,6 +34,10 @@ namespace {
 /// one; so all phases come. `look_ahead` keeps the number of horizons near that of phases: it finds
 /// the packets that others hold up.
 ///
+/// A phase that is due starts when the neuron unit of its core is free: slices that share one take
+/// turns in the order in which they came to be due. That needs to know all phases that are due
+/// before, so that the horizon must have come to a start on such a chip (`must_keep_order`).
+///
 /// A phase may be run before what precedes its start, as soon as this is known (but see
 /// `must_keep_order`). All that happens at one link or core still happens in the order of (time,
 /// source, sequence); of one time, phases start first (handshakes take time, so that no arrival
@@ -53,7 +57,8 @@ class Dataflow {
         stages_(plan),
         steps_(phases_.timesteps() * options.in_a_row),
         known_(stages_.all.size(), std::vector<Phase>(steps_)),
-        synapse_units_(plan.slices.size()),
+        synapse_units_(plan.chip.cores().size()),
+        neuron_units_(plan.chip.cores().size()),
         packets_(plan, stages_, work_.on() ? &passes_ : nullptr),
         sent_(stages_.all.size()),
         keeps_order_(must_keep_order()) {
@@ -89,6 +94,10 @@ class Dataflow {
     AxonQueue queue;
     Cause period;  ///< the one in work: since when it has not paused
   };
+  struct NeuronUnit {
+    Picoseconds free;
+    Turn last;  ///< that it worked for
+  };
   /// What is recorded of links and synapse units, in the order of all that happens.
   struct Happened {
     Picoseconds time;
@@ -105,6 +114,13 @@ class Dataflow {
     Picoseconds last;  ///< of them leaves axon-out
   };
   struct Nothing {};
+  /// When a phase starts.
+  struct Due {
+    Picoseconds time;   ///< unless its neuron unit works for another slice then
+    Picoseconds ready;  ///< it waits for nothing but that unit
+    std::uint32_t stage = 0;
+    friend auto operator<=>(const Due&, const Due&) = default;
+  };
 
   [[nodiscard]] std::uint32_t slots_of(std::uint32_t stage) const {
     return plan_.slices[*stages_.all[stage].slice].slots;
@@ -122,9 +138,9 @@ class Dataflow {
   }
 
   /// Whether phases are run in the order of their starts, after all that happens before: where work
-  /// is recorded, or several stages use the I/O port.
+  /// is recorded, or several stages use one neuron unit or the I/O port.
   [[nodiscard]] bool must_keep_order() const {
-    if (work_.on()) return true;
+    if (work_.on() || plan_.cores.size() != plan_.slices.size()) return true;
     const auto uses_port = [&](const DataflowStage& stage) {
       return !stage.slice || plan_.slices[*stage.slice].frame;
     };
@@ -134,17 +150,32 @@ class Dataflow {
   /// Runs the phases that may start now; returns whether there are any.
   bool start_phases() {
     bool any = false;
-    for (; !starts_.empty() && may_start(starts_.top().key.first); any = true) {
-      const auto [time, stage] = starts_.pop().key;
-      start({stage, stages_.all[stage].next}, time);
+    while (!starts_.empty() && may_start(starts_.top().key.time)) {
+      const Due due = starts_.pop().key;
+      const Turn turn{due.stage, stages_.all[due.stage].next};
+      if (waits_for_unit(due, turn)) continue;
+      start(turn, due.time);
+      any = true;
     }
     return any;
+  }
+
+  /// Whether the neuron unit of a phase that is due works for another slice; the phase is then due
+  /// when that ends, before those that came to be due later.
+  bool waits_for_unit(const Due& due, Turn turn) {
+    const DataflowStage& stage = stages_.all[due.stage];
+    if (!stage.slice) return false;
+    const NeuronUnit& unit = neuron_units_[stage.core.index];
+    if (unit.free <= due.time) return false;
+    known_[turn.stage][turn.t].cause = done(unit.last);
+    starts_.push({unit.free, due.ready, due.stage}, {});
+    return true;
   }
 
   /// Before it no phase starts that has not been run.
   [[nodiscard]] Picoseconds next_horizon() const {
     Picoseconds horizon{std::numeric_limits<std::int64_t>::max()};
-    if (!starts_.empty()) horizon = starts_.top().key.first;
+    if (!starts_.empty()) horizon = starts_.top().key.time;
     for (const std::uint32_t s : waiting_) horizon = std::min(horizon, least_start(s));
     return horizon;
   }
@@ -153,7 +184,7 @@ class Dataflow {
   [[nodiscard]] Picoseconds least_start(std::uint32_t s) const {
     const DataflowStage& stage = stages_.all[s];
     const Phase& phase = known_[s][stage.next];
-    const Picoseconds free = std::max(synapse_units_[*stage.slice].free, horizon_);
+    const Picoseconds free = std::max(synapse_units_[stage.core.index].free, horizon_);
     const Picoseconds served = free + plan_.slices[*stage.slice].kind->times.axon_in *
                                           static_cast<std::int64_t>(phase.packets_left);
     return std::max(stage.floor, std::max(served, phase.served) + *plan_.chip.spec().handshake);
@@ -200,7 +231,8 @@ class Dataflow {
     if (std::exchange(stage.waits, false)) std::erase(waiting_, s);
     phase.cause = cause;
     stage.due = true;
-    starts_.push({cause.end + cause.handshake, s}, {});
+    const Picoseconds ready = cause.end + cause.handshake;
+    starts_.push({ready, ready, s}, {});
   }
 
   void start(Turn turn, Picoseconds now) {
@@ -213,11 +245,12 @@ class Dataflow {
     Picoseconds port = std::max(now, port_);
     const Picoseconds port_before = port;
     if (stage.slice) {
-      const Picoseconds before = turn.t == 0 ? Picoseconds{0} : known_[turn.stage][turn.t - 1].end;
-      result_.stalled[stage.core.index].neuron_unit += now - before;
+      NeuronUnit& unit = neuron_units_[stage.core.index];
+      result_.stalled[stage.core.index].neuron_unit += now - unit.free;
       const auto [frame, idle] = phases_.run_slice(*stage.slice, turn.t, now, port, box);
       phase.before = frame;
       phase.end = idle;
+      unit = {idle, turn};
     } else {
       phases_.run_input(stage.population, turn.t, port, box);
       phase.end = port;
@@ -275,16 +308,17 @@ class Dataflow {
   }
 
   void serve_arrivals() {
-    packets_.serve(horizon_, [this](std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived,
+    packets_.serve(horizon_, [this](const PacketsUnderWay::Links::Ask& arrived,
                                     const PacketsUnderWay::Found& found) {
       const Target& target = found.outbox.targets[found.target];
-      serve(slice, arrived, found.turn, target, found.outbox.packets[target.packet]);
+      serve(arrived, found.turn, target, found.outbox.packets[target.packet]);
     });
   }
 
-  void serve(std::uint32_t slice, const PacketsUnderWay::Links::Ask& arrived, Turn turn,
-             const Target& target, const Packet& packet) {
-    SynapseUnit& unit = synapse_units_[slice];
+  void serve(const PacketsUnderWay::Links::Ask& arrived, Turn turn, const Target& target,
+             const Packet& packet) {
+    const std::uint32_t slice = plan_.receivers[target.receiver].slice;
+    SynapseUnit& unit = synapse_units_[plan_.slices[slice].place.core.index];
     if (arrived.time >= unit.free) {
       unit.period = {Cause::Kind::packet, turn, arrived.time, arrived.time, packet.injected,
                      target.receiver,     {}};
@@ -349,9 +383,8 @@ class Dataflow {
     }
     result_.path = path_to(plan_, stages_, known_, last);
     if (keeps_phases_) keep_phases();
-    for (std::size_t slice = 0; slice < synapse_units_.size(); ++slice) {
-      const SynapseUnit& unit = synapse_units_[slice];
-      const std::uint32_t core = plan_.slices[slice].place.core.index;
+    for (std::size_t core = 0; core < synapse_units_.size(); ++core) {
+      const SynapseUnit& unit = synapse_units_[core];
       result_.busy[core].synapse_unit = unit.busy;
       result_.stalled[core].synapse_unit = unit.free - unit.busy;
       result_.most_waiting[core] = unit.queue.most();
@@ -389,12 +422,13 @@ class Dataflow {
   Stages stages_;
   std::uint32_t steps_;                        ///< time steps of all samples
   std::vector<std::vector<Phase>> known_;      ///< by stage and time step
-  std::vector<SynapseUnit> synapse_units_;     ///< by slice
+  std::vector<SynapseUnit> synapse_units_;     ///< by core
+  std::vector<NeuronUnit> neuron_units_;       ///< by core
   std::vector<PacketsUnderWay::Pass> passes_;  ///< up to the horizon, while work is recorded
   PacketsUnderWay packets_;
-  Picoseconds port_;     ///< the I/O port is free
-  Picoseconds horizon_;  ///< all that happens before it has been worked through
-  EventQueue<Nothing, std::pair<Picoseconds, std::uint32_t>> starts_;  ///< known: time, stage
+  Picoseconds port_;                 ///< the I/O port is free
+  Picoseconds horizon_;              ///< all that happens before it has been worked through
+  EventQueue<Nothing, Due> starts_;  ///< of phases: as far as known
   std::size_t vain_ = 0;  ///< links and stages looked at, with no start, since `look_ahead` did
   std::vector<std::uint32_t> waiting_;          ///< stages that wait for packets alone
   std::vector<std::uint32_t> receiver_stages_;  ///< by receiver

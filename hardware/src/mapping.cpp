@@ -34,6 +34,26 @@ CoreKindSpec part_of(CoreKindSpec kind, std::uint32_t parts) {
   return kind;
 }
 
+/// Whether cores together lack room for what no cut makes less: neurons, their sums and membranes.
+bool exceed_together(std::span<const Footprint> uses, const CoreKindSpec& kind,
+                     std::uint64_t cores) {
+  std::uint64_t neurons = 0;
+  std::uint64_t sums = 0;
+  std::uint64_t membranes = 0;
+  for (const Footprint& use : uses) {
+    neurons = saturating_sum(neurons, use.neurons);
+    sums = saturating_sum(sums, use.bits(MemoryUnit::accumulator_memory));
+    membranes = saturating_sum(membranes, use.bits(MemoryUnit::membrane_memory));
+  }
+  const auto exceeds = [&](std::uint64_t bits, MemoryUnit unit) {
+    const auto& memory = kind.memory(unit);
+    return memory && bits > saturating_product({memory->capacity.value(), cores});
+  };
+  return neurons > saturating_product({kind.max_neurons, cores}) ||
+         exceeds(sums, MemoryUnit::accumulator_memory) ||
+         exceeds(membranes, MemoryUnit::membrane_memory);
+}
+
 /// By population, core kind and parts: fewest_slices for such a part of a core.
 using Cuts = std::map<std::array<std::uint32_t, 3>, std::optional<Cut>>;
 
@@ -66,6 +86,8 @@ class Mapper {
   }
   /// Cores on which the slices would have found room, if so much is known; else any number.
   [[nodiscard]] std::uint64_t would_do() const { return would_do_; }
+  /// Whether smaller slices would not find room either.
+  [[nodiscard]] bool hopeless() const { return hopeless_; }
 
  private:
   [[nodiscard]] const std::string& name(std::uint32_t population) const {
@@ -227,6 +249,7 @@ class Mapper {
     const SharedCores shared = share_cores(uses, spec, static_cast<std::uint32_t>(cores));
     if (shared.needed > cores) {
       would_do_ = shared.needed;
+      hopeless_ = exceed_together(uses, spec, cores);
       const std::string& layer = name(slices_[slices[shared.left_out]].population);
       result_.violations.push_back(
           {layer, "cores", shared.needed, cores,
@@ -254,6 +277,7 @@ class Mapper {
   std::vector<std::uint32_t> kinds_;  ///< of their cores
   std::vector<Footprint> uses_;       ///< by slice
   std::uint64_t would_do_ = std::numeric_limits<std::uint64_t>::max();
+  bool hopeless_ = false;
   std::vector<std::uint32_t> groups_;  ///< by slice: the first one that shares its core
   MappingResult result_;
 };
@@ -270,27 +294,22 @@ class Sizer {
     std::uint64_t fewest_cores = std::numeric_limits<std::uint64_t>::max();
     for (std::uint32_t parts = 1; parts <= std::min(most_slices(), most_parts); ++parts) {
       parts_.assign(populations_.size(), parts);
-      auto [next, would_do] = map();
+      Mapper mapper(network_, populations_, widths_, chip_, parts_, cuts_);
+      MappingResult next = mapper.run();
       if (next.feasible()) return larger_slices(std::move(next), parts);
-      if (parts == 1 || would_do < fewest_cores) best = std::move(next);
-      if (!lacks_cores_only(best.violations)) break;
-      fewest_cores = std::min(fewest_cores, would_do);
+      if (parts == 1 || mapper.would_do() < fewest_cores) best = std::move(next);
+      if (mapper.hopeless() || !lacks_cores_only(best.violations)) break;
+      fewest_cores = std::min(fewest_cores, mapper.would_do());
     }
     return best;
   }
 
  private:
-  std::pair<MappingResult, std::uint64_t> map() {
-    Mapper mapper(network_, populations_, widths_, chip_, parts_, cuts_);
-    MappingResult result = mapper.run();
-    return {std::move(result), mapper.would_do()};
-  }
-
   /// Population after population, the largest with which all find room, the others as they are.
   MappingResult larger_slices(MappingResult found, std::uint32_t parts) {
     for (std::uint32_t& some : parts_) {
       for (some = 1; some < parts; ++some) {
-        MappingResult next = map().first;
+        MappingResult next = Mapper(network_, populations_, widths_, chip_, parts_, cuts_).run();
         if (!next.feasible()) continue;
         found = std::move(next);
         break;

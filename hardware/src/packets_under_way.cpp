@@ -11,25 +11,34 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, std::ve
       passes_(passes),
       links_(plan.chip.topology(), plan.chip.spec().topology, plan.sizes, plan.routes,
              SharedLists(plan.chip.cores().size())),
-      stage_box_{0},
-      sent_(stages.all.size()) {
-  for (const DataflowStage& stage : stages.all) {
-    std::uint32_t slots = 1;  // no consumer takes longer to empty them
-    for (const std::uint32_t c : stage.consumers) {
-      slots = std::max(slots, plan.slices[*stages.all[c].slice].slots);
+      stage_boxes_(stages.all.size()) {
+  std::vector<std::vector<std::uint32_t>> stages_of;  // by source
+  for (std::uint32_t s = 0; s < stages.all.size(); ++s) {
+    const std::uint32_t source = stages.all[s].source;
+    stages_of.resize(std::max<std::size_t>(stages_of.size(), source + std::size_t{1}));
+    stages_of[source].push_back(s);
+  }
+  std::vector<std::uint32_t> first_box;
+  std::uint32_t boxes = 0;
+  for (const std::vector<std::uint32_t>& of_one : stages_of) {
+    first_box.push_back(boxes);
+    for (const std::uint32_t s : of_one) {
+      std::uint32_t slots = 1;  // no consumer takes longer to empty them
+      for (const std::uint32_t c : stages.all[s].consumers) {
+        slots = std::max(slots, plan.slices[*stages.all[c].slice].slots);
+      }
+      stage_boxes_[s] = {boxes, boxes + slots};
+      boxes += slots;
     }
-    stage_box_.push_back(stage_box_.back() + slots);
-    first_box_.resize(std::max<std::size_t>(first_box_.size(), stage.source + 1));
   }
-  boxes_.resize(stage_box_.back());
-  for (std::size_t s = 0; s < stages.all.size(); ++s) {
-    first_box_[stages.all[s].source] = &boxes_[stage_box_[s]];
-  }
+  boxes_.resize(boxes);
+  for (const std::uint32_t first : first_box) first_box_.push_back(boxes_.data() + first);
+  sent_.resize(stages_of.size());
 }
 
 PacketsUnderWay::Box& PacketsUnderWay::box_of(Turn turn) {
-  const std::uint32_t first = stage_box_[turn.stage];
-  return boxes_[first + turn.t % (stage_box_[turn.stage + 1] - first)];
+  const Range boxes = stage_boxes_[turn.stage];
+  return boxes_[boxes.begin + turn.t % boxes.size()];
 }
 
 Outbox& PacketsUnderWay::open(Turn turn) {
@@ -42,11 +51,12 @@ Outbox& PacketsUnderWay::open(Turn turn) {
 void PacketsUnderWay::send(Turn turn) {
   Box& box = box_of(turn);
   box.turn = turn;
-  box.begin = sent_[turn.stage];
+  std::uint64_t& sent = sent_[stages_.all[turn.stage].source];
+  box.begin = sent;
   box.targets = box.outbox.targets.size();
   box.next = 0;
-  sent_[turn.stage] += box.targets;
-  if (sent_[turn.stage] >= positions) {
+  sent += box.targets;
+  if (sent >= positions) {
     throw Error(ErrorKind::capacity, "a source sends to more than 2^39 receivers in a sample");
   }
   if (!box.outbox.packets.empty()) leaving_.push_back(&box);

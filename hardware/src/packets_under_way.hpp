@@ -39,16 +39,16 @@ class PacketsUnderWay {
   void send(Turn turn);
   /// Takes all packets through the network that are on their way before the horizon.
   void run(Picoseconds horizon);
-  /// Calls `serve` with (slice, Links::Ask, Found) for all that has arrived before the horizon of
-  /// the last run; slice by slice, in the order of arrival.
+  /// Calls `serve` with (Links::Ask, Found) for all that has arrived before the horizon of the last
+  /// run; core by core, in the order of arrival.
   template <class Serve>
   void serve(Picoseconds horizon, Serve&& serve) {
-    for (std::uint32_t slice = 0; slice < plan_.slices.size(); ++slice) {
-      Lane<Links::Ask>& arrivals = arrivals_of(slice);
+    for (const UsedCore& used : plan_.cores) {
+      Lane<Links::Ask>& arrivals = links_.arrived(used.core.index);
       if (arrivals.empty()) continue;
       for (const Links::Ask& arrived : arrivals.take_before(horizon, sorter_)) {
         const Box& box = box_of(arrived.order);
-        serve(slice, arrived, Found{box.outbox, target_in(box, arrived.order), box.turn});
+        serve(arrived, Found{box.outbox, target_in(box, arrived.order), box.turn});
       }
     }
   }
@@ -62,9 +62,10 @@ class PacketsUnderWay {
       const std::uint32_t first = target_in(box, ask.order);
       for (std::uint32_t i = 0; i < targets; ++i) tell(slice_at(box, first + i), box.turn, time);
     });
-    for (std::uint32_t slice = 0; slice < plan_.slices.size(); ++slice) {
-      for (const Links::Ask& arrived : arrivals_of(slice).waiting()) {
-        tell(slice, box_of(arrived.order).turn, arrived.time);
+    for (const UsedCore& used : plan_.cores) {
+      for (const Links::Ask& arrived : links_.arrived(used.core.index).waiting()) {
+        const Box& box = box_of(arrived.order);
+        tell(slice_at(box, target_in(box, arrived.order)), box.turn, arrived.time);
       }
     }
   }
@@ -95,9 +96,6 @@ class PacketsUnderWay {
     return static_cast<std::uint32_t>((order & (positions - 1)) - box.begin);
   }
   Box& box_of(Turn turn);
-  Lane<Links::Ask>& arrivals_of(std::uint32_t slice) {
-    return links_.arrived(plan_.slices[slice].place.core.index);
-  }
   [[nodiscard]] std::uint32_t slice_at(const Box& box, std::uint32_t target) const {
     return plan_.receivers[box.outbox.targets[target].receiver].slice;
   }
@@ -106,11 +104,12 @@ class PacketsUnderWay {
   const Stages& stages_;
   std::vector<Pass>* passes_;
   Links links_;
-  std::vector<Box> boxes_;                ///< stage by stage: of the phases that may be under way
-  std::vector<std::uint32_t> stage_box_;  ///< [stages + 1]: where its boxes begin
-  std::vector<const Box*> first_box_;     ///< by source
-  std::vector<std::uint64_t> sent_;       ///< by stage: targets so far
-  std::vector<Box*> leaving_;             ///< not all of their packets are in the network
+  /// Of the phases that may be under way, source by source.
+  std::vector<Box> boxes_;
+  std::vector<Range> stage_boxes_;     ///< its own among these
+  std::vector<const Box*> first_box_;  ///< by source
+  std::vector<std::uint64_t> sent_;    ///< by source: targets so far
+  std::vector<Box*> leaving_;          ///< not all of their packets are in the network
   RunSorter<Links::Ask> sorter_;
 };
 

@@ -374,6 +374,7 @@ TEST_CASE("placement: a full chip leaves the partition no room, and it fits all 
   const auto slices = static_cast<std::uint32_t>(s.mapping.slices.size());
   ChipSpec spec = s.chip.spec();
   testing::grid_of(spec).height = 1;
+  for (CoreKindSpec& kind : spec.core_kinds) kind.max_slices = 1;
   for (std::uint32_t width = (slices + 3) / 4;; ++width) {
     testing::grid_of(spec).width = width;
     s.chip = Chip(spec);

@@ -126,9 +126,11 @@
 // starts. Fetching, encoding and neurons of a core do not overlap. Without barriers the port serves
 // whoever starts first.
 //
-// Slices that share a core take turns at its encoder and neuron unit in every step, in the order of
-// the mapping; its synapse unit serves the packets of all as they come. A spike for two slices of a
-// core comes in two packets, with multicast in one that is taken in and served for each.
+// Slices that share a core take turns at its encoder and neuron unit: in every global step in the
+// order of the mapping; without barriers in the order in which they wait for nothing else, those of
+// one time in the order of the mapping. Its synapse unit serves the packets of all as they come. A
+// spike for two slices of a core comes in two packets, with multicast in one that is taken in and
+// served for each.
 //
 // Stalled. In a global step a unit is stalled while it waits for what it still has to do in that
 // step: a synapse unit, before the last packet that it serves, whenever it serves none; an encoder
@@ -217,7 +219,7 @@ struct PhaseRecord {
   LayerId layer;              ///< the input, or what leads the slice's population
   CoreId core;                ///< `Chip::cores().size()` for the I/O port
   std::uint32_t step = 0;     ///< time step
-  Picoseconds start;          ///< its inputs, and room at its consumers, are there
+  Picoseconds start;          ///< its inputs, room at its consumers, and its unit are there
   Picoseconds end;            ///< its unit is done
   std::uint64_t packets = 0;  ///< sent
   friend bool operator==(const PhaseRecord&, const PhaseRecord&) = default;
