@@ -89,7 +89,7 @@ expect 0 "hop_north_south     48  64 bit   1 ns   6.5 ns" info "$source_dir/hard
 for file in "$source_dir"/examples/chips_large/*.yaml; do
   expect 0 "valid chip" check "$file"
 done
-expect 0 "core: 4096 cores (neuron), 256 neurons each, uniform weights to 2 bit, fan-in to 128, axons to 128, spikes to 1 bit" info "$source_dir/hardware/chips/truenorth.yaml"
+expect 0 "core: 4096 cores (neuron), 256 neurons each, uniform weights to 2 bit, fan-in to 128, axons to 128, slices to 256, spikes to 1 bit" info "$source_dir/hardware/chips/truenorth.yaml"
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml
 expect 2 "huge.yaml:" check huge.yaml
 printf 'base: mesh45\nname: mine\n' >mine.yaml

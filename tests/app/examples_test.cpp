@@ -120,6 +120,15 @@ TEST_CASE("the networks on every chip: the tables of docs/chips.md") {
                                                           {0, 0},
                                                           {0, 0}});
   }
+  SUBCASE("that of the quickstart on fewer cores") {
+    check_chips(read_batch(examples / "few_cores.yaml", {"dataset.samples=10"}),
+                {{94712744.88134488, 594891610},
+                 {94852758.37622242, 564556280},
+                 {105747121.6449865, 534385150},
+                 {110241606.21962807, 888821610},
+                 {191674282.3945783, 1372422120},
+                 {233272645.9668855, 1448740410}});
+  }
 }
 
 TEST_CASE("the quickstart network behind encoders that read frames") {

@@ -102,6 +102,26 @@ TEST_CASE("parts of chips are swept, and changed on each chip of a sweep") {
   CHECK(flits("  chip.topology.flit: [16 bit, 48 bit]\n  chip: [mesh45]\n", {}) == Bits{16, 48});
 }
 
+TEST_CASE("swept maps are called by their names, where these tell them apart") {
+  const TinyScenario tiny;
+  const auto said = [&](const std::string& sweep) {
+    tiny.write(TinyScenario::text() + "sweep:\n" + sweep);
+    std::vector<std::string> all;
+    for (const BatchPoint& point : read_batch(tiny.file(), {}).points) {
+      all.push_back(point.description);
+    }
+    return all;
+  };
+  using Said = std::vector<std::string>;
+  const std::string variant = "{base: mesh45, topology: {flit: 16 bit}";
+  CHECK(said("  chip: [mesh45, " + variant + ", name: narrow}]\n") ==
+        Said{"chip=mesh45", "chip=narrow"});
+  CHECK(said("  chip: [mesh45, " + variant + ", name: mesh45}]\n") ==
+        Said{"chip=mesh45", "chip=" + variant + ", name: mesh45}"});
+  CHECK(said("  \"chip, seed\": [[" + variant + ", name: a}, 1], [" + variant +
+             ", name: b}, 2]]\n") == Said{"chip=a, seed=1", "chip=b, seed=2"});
+}
+
 TEST_CASE("calibration samples of a file without splits are written without a split") {
   const TinyScenario tiny;
   const DatasetSpec images = read_batch(tiny.file(), {}).points.front().scenario.dataset;
@@ -416,6 +436,7 @@ TEST_CASE("a network that does not fit its chip is refused with what is missing"
   };
   replace("  width: 8", "  width: 1");
   replace("  height: 4", "  height: 1");
+  replace("max_slices: 16", "max_slices: 1");
   write_file_atomically(tiny.folder() / "small.yaml", chip);
   const std::string message = message_of(
       [&] { prepare(read_batch(tiny.file(), {"chip=small.yaml"}).points.front().scenario); });
