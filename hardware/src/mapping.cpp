@@ -34,9 +34,8 @@ CoreKindSpec part_of(CoreKindSpec kind, std::uint32_t parts) {
   return kind;
 }
 
-/// Whether cores together lack room for what no cut makes less: neurons, their sums and membranes.
-bool exceed_together(std::span<const Footprint> uses, const CoreKindSpec& kind,
-                     std::uint64_t cores) {
+/// Cores that slices need for what no cut makes less: neurons, their sums and membranes.
+std::uint64_t least_cores(std::span<const Footprint> uses, const CoreKindSpec& kind) {
   std::uint64_t neurons = 0;
   std::uint64_t sums = 0;
   std::uint64_t membranes = 0;
@@ -45,13 +44,16 @@ bool exceed_together(std::span<const Footprint> uses, const CoreKindSpec& kind,
     sums = saturating_sum(sums, use.bits(MemoryUnit::accumulator_memory));
     membranes = saturating_sum(membranes, use.bits(MemoryUnit::membrane_memory));
   }
-  const auto exceeds = [&](std::uint64_t bits, MemoryUnit unit) {
-    const auto& memory = kind.memory(unit);
-    return memory && bits > saturating_product({memory->capacity.value(), cores});
+  const auto cores = [](std::uint64_t needed, std::uint64_t each) {
+    return needed / each + (needed % each != 0 ? 1 : 0);
   };
-  return neurons > saturating_product({kind.max_neurons, cores}) ||
-         exceeds(sums, MemoryUnit::accumulator_memory) ||
-         exceeds(membranes, MemoryUnit::membrane_memory);
+  const auto cores_with = [&](std::uint64_t bits, MemoryUnit unit) {
+    const auto& memory = kind.memory(unit);
+    return memory ? cores(bits, memory->capacity.value()) : 0;
+  };
+  return std::max({cores(neurons, kind.max_neurons),
+                   cores_with(sums, MemoryUnit::accumulator_memory),
+                   cores_with(membranes, MemoryUnit::membrane_memory)});
 }
 
 /// By population, core kind and parts: fewest_slices for such a part of a core.
@@ -234,6 +236,20 @@ class Mapper {
     free_[kind] -= cut.slices();
   }
 
+  /// Of slices that need `least` cores in any case and would do with `enough`.
+  void report_room(const std::string& layer, const CoreKindSpec& kind, std::uint64_t cores,
+                   std::uint64_t enough, std::uint64_t least) {
+    hopeless_ = least > cores;
+    would_do_ = enough;
+    const std::string wanted = hopeless_ ? fmt::format("all together need {} or more", least)
+                                         : fmt::format("{} would do", enough);
+    result_.violations.push_back(
+        {layer, "cores", hopeless_ ? least : enough, cores,
+         fmt::format(R"(layer "{}" finds no room beside others on {} of kind "{}"; {})", layer,
+                     cores == 1 ? "the one core" : fmt::format("the {} cores", cores), kind.name,
+                     wanted)});
+  }
+
   /// Lets slices share the cores of a kind that are fewer.
   void share(std::uint32_t kind) {
     std::vector<std::uint32_t> slices;
@@ -248,14 +264,8 @@ class Mapper {
     const CoreKindSpec& spec = chip_.spec().core_kinds[kind];
     const SharedCores shared = share_cores(uses, spec, static_cast<std::uint32_t>(cores));
     if (shared.needed > cores) {
-      would_do_ = shared.needed;
-      hopeless_ = exceed_together(uses, spec, cores);
-      const std::string& layer = name(slices_[slices[shared.left_out]].population);
-      result_.violations.push_back(
-          {layer, "cores", shared.needed, cores,
-           fmt::format(
-               R"(layer "{}" finds no room beside others on the {} cores of kind "{}"; {} would do)",
-               layer, cores, spec.name, shared.needed)});
+      report_room(name(slices_[slices[shared.left_out]].population), spec, cores, shared.needed,
+                  least_cores(uses, spec));
       return;
     }
     std::vector<std::uint32_t> first_on(cores, 0);  // slice

@@ -521,6 +521,10 @@ TEST_CASE(
       const std::size_t waited = check_starts(network, pops, mapping, without, ns(7), steps);
       CHECK((waited > 0) == shares);
       CHECK(without.slices == with.slices);
+      SimulationResult unordered = without;  // work is recorded in the order of time
+      unordered.work.clear();
+      CHECK(simulate(network, pops, widths, trace, free, mapping,
+                     {.record_packets = true, .step_records = true}) == unordered);
       CHECK(without.packets == with.packets);
       CHECK(without.hops == with.hops);
       CHECK(without.merged == with.merged);

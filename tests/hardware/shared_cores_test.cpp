@@ -302,6 +302,9 @@ TEST_CASE("mapping: slices share cores where there are too few, evenly") {
   // The largest first, each where least is taken: 3 | 3, then 2 and 1 to core 0 and 1.
   CHECK(places(LayersOnCores({1, 3, 2, 3}, 2, 6, 3).mapped().mapping) ==
         Places{{0, 0}, {1, 0}, {1, 0}, {0, 0}});
+  // Core 1 has taken two when the last one comes.
+  CHECK(places(LayersOnCores({3, 1, 1, 1}, 2, 6, 2).mapped().mapping) ==
+        Places{{0, 0}, {1, 0}, {1, 0}, {0, 0}});
   // That finds no room for the last one: 3 2 | 3 2. The first core with room does: 3 3 | 2 2 2.
   CHECK(places(LayersOnCores({3, 3, 2, 2, 2}, 2, 6, 3).mapped().mapping) ==
         Places{{0, 0}, {0, 0}, {1, 0}, {1, 0}, {1, 0}});
@@ -323,12 +326,19 @@ TEST_CASE("mapping: slices that find no room are refused, with how many cores wo
     CHECK(result.violations[0].resource == "cores");
     return result.violations[0].message;
   };
-  // 13 neurons on 12; in slices of 2 there would be 8, of 6.
+  // 13 neurons on 12.
   CHECK(refusal(LayersOnCores({3, 3, 3, 2, 2}, 2, 6, 3)) ==
-        "layer \"e\" finds no room beside others on the 2 cores of kind \"neuron\"; 3 would do");
-  // Whole layers need a core each. Halves of 3 neurons, and 2 and 1: two cores.
+        "layer \"e\" finds no room beside others on the 2 cores of kind \"neuron\"; all together "
+        "need 3 or more");
+  // 10 neurons on 10, whole in 3 cores, and with 2 slices on a core in no more than 4 slices.
+  CHECK(refusal(LayersOnCores({4, 4, 2}, 2, 5, 2)) ==
+        "layer \"c\" finds no room beside others on the 2 cores of kind \"neuron\"; 3 would do");
+  // 20 neurons on 21: whole in 5 cores, in halves three to a core.
+  CHECK(refusal(LayersOnCores({4, 4, 4, 4, 4}, 3, 7, 4)) ==
+        "layer \"e\" finds no room beside others on the 3 cores of kind \"neuron\"; 4 would do");
   CHECK(refusal(LayersOnCores({4, 4, 4}, 1, 7, 16)) ==
-        "layer \"b\" finds no room beside others on the 1 cores of kind \"neuron\"; 2 would do");
+        "layer \"b\" finds no room beside others on the one core of kind \"neuron\"; all together "
+        "need 2 or more");
   CHECK(refusal(LayersOnCores({1, 1, 1, 1, 1}, 2, 6, 2)) ==
         "layer \"e\" needs room for 1 more slice on 2 cores of kind \"neuron\", which take 0 more");
 }
@@ -357,6 +367,19 @@ TEST_CASE("mapping: slices on one core fit together, each from a word on") {
         "layer \"c\" needs 6 of neurons on a \"neuron\" core, which has 5, with what is on core 0 "
         "before it");
   CHECK(violations[0].slice == 2);
+
+  // Neurons of a have 2 inputs, those of b 3; each slice hears of its own.
+  const auto with_inputs = [&](std::uint32_t axons, std::uint32_t fan_in) {
+    ChipSpec spec = chain.chip.spec();
+    spec.core_kinds[0].max_axons = axons;
+    spec.core_kinds[0].max_fan_in = fan_in;
+    return check_mapping(chain.network, chain.pops, chain.widths, Chip(spec), given({0, 0, 1}));
+  };
+  CHECK(with_inputs(5, 3).empty());
+  violations = with_inputs(4, 3);
+  REQUIRE(violations.size() == 1);
+  CHECK(violations[0].resource == "axons");
+  CHECK(violations[0].needed == 5);
 
   // Sums of 3 x 10 bits in two slots, in words of 16: four words, then 60 bits.
   const auto with_sums = [&](std::uint64_t bits) {
