@@ -155,6 +155,7 @@ std::string describe_kind(const CoreKindSpec& kind, std::uint64_t cores) {
   add("axons to", kind.max_axons.value_or(0), "");
   add("slices to", kind.max_slices > 1 ? kind.max_slices : 0, "");
   add("spikes to", kind.max_spike_bits.value_or(0), " bit");
+  if (kind.last_resort) parts.emplace_back("for what no others take");
   if (kind.has(CoreRole::attention)) {
     parts.push_back(fmt::format("attention {}", to_string(kind.attention)));
   }

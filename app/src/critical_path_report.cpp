@@ -83,13 +83,14 @@ std::string critical_path_lines(const PreparedRun& prepared, const RunResult& re
   const ChipResult& chip = *result.chip;
   struct Line {
     Picoseconds time;
-    std::map<LayerId, Picoseconds> layers;
+    std::map<std::string, Picoseconds> parts;  ///< by layer, or core that several share
   };
   std::array<Line, path_kinds> lines;
   for (const auto& [part, share] : chip.path) {
     Line& line = lines[static_cast<std::size_t>(part.kind)];
     line.time += share.time;
-    line.layers[part.layer] += share.time;
+    const std::string core = part.core == no_core ? "" : fmt::format("core {}", part.core.index);
+    line.parts[part.layer == chip_overhead ? core : layer_name(prepared, part.layer)] += share.time;
   }
   const double whole = whole_of(chip);
   const auto percent = [&](Picoseconds time) {
@@ -103,11 +104,10 @@ std::string critical_path_lines(const PreparedRun& prepared, const RunResult& re
     text += fmt::format("           {:<14} {:>8}  {:>5.1f} %", title(static_cast<PathKind>(k)),
                         to_string(mean), percent(line.time));
     const auto largest =
-        std::max_element(line.layers.begin(), line.layers.end(),
+        std::max_element(line.parts.begin(), line.parts.end(),
                          [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (largest->first != chip_overhead && percent(line.time) >= shown_percent) {
-      text += fmt::format("  most {:.1f} % {}", percent(largest->second),
-                          layer_name(prepared, largest->first));
+    if (!largest->first.empty() && percent(line.time) >= shown_percent) {
+      text += fmt::format("  most {:.1f} % {}", percent(largest->second), largest->first);
     }
     text += '\n';
   }

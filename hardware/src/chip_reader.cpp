@@ -138,6 +138,7 @@ CoreKindSpec read_kind(const std::string& name, const YamlNode& node) {
   if (const auto most = node.find("max_axons")) kind.max_axons = read_limit(*most);
   if (const auto most = node.find("max_spike_bits")) kind.max_spike_bits = read_width(*most, 8);
   if (const auto most = node.find("max_slices")) kind.max_slices = read_limit(*most);
+  if (const auto last = node.find("last_resort")) kind.last_resort = last->boolean();
   kind.encoder_unit = read_input(node, kind.has(CoreRole::encoder));
   kind.attention = read_attention(node, kind.has(CoreRole::attention));
   for (const MemoryUnit unit : memory_units) {

@@ -48,6 +48,7 @@ void add_to(CriticalPath& path, std::span<const StepPath> steps) {
   for (const StepPath& step : steps) {
     const PathPart sender = phase_of(step.sender, step.sender_layer, step.sender_core);
     const bool served = step.last == WorkUnit::synapse_unit;
+    add(path, {PathKind::neuron_unit, chip_overhead, sender.core}, step.turn);
     add(path, {PathKind::frame_fetch, sender.layer, sender.core}, step.fetch);
     add(path, {PathKind::encoder_unit, sender.layer, sender.core}, step.encode);
     add(path, sender, step.phase, !served);

@@ -77,7 +77,9 @@ std::vector<StepPath> path_to(const Plan& plan, const Stages& stages,
       StepPath step = begun_by(plan, sender, phase_of(cause.turn), cause.injected);
       step.last = WorkUnit::synapse_unit;
       step.core = receiver.core;
-      step.layer = plan.populations[plan.slices[receiver.slice].place.population].lead;
+      const SlicePlan& slice = plan.slices[receiver.slice];
+      step.layer =
+          slice.shares_core ? chip_overhead : plan.populations[slice.place.population].lead;
       step.transit = transits.to(receiver, sender.tile);
       step.link_wait = cause.begin - cause.injected - step.transit;
       step.service = cause.end - cause.begin;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <variant>
 
@@ -111,15 +112,16 @@ class Mapper {
     const std::vector<std::uint32_t> kinds = usable_kinds(p, needs);
     std::optional<Cut> best;
     std::uint32_t best_kind = 0;
+    // Less is better.
+    const auto rank = [&](const Cut& cut, std::uint32_t kind) {
+      return std::tuple(cut.slices() > free_[kind], chip_.spec().core_kinds[kind].last_resort,
+                        cut.slices());
+    };
     for (const std::uint32_t kind : kinds) {
       const auto cut = small_slices(p, needs, kind);
-      if (!cut) continue;
-      const bool room = cut->slices() <= free_[kind];
-      const bool best_room = best && best->slices() <= free_[best_kind];
-      if (!best || room > best_room || (room == best_room && cut->slices() < best->slices())) {
-        best = cut;
-        best_kind = kind;
-      }
+      if (!cut || (best && rank(*cut, kind) >= rank(*best, best_kind))) continue;
+      best = cut;
+      best_kind = kind;
     }
     if (!best) {
       report_limits(p, needs, kinds);

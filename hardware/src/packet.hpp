@@ -71,17 +71,19 @@ struct Outbox {
 struct FrameTimes {
   Picoseconds fetch;   ///< from when its core is free until its rows are there
   Picoseconds encode;  ///< of the encoder unit
-  FrameTimes& operator+=(const FrameTimes& other) {
-    fetch += other.fetch;
-    encode += other.encode;
-    return *this;
-  }
 };
 
-/// Packets of one step, from this one on, were sent after their core had read frames for so long.
-struct ReadBefore {
+/// What goes before the neuron phase of a slice in a step.
+struct Before {
+  Picoseconds turn;  ///< its core works for other slices
+  FrameTimes frame;
+  [[nodiscard]] Picoseconds all() const { return turn + frame.fetch + frame.encode; }
+};
+
+/// So it was with packets of one step from this one on.
+struct SentAfter {
   std::uint32_t first = 0;
-  FrameTimes times;
+  Before before;
 };
 
 /// The packets that one core (or the I/O port) sends in one step: [first, last) of the step's list,

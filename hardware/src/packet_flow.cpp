@@ -46,12 +46,12 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
                                         std::span<const Packet> packets,
                                         std::span<const Target> targets,
                                         std::span<const PacketSource> sources,
-                                        std::span<const ReadBefore> read_before) {
+                                        std::span<const SentAfter> sent_after) {
   step_ = step;
   packets_ = packets;
   targets_ = targets;
   sources_ = sources;
-  read_before_ = read_before;
+  sent_after_ = sent_after;
   const StepTraffic traffic{packets, sources,   targets,
                             stops_,  arrivals_, work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
@@ -71,11 +71,11 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
   return path;
 }
 
-const FrameTimes& PacketFlow::read_before_of(std::uint32_t packet) const {
+const Before& PacketFlow::before(std::uint32_t packet) const {
   const auto after =
-      std::upper_bound(read_before_.begin(), read_before_.end(), packet,
-                       [](std::uint32_t p, const ReadBefore& entry) { return p < entry.first; });
-  return std::prev(after)->times;
+      std::upper_bound(sent_after_.begin(), sent_after_.end(), packet,
+                       [](std::uint32_t p, const SentAfter& entry) { return p < entry.first; });
+  return std::prev(after)->before;
 }
 
 StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
@@ -85,17 +85,19 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const PacketSource& source = source_of(sources_, last.first.order);
   const bool from_port = source.core.index == plan_.chip.cores().size();
   const Picoseconds transit = transits_.to(receiver, source.tile);
-  const FrameTimes& before = read_before_of(target.packet);
-  const std::uint32_t consumer = plan_.slices[receiver.slice].place.population;
+  const Before& before = this->before(target.packet);
+  const SlicePlan& slice = plan_.slices[receiver.slice];
+  const LayerId consumer = plan_.populations[slice.place.population].lead;
   return {.last = WorkUnit::synapse_unit,
           .core = receiver.core,
-          .layer = plan_.populations[consumer].lead,
+          .layer = slice.shares_core ? chip_overhead : consumer,
           .sender = from_port ? WorkUnit::io_port : WorkUnit::neuron_unit,
           .sender_core = from_port ? CoreId{} : source.core,
           .sender_layer = plan_.populations[receiver.producer].lead,
-          .fetch = before.fetch,
-          .encode = before.encode,
-          .phase = packet.injected - start - before.fetch - before.encode,
+          .turn = before.turn,
+          .fetch = before.frame.fetch,
+          .encode = before.frame.encode,
+          .phase = packet.injected - start - before.all(),
           .transit = transit,
           .link_wait = last.begin - packet.injected - transit,
           .service = last.end - last.begin,

@@ -43,7 +43,7 @@ class PacketFlow {
   std::optional<StepPath> run(std::uint32_t step, Picoseconds start,
                               std::span<const Packet> packets, std::span<const Target> targets,
                               std::span<const PacketSource> sources,
-                              std::span<const ReadBefore> read_before);
+                              std::span<const SentAfter> sent_after);
   /// What the links carried since the last call.
   [[nodiscard]] std::vector<LinkLoad> take_loads();
   /// By core: the most packets at once that waited for its synapse unit since the last call.
@@ -53,7 +53,7 @@ class PacketFlow {
   void sort_shared();
   [[nodiscard]] BusyPeriod serve(std::uint32_t core, Picoseconds start);
   [[nodiscard]] StepPath path_to(const BusyPeriod& last, Picoseconds start) const;
-  [[nodiscard]] const FrameTimes& read_before_of(std::uint32_t packet) const;
+  [[nodiscard]] const Before& before(std::uint32_t packet) const;
   void record(const Arrival& arrival, const Target& target, Picoseconds begins, Picoseconds served);
   void append_records();
   void record_links(const StepTraffic& traffic);
@@ -81,7 +81,7 @@ class PacketFlow {
   std::span<const Packet> packets_;
   std::span<const Target> targets_;
   std::span<const PacketSource> sources_;
-  std::span<const ReadBefore> read_before_;
+  std::span<const SentAfter> sent_after_;
   std::uint32_t step_ = 0;
 };
 

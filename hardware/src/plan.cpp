@@ -288,6 +288,9 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
             {}};
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
   plan.cores = used_cores(mapping);
+  for (const UsedCore& used : plan.cores) {
+    for (const std::uint32_t s : used.slices) plan.slices[s].shares_core = used.slices.size() > 1;
+  }
   for (SlicePlan& slice : plan.slices) {
     for (const PopulationEdge& edge : plan.graph.frames) {
       if (edge.consumer == slice.place.population) slice.frame = frame_plan(plan, slice, edge);

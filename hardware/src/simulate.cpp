@@ -72,12 +72,12 @@ class Simulation {
     const Picoseconds start = result_.timeline.latency();
     outbox_.clear();
     sources_.clear();
-    read_before_.assign(1, {});
+    sent_after_.assign(1, {});
     path_.reset();
     run_cores(step, start, send_inputs(step, start));
     sort_by_core(sources_, outbox_, targets_);
     if (delivers) {
-      const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_, read_before_);
+      const auto served = flow_.run(step, start, outbox_.packets, targets_, sources_, sent_after_);
       if (served) note(*served);
     }
     StepPath path = path_.value_or(StepPath{});
@@ -99,7 +99,8 @@ class Simulation {
 
   /// From the start of a step to when its last unit finished.
   static Picoseconds work_time(const StepPath& path) {
-    return path.fetch + path.encode + path.phase + path.transit + path.link_wait + path.service;
+    return path.turn + path.fetch + path.encode + path.phase + path.transit + path.link_wait +
+           path.service;
   }
 
   /// Keeps the way to what finishes last, the first of several.
@@ -107,17 +108,17 @@ class Simulation {
     if (!path_ || work_time(path) > work_time(*path_)) path_ = path;
   }
 
-  /// The same of a unit that has worked since the start of the step, but for when its core read
-  /// frames.
-  void note(WorkUnit unit, CoreId core, LayerId layer, FrameTimes before, Picoseconds phase) {
+  /// The same of a unit that has worked since the start of the step, but for what was before.
+  void note(WorkUnit unit, CoreId core, LayerId layer, const Before& before, Picoseconds phase) {
     note({.last = unit,
           .core = core,
           .layer = layer,
           .sender = unit,
           .sender_core = core,
           .sender_layer = layer,
-          .fetch = before.fetch,
-          .encode = before.encode,
+          .turn = before.turn,
+          .fetch = before.frame.fetch,
+          .encode = before.frame.encode,
           .phase = phase,
           .transit = {},
           .link_wait = {},
@@ -152,7 +153,6 @@ class Simulation {
     for (const auto& [core, slices] : plan_.cores) {
       const auto first = static_cast<std::uint32_t>(outbox_.packets.size());
       Picoseconds free = start;
-      FrameTimes before;
       bool works = false;
       for (const std::uint32_t s : slices) {
         const std::uint32_t population = plan_.slices[s].place.population;
@@ -160,12 +160,12 @@ class Simulation {
         works = true;
         const auto packets = static_cast<std::uint32_t>(outbox_.packets.size());
         const std::uint32_t t = step - plan_.graph.depth[population];
-        const auto [read, idle] = phases_.run_slice(s, t, free, port, outbox_);
-        before += read;
-        free = idle;
-        read_before_.push_back({packets, before});
+        const auto [frame, idle] = phases_.run_slice(s, t, free, port, outbox_);
+        const Before before{free - start, frame};
+        sent_after_.push_back({packets, before});
         note(WorkUnit::neuron_unit, core, plan_.populations[population].lead, before,
-             idle - start - before.fetch - before.encode);
+             idle - start - before.all());
+        free = idle;
       }
       const auto last = static_cast<std::uint32_t>(outbox_.packets.size());
       if (works) sources_.push_back({core, plan_.chip.core(core).tile, first, last});
@@ -207,12 +207,12 @@ class Simulation {
   Phases phases_;
   PacketFlow flow_;
   bool step_records_;
-  std::uint32_t timesteps_;              ///< of all samples
-  std::optional<StepPath> path_;         ///< of the step in work, as far as it is known
-  Outbox outbox_;                        ///< of the step in work
-  PlainList<Target> targets_;            ///< in the order of cores
-  std::vector<PacketSource> sources_;    ///< of the step in work
-  std::vector<ReadBefore> read_before_;  ///< likewise
+  std::uint32_t timesteps_;            ///< of all samples
+  std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
+  Outbox outbox_;                      ///< of the step in work
+  PlainList<Target> targets_;          ///< in the order of cores
+  std::vector<PacketSource> sources_;  ///< of the step in work
+  std::vector<SentAfter> sent_after_;  ///< likewise
 };
 
 }  // namespace

@@ -87,7 +87,7 @@ done
 expect 0 "synaptic_operation      3.5 ns" info "$source_dir/hardware/chips/loihi1.yaml"
 expect 0 "hop_north_south     48  64 bit   1 ns   6.5 ns" info "$source_dir/hardware/chips/loihi1.yaml"
 for file in "$source_dir"/examples/chips_large/*.yaml; do
-  expect 0 "valid chip" check "$file"
+  expect 0 "valid" check "$file"
 done
 expect 0 "core: 4096 cores (neuron), 256 neurons each, uniform weights to 2 bit, fan-in to 128, axons to 128, slices to 256, spikes to 1 bit" info "$source_dir/hardware/chips/truenorth.yaml"
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml

@@ -99,7 +99,7 @@ bool paths_are_whole(const SimulationResult& result) {
   for (std::size_t i = 0; i < result.path.size(); ++i) {
     const StepPath& path = result.path[i];
     Picoseconds sum;
-    for (const Picoseconds part : {path.fetch, path.encode, path.phase, path.transit,
+    for (const Picoseconds part : {path.turn, path.fetch, path.encode, path.phase, path.transit,
                                    path.link_wait, path.service, path.barrier, path.tick}) {
       if (part < Picoseconds{0}) return false;
       sum += part;
@@ -162,6 +162,13 @@ TEST_CASE("shared cores: slices take turns at a neuron unit, times by hand") {
   CHECK(paths_are_whole(result));
   CHECK(result.path[2].core == CoreId{2});
   CHECK(result.path[2].sender_core == CoreId{0});
+  CHECK(result.path[2].layer == chip_overhead);  // it served both slices of b
+  // Step 3: b's second slice after the first.
+  CHECK(result.path[3].turn == ns(10));
+  CHECK(result.path[3].phase == ns(10));
+  CriticalPath parts;
+  add_to(parts, result.path);
+  CHECK(parts.at({PathKind::neuron_unit, chip_overhead, CoreId{2}}) == PathShare{2, 0, ns(10 + 8)});
   CHECK(work_of(result.actions) == work_of(run(testing::micro_scenario()).actions));
 }
 
@@ -225,9 +232,10 @@ TEST_CASE("shared cores: each slice fetches and encodes its frame in its turn, t
     CHECK(result.path[0].fetch == ns(6));
     CHECK(result.path[0].encode == ns(50));
     CHECK(result.path[0].phase == ns(11));
-    CHECK(result.path[1].fetch == ns(6 + 4));
-    CHECK(result.path[1].encode == ns(36 + 36));
-    CHECK(result.path[1].phase == ns(32 + 16));
+    CHECK(result.path[1].turn == ns(6 + 36 + 32));
+    CHECK(result.path[1].fetch == ns(4));
+    CHECK(result.path[1].encode == ns(36));
+    CHECK(result.path[1].phase == ns(16));
     CHECK(result.slices[0] == UnitTimes{ns(41 + 32), {}, ns(50 + 36)});
     CHECK(result.slices[1] == UnitTimes{ns(20 + 16), {}, Picoseconds{39'500 + 36'000}});
     CHECK(slices_add_up(s, result));
@@ -341,6 +349,36 @@ TEST_CASE("mapping: slices that find no room are refused, with how many cores wo
         "need 2 or more");
   CHECK(refusal(LayersOnCores({1, 1, 1, 1, 1}, 2, 6, 2)) ==
         "layer \"e\" needs room for 1 more slice on 2 cores of kind \"neuron\", which take 0 more");
+}
+
+TEST_CASE("mapping: a last resort gets what others do not take, or have no cores for") {
+  const LayersOnCores layers({4, 2, 8}, 2, 4, 1);
+  ChipSpec spec = layers.chip.spec();
+  CoreKindSpec host = spec.core_kinds[0];
+  host.name = "host";
+  host.last_resort = true;
+  roomy(host, 64, 8);
+  spec.core_kinds.insert(spec.core_kinds.begin(), host);
+  spec.topology.tile.clear();
+  spec.topology.tiles = {TileGroup{0, 1, {"neuron", "host"}}, TileGroup{1, 2, {"neuron"}}};
+  const auto cores = [&](const ChipSpec& on) {
+    const MappingResult result = map_network(layers.network, layers.pops, layers.widths, Chip(on));
+    REQUIRE(result.feasible());
+    return places(result.mapping);
+  };
+  // Cores 0 and 2 of 4 neurons; c would need two of them when none is left.
+  CHECK(cores(spec) == Places{{0, 0}, {2, 0}, {1, 0}});
+  // The others take no uniform weights: all on the host.
+  spec.core_kinds[1].weight_formats.uniform_bits = 0;
+  spec.core_kinds[1].weight_formats.power_of_two_bits = 8;
+  CHECK(cores(spec) == Places{{1, 0}, {1, 0}, {1, 0}});
+  // Without being a last resort, it takes all: no kind needs fewer slices, and it is the first.
+  spec = layers.chip.spec();
+  host.last_resort = false;
+  spec.core_kinds.insert(spec.core_kinds.begin(), host);
+  spec.topology.tile.clear();
+  spec.topology.tiles = {TileGroup{0, 1, {"neuron", "host"}}, TileGroup{1, 2, {"neuron"}}};
+  CHECK(cores(spec) == Places{{1, 0}, {1, 0}, {1, 0}});
 }
 
 TEST_CASE("mapping: slices on one core fit together, each from a word on") {

@@ -113,6 +113,7 @@ struct CoreKindSpec {
   std::optional<std::uint32_t> max_axons{};       ///< senders that a core listens to; absent: any
   std::optional<std::uint32_t> max_spike_bits{};  ///< of the values that it takes; absent: any
   std::uint32_t max_slices = 1;  ///< on one core: they share its memories and take turns
+  bool last_resort = false;      ///< for layers that find no room on cores of other kinds
   /// Indexed by MemoryUnit; absent where the kind lacks that memory.
   std::array<std::optional<MemorySpec>, memory_units.size()> memories;
   WeightFormats weight_formats;

@@ -36,6 +36,9 @@ namespace nj {
 /// * Where a core reads frames itself, its neuron unit begins after its encoder unit. `fetch` goes
 ///   from the start of the step until the rows are there, so it includes waiting for the port of
 ///   their memory; `encode` is what the encoder unit takes; then comes `phase`.
+/// * Of slices that share a core, those in line before the sender have it first: `turn`. Where
+/// their
+///   synapse unit ends the step, it has served packets of several layers.
 ///
 /// Without barriers the chain goes from phase to phase, from the last one of the sample back to its
 /// start. Each part begins with the start of a phase, whose unit worked until it was done, or until
@@ -43,10 +46,11 @@ namespace nj {
 struct StepPath {
   WorkUnit last{};
   CoreId core;         ///< of `last`; not of an I/O port
-  LayerId layer;       ///< lead of what `last` works for
+  LayerId layer;       ///< lead of what `last` works for; chip_overhead: of a shared synapse unit
   WorkUnit sender{};   ///< whose phase begins the step: `last`, or what sent the packet
   CoreId sender_core;  ///< not of an I/O port
   LayerId sender_layer;
+  Picoseconds turn{};
   Picoseconds fetch{};
   Picoseconds encode{};
   Picoseconds phase;
@@ -82,8 +86,10 @@ std::string_view to_string(PathKind kind);
 /// What of which layer, and on which core.
 struct PathPart {
   PathKind kind{};
-  LayerId layer;  ///< lead; of transit and link_wait, that of the sender; else chip_overhead
-  CoreId core;    ///< likewise; no_core where there is none
+  /// Lead; of transit and link_wait, that of the sender; else, and of turns of others and shared
+  /// synapse units, chip_overhead.
+  LayerId layer;
+  CoreId core;  ///< likewise; no_core where there is none
   friend auto operator<=>(const PathPart&, const PathPart&) = default;
 };
 inline constexpr CoreId no_core{0xFFFFFFFFU};
