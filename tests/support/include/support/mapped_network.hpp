@@ -30,6 +30,15 @@ inline SimulationResult recorded(const MappedNetwork& m) {
   return run(m, {.record_packets = true});
 }
 
+/// All counts but barriers and leakage.
+inline ActionCounts timeless_counts(const SimulationResult& result) {
+  ActionCounts counts;
+  for (const auto& [key, count] : result.actions.entries()) {
+    if (key.action != Action::barrier && key.action != Action::leak_cycle) counts.add(key, count);
+  }
+  return counts;
+}
+
 constexpr Picoseconds ns(std::int64_t time) { return Picoseconds{time * 1'000}; }
 
 }  // namespace nj::testing

@@ -34,6 +34,14 @@ inline void resize_memories(CoreKindSpec& kind, Bits capacity) {
   }
 }
 
+/// Room for so many neurons and slices, and for all that they need in memories.
+inline CoreKindSpec& roomy(CoreKindSpec& kind, std::uint32_t neurons, std::uint32_t slices) {
+  kind.max_neurons = neurons;
+  kind.max_slices = slices;
+  resize_memories(kind, Bits{1 << 14});
+  return kind;
+}
+
 /// A 2 x 2 mesh with one `neuron` core of two neurons in each tile:
 ///
 ///     tile 0 (0,0)  --  tile 2 (1,0)
