@@ -28,6 +28,8 @@ class Cores {
   bool put(std::uint32_t core, const Footprint& use) {
     Held& held = held_[core];
     if (held.slices == kind_.max_slices) return false;
+    // What mostly decides, before all the rest is added up.
+    if (saturating_sum(held.use.neurons, use.neurons) > kind_.max_neurons) return false;
     const Footprint both = together(held.use, use, kind_);
     if (!fits(both, kind_)) return false;
     held = {held.slices + 1, both};
