@@ -86,6 +86,13 @@ std::vector<YamlNode> YamlNode::elements() const {
   return result;
 }
 
+std::vector<YamlNode> YamlNode::one_or_more() const {
+  if (!is_sequence()) return {*this};
+  std::vector<YamlNode> result = elements();
+  if (result.empty()) throw error("expected at least one value");
+  return result;
+}
+
 bool YamlNode::is_map() const { return node_->kind == Node::Kind::map; }
 bool YamlNode::is_sequence() const { return node_->kind == Node::Kind::sequence; }
 bool YamlNode::is_scalar() const { return node_->kind == Node::Kind::scalar; }

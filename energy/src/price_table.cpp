@@ -27,14 +27,6 @@ constexpr double max_coefficient_pj = 1e12;
 const std::vector<std::pair<std::string_view, WidthRule>> width_rules{
     {"linear", WidthRule::linear}, {"power_law", WidthRule::power_law}};
 
-/// A value that may be given alone or as a list of at least one.
-std::vector<YamlNode> one_or_list(const YamlNode& node) {
-  if (!node.is_sequence()) return {node};
-  std::vector<YamlNode> elements = node.elements();
-  if (elements.empty()) throw node.error("expected at least one value");
-  return elements;
-}
-
 Action read_action(const YamlNode& node) {
   try {
     return parse_action(node.text());
@@ -185,7 +177,7 @@ LinkPrice read_link_price(const YamlNode& node) {
 
 IncludedIn read_included_in(const YamlNode& node) {
   IncludedIn price;
-  for (const YamlNode& action : one_or_list(node)) price.actions.push_back(read_action(action));
+  for (const YamlNode& action : node.one_or_more()) price.actions.push_back(read_action(action));
   return price;
 }
 
@@ -218,11 +210,11 @@ Price read_price(const YamlNode& entry) {
 std::vector<PriceEntry> read_entry(const YamlNode& node) {
   PriceEntry common;
   common.location = node.location();
-  const std::vector<YamlNode> actions = one_or_list(node.at("action"));
+  const std::vector<YamlNode> actions = node.at("action").one_or_more();
   std::vector<std::string> components{""};
   if (const auto list = node.find("component")) {
     components.clear();
-    for (const YamlNode& name : one_or_list(*list)) components.push_back(read_component(name));
+    for (const YamlNode& name : list->one_or_more()) components.push_back(read_component(name));
   }
   std::vector<std::pair<std::string_view, Category>> categories;
   categories.reserve(all_categories.size());
@@ -301,21 +293,46 @@ fs::path identity(const fs::path& path) {
   return code ? path : canonical;
 }
 
+/// Puts a table on another: what it has no price for, and areas where it has none, are of that one.
+/// Throws at `at` where they are for two processes.
+void put_on(const YamlNode& at, PriceTable& table, PriceTable below) {
+  if (!same_process(table.process, below.process)) {
+    throw at.error(fmt::format("'{}', the base, is for {}: prices of two processes do not mix",
+                               below.name, to_string(below.process)));
+  }
+  const auto tables = static_cast<std::uint32_t>(1 + table.bases.size());
+  for (PriceEntry& entry : below.entries) {
+    entry.level += tables;
+    table.entries.push_back(std::move(entry));
+  }
+  table.bases.push_back(std::move(below.name));
+  std::move(below.bases.begin(), below.bases.end(), std::back_inserter(table.bases));
+  if (!table.areas) table.areas = std::move(below.areas);
+}
+
 class TableReader {
  public:
   explicit TableReader(const TableFinder& find) : find_(find) {}
 
-  PriceTable read(const YamlDocument& document, const fs::path& file);
+  /// `process`: of the tables before it in a list of bases; it need not name its own.
+  PriceTable read(const YamlDocument& document, const fs::path& file, const Process* process);
 
  private:
-  PriceTable read_base(const YamlNode& base, const fs::path& directory);
+  std::optional<PriceTable> read_bases(const YamlNode& root, const fs::path& file,
+                                       const Process* process);
+  PriceTable read_base(const YamlNode& base, const fs::path& directory, const Process* process);
 
   const TableFinder& find_;
   std::vector<fs::path> open_;  ///< tables whose bases are being read
+  std::size_t bases_ = 0;       ///< read, or being read
 };
 
-PriceTable TableReader::read_base(const YamlNode& base, const fs::path& directory) {
+PriceTable TableReader::read_base(const YamlNode& base, const fs::path& directory,
+                                  const Process* process) {
   const std::string name = base.text();
+  if (++bases_ > max_bases) {
+    throw base.error(fmt::format("more than {} price tables build on each other", max_bases));
+  }
   const auto load = [&]() -> std::pair<fs::path, YamlDocument> {
     try {
       const fs::path path = find_(name, directory);
@@ -328,35 +345,40 @@ PriceTable TableReader::read_base(const YamlNode& base, const fs::path& director
   };
   const auto [path, document] = load();
   const auto first = std::find(open_.begin(), open_.end(), identity(path));
-  if (first != open_.end() || open_.size() > max_bases) {
+  if (first != open_.end()) {
     std::string text;
     for (auto file = first; file != open_.end(); ++file) text += file->filename().string() + " -> ";
     throw base.error("price tables that build on themselves: " + text + path.filename().string());
   }
-  return read(document, path);
+  return read(document, path, process);
 }
 
-PriceTable TableReader::read(const YamlDocument& document, const fs::path& file) {
+/// The base of a table, or those of a list, each put on those before it.
+std::optional<PriceTable> TableReader::read_bases(const YamlNode& root, const fs::path& file,
+                                                  const Process* process) {
+  const auto base = root.find("base");
+  if (!base) return std::nullopt;
+  open_.push_back(identity(file));
+  std::optional<PriceTable> below;
+  for (const YamlNode& one : base->one_or_more()) {
+    PriceTable table = read_base(one, file.parent_path(), below ? &below->process : process);
+    if (below) put_on(one, table, std::move(*below));
+    below = std::move(table);
+  }
+  open_.pop_back();
+  return below;
+}
+
+PriceTable TableReader::read(const YamlDocument& document, const fs::path& file,
+                             const Process* process) {
   const YamlNode root = document.root();
   PriceTable table;
   table.file = file.string();
   table.name = root.at("name").text();
-  std::optional<PriceTable> below;
-  if (const auto base = root.find("base")) {
-    open_.push_back(identity(file));
-    below = read_base(*base, file.parent_path());
-    open_.pop_back();
-    table.process = below->process;
-  }
-  if (const auto technology = root.find("technology"); technology || !below) {
-    table.process = read_process(root.at("technology"));
-    if (below && !same_process(table.process, below->process)) {
-      throw technology->error(
-          fmt::format("'{}', the base, is for {}: prices of two processes do "
-                      "not mix",
-                      below->name, to_string(below->process)));
-    }
-  }
+  std::optional<PriceTable> below = read_bases(root, file, process);
+  if (below) process = &below->process;
+  const auto technology = root.find("technology");
+  table.process = technology || !process ? read_process(root.at("technology")) : *process;
   const YamlNode list = root.at("entries");
   for (const YamlNode& node : list.elements()) {
     std::vector<PriceEntry> entries = read_entry(node);
@@ -365,21 +387,15 @@ PriceTable TableReader::read(const YamlDocument& document, const fs::path& file)
       throw list.error(fmt::format("more than {} entries", max_entries), ErrorKind::capacity);
     }
   }
-  if (const auto areas = root.find("areas")) {
-    table.areas = read_sram_areas(areas->at("sram"));
-  } else if (below) {
-    table.areas = std::move(below->areas);
-  }
+  if (const auto areas = root.find("areas")) table.areas = read_sram_areas(areas->at("sram"));
   document.finish();
   check_unique(table.entries);
-  if (below) {
-    table.bases = std::move(below->bases);
-    table.bases.insert(table.bases.begin(), below->name);
-    for (PriceEntry& entry : below->entries) {
-      ++entry.level;
-      table.entries.push_back(std::move(entry));
-    }
-  }
+  if (below) put_on(technology.value_or(root), table, std::move(*below));
+  return table;
+}
+
+PriceTable read_table(const YamlDocument& document, const fs::path& file, const TableFinder& find) {
+  PriceTable table = TableReader(find).read(document, file, nullptr);
   check_included(table.entries);
   return table;
 }
@@ -418,12 +434,12 @@ fs::path table_beside(const std::string& name, const fs::path& directory) {
 }
 
 PriceTable load_price_table(const fs::path& file, const TableFinder& find) {
-  return TableReader(find).read(YamlDocument::load(file), file);
+  return read_table(YamlDocument::load(file), file, find);
 }
 
 PriceTable parse_price_table(std::string_view text, std::string_view name,
                              const TableFinder& find) {
-  return TableReader(find).read(YamlDocument::parse(text, name), fs::path(name));
+  return read_table(YamlDocument::parse(text, name), fs::path(name), find);
 }
 
 }  // namespace nj

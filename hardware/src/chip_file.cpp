@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -84,16 +85,30 @@ class BaseReader {
     const auto base = document.root().find("base");
     if (!base) return;
     open_.push_back(identity(file));
-    const fs::path path = located(*base, file.parent_path());
-    refuse_circle(*base, path);
-    YamlDocument below = load(*base, path);
-    fill_in(below, path);
+    std::optional<YamlDocument> below;
+    for (const YamlNode& one : base->one_or_more()) {
+      YamlDocument next = read(one, file.parent_path());
+      if (below) put_on(next, *below);
+      below = std::move(next);
+    }
     open_.pop_back();
+    put_on(document, *below);
+  }
+
+ private:
+  static void put_on(YamlDocument& document, const YamlDocument& below) {
     const YamlNode root = document.root();
     document.inherit(root, below.root(), KeptOfBase(root));
   }
 
- private:
+  YamlDocument read(const YamlNode& base, const fs::path& directory) {
+    const fs::path path = located(base, directory);
+    refuse_circle(base, path);
+    YamlDocument document = load(base, path);
+    fill_in(document, path);
+    return document;
+  }
+
   [[nodiscard]] fs::path located(const YamlNode& base, const fs::path& directory) const {
     const std::string name = base.text();
     try {
@@ -103,8 +118,8 @@ class BaseReader {
     }
   }
 
-  void refuse_circle(const YamlNode& base, const fs::path& path) const {
-    if (open_.size() > max_bases) {
+  void refuse_circle(const YamlNode& base, const fs::path& path) {
+    if (++bases_ > max_bases) {
       throw base.error(fmt::format("more than {} chip files build on each other", max_bases));
     }
     const fs::path canonical = identity(path);
@@ -127,6 +142,7 @@ class BaseReader {
 
   const ChipFinder& find_;
   std::vector<fs::path> open_;  ///< files whose bases are being read
+  std::size_t bases_ = 0;       ///< read, or being read
 };
 
 /// Fills in `like:` of core kinds, the kinds that others are like first.

@@ -297,6 +297,64 @@ TEST_CASE("a table on another: its own entries win, whatever they name") {
   CHECK(refusal("name: top\nbase: mid\nentries: []\n") == "mid.yaml:3:1: entries: expected a list");
 }
 
+TEST_CASE("price table: of several bases each goes before those before it") {
+  const testing::TemporaryFolder folder;
+  const auto write = [&](const std::string& name, const std::string& text) {
+    write_file_atomically(folder / (name + ".yaml"), "name: " + name + "\n" + text);
+  };
+  const auto entry = [](const std::string& action, const std::string& component,
+                        const std::string& price) {
+    return fmt::format("  - {{action: {}, category: compute{}, {}, source: s}}\n", action,
+                       component.empty() ? "" : fmt::format(", component: \"{}\"", component),
+                       price);
+  };
+  const std::string process = "technology: {node: 45 nm, voltage: 0.9 V}\n";
+  write("low", process + "entries:\n" + entry("compare", "host.unit", "price: 1 pJ") +
+                   entry("shift", "", "price: 2 pJ") + entry("multiply", "", "price: 3 pJ"));
+  write("below", process + "entries:\n" + entry("shift", "host.*", "price: 4 pJ"));
+  write("host", "base: below\nentries:\n" + entry("compare", "host.*", "price: 5 pJ") +
+                    entry("accumulate", "host.*", "included_in: multiply"));
+  write("part", "entries:\n" + entry("compare", "host.*", "price: 6 pJ") +
+                    entry("accumulate", "host.*", "included_in: multiply"));
+  write("seven", "technology: {node: 7 nm, voltage: 0.9 V}\nentries: []\n");
+  const auto top = [&](const std::string& text) {
+    write("top", text);
+    return load_price_table(folder / "top.yaml");
+  };
+  const PriceTable table = top("base: [low, host]\nentries: []\n");
+  CHECK(full_name(table) == "top, on host, on below, on low");
+  CHECK(testing::pj(table, testing::key("host.unit", Action::compare, 8)) == 5);
+  CHECK(testing::pj(table, testing::key("host.unit", Action::shift, 8)) == 4);
+  CHECK(testing::pj(table, testing::key("core.unit", Action::shift, 8)) == 2);
+  CHECK(testing::pj(table, testing::key("host.unit", Action::multiply, 8)) == 3);
+  CHECK(testing::pj(top("base: [host, low]\n" + process + "entries: []\n"),
+                    testing::key("host.unit", Action::compare, 8)) == 1);
+  const PriceTable parts = top("base: [low, part]\nentries: []\n");
+  CHECK(parts.process.node == Nanometres{45});
+  CHECK(testing::pj(parts, testing::key("host.unit", Action::compare, 8)) == 6);
+
+  const auto refusal = [&](const std::string& text) {
+    return message_of([&] { top(text); }).substr(folder.path().string().size() + 1);
+  };
+  CHECK(refusal("base: [low, seven]\nentries: []\n") ==
+        "top.yaml:2:13: base[1]: 'low', the base, is for 45 nm at 0.9 V: prices of two processes "
+        "do not mix");
+  CHECK(refusal("base: [part, low]\nentries: []\n") == "part.yaml:1:1: lacks the key 'technology'");
+  CHECK(refusal("base: []\nentries: []\n") == "top.yaml:2:1: base: expected at least one value");
+  CHECK(refusal("base: [low, top]\nentries: []\n") ==
+        "top.yaml:2:13: base[1]: price tables that build on themselves: top.yaml -> top.yaml");
+  write("twice0", "base: [low, part]\nentries: []\n");
+  for (int i = 1; i < 30; ++i) {
+    write(fmt::format("twice{}", i),
+          fmt::format("base: [twice{0}, twice{0}]\nentries: []\n", i - 1));
+  }
+  CHECK(refusal("base: twice29\nentries: []\n")
+            .ends_with(": more than 64 price tables build on each other"));
+  write("alone", process + "entries:\n" + entry("accumulate", "host.*", "included_in: multiply"));
+  CHECK(refusal("base: alone\nentries: []\n")
+            .ends_with("accumulate is included in multiply, which this table does not price"));
+}
+
 TEST_CASE("bad price tables: links") {
   CHECK(error_in("  - {action: hop, category: interconnect, source: s, link: {per_bit_per_mm: "
                  "1 pJ}}\n")

@@ -158,6 +158,41 @@ TEST_CASE("chip file: what replaces a base's network does so in the parts of sev
   CHECK(files.load("tree.yaml").cores().size() == 4);
 }
 
+TEST_CASE("chip file: of several bases each changes those before it") {
+  const ChipFiles files(
+      Files{{"host.yaml",
+             "core_kinds:\n"
+             "  host: {like: neuron, max_neurons: 7}\n"
+             "  neuron: {max_neurons: 50, max_fan_in: null}\n"},
+            {"more.yaml", "base: host.yaml\ncore_kinds: {host: {max_neurons: 8, max_fan_in: 9}}\n"},
+            {"ring.yaml",
+             "topology: {kind: ring, flit: 8 bit, link: {cycle: 1 ns}, hop: {latency: 1 ns}, "
+             "within_tile: {latency: 1 ns}}\n"},
+            {"fan.yaml", "base: good.yaml\ncore_kinds: {neuron: {max_fan_in: 60}}\n"},
+            {"both.yaml", "base: [fan.yaml, host.yaml]\ntopology: {tile: [neuron, host]}\n"},
+            {"other.yaml", "base: [host.yaml, fan.yaml]\ntopology: {tile: [neuron, host]}\n"},
+            {"most.yaml",
+             "base: [fan.yaml, more.yaml]\ntopology: {tile: [neuron, host]}\n"
+             "core_kinds: {host: {max_fan_in: 10}}\n"},
+            {"turned.yaml",
+             "base: [good.yaml, ring.yaml]\ntopology: {routers: 3, tile: [neuron, neuron]}\n"},
+            {"one.yaml", "base: [good.yaml]\nname: one\n"}});
+  const auto kind = [&](const char* file, std::uint32_t core) {
+    return files.load(file).kind_of(CoreId{core});
+  };
+  CHECK(kind("both.yaml", 0).max_neurons == 50);
+  CHECK(kind("both.yaml", 1).max_neurons == 7);
+  CHECK_FALSE(kind("both.yaml", 0).max_fan_in);
+  CHECK(kind("other.yaml", 0).max_fan_in == 60);
+  CHECK(kind("other.yaml", 1).max_neurons == 7);
+  CHECK(kind("most.yaml", 1).max_neurons == 8);
+  CHECK(kind("most.yaml", 1).max_fan_in == 10);
+  const auto turned = std::get<NetworkSpec>(files.load("turned.yaml").spec().topology.network);
+  CHECK(std::get<RingShape>(turned.shape).routers == 3);
+  CHECK(files.load("one.yaml").spec().name == "one");
+  CHECK(files.load("one.yaml").cores().size() == files.load("good.yaml").cores().size());
+}
+
 TEST_CASE("chip file: a core kind is like another, whatever the other is like in the end") {
   const ChipFiles files(
       Files{{"variant.yaml",
@@ -197,6 +232,11 @@ TEST_CASE("chip file: mistakes in variants are refused in the file where they ar
             {"b.yaml", "base: c.yaml\n"},
             {"c.yaml", "base: ./b.yaml\n"},
             {"lost.yaml", "base: lst.yaml\n"},
+            {"lost2.yaml", "base: [good.yaml, lst.yaml]\n"},
+            {"none.yaml", "base: []\n"},
+            {"x.yaml", "base: [good.yaml, y.yaml]\n"},
+            {"y.yaml", "base: [good.yaml, ./x.yaml]\n"},
+            {"part.yaml", "core_kinds: {a: {role: neuron}}\n"},
             {"list.yaml", "- 1\n"},
             {"of_list.yaml", "base: list.yaml\n"},
             {"broken.yaml", "base: good.yaml\nsynchronisation: {barrier: 3}\n"},
@@ -211,6 +251,11 @@ TEST_CASE("chip file: mistakes in variants are refused in the file where they ar
   CHECK(files.refusal("a.yaml") ==
         "c.yaml:1:1: base: chip files that build on themselves: b.yaml -> c.yaml -> b.yaml");
   CHECK(files.refusal("lost.yaml").starts_with("lost.yaml:1:1: base: lst.yaml: "));
+  CHECK(files.refusal("lost2.yaml").starts_with("lost2.yaml:1:19: base[1]: lst.yaml: "));
+  CHECK(files.refusal("none.yaml") == "none.yaml:1:1: base: expected at least one value");
+  CHECK(files.refusal("x.yaml") ==
+        "y.yaml:1:19: base[1]: chip files that build on themselves: x.yaml -> y.yaml -> x.yaml");
+  CHECK(files.refusal("part.yaml") == "part.yaml:1:1: lacks the key 'name'");
   CHECK(files.refusal("of_list.yaml") == "list.yaml:1:1: expected a map of keys");
   CHECK(files.refusal("of_broken.yaml").starts_with("broken.yaml:2:19: synchronisation.barrier: "));
   CHECK(files.refusal("mended.yaml") == "nothing thrown");
@@ -230,11 +275,17 @@ TEST_CASE("chip file: endless bases and kinds are refused before they cost anyth
   for (int i = 0; i < 70; ++i) {
     chain["f" + std::to_string(i) + ".yaml"] = "base: f" + std::to_string(i + 1) + ".yaml\n";
   }
+  for (int i = 0; i < 30; ++i) {
+    const std::string next = "g" + std::to_string(i + 1) + ".yaml";
+    chain["g" + std::to_string(i) + ".yaml"] = "base: [" + next + ", " + next + "]\n";
+  }
+  chain["g30.yaml"] = "name: x\n";
   const ChipFiles files(chain);
   CHECK(files.refusal("self.yaml") ==
         "self.yaml:1:1: base: chip files that build on themselves: self.yaml -> self.yaml");
   CHECK(files.refusal("f0.yaml") ==
         "f64.yaml:1:1: base: more than 64 chip files build on each other");
+  CHECK(files.refusal("g0.yaml").ends_with(": more than 64 chip files build on each other"));
   CHECK(files.refusal("f10.yaml").starts_with("f69.yaml:1:1: base: f70.yaml: "));  // 60 bases
   std::string kinds = "core_kinds:\n";
   for (int i = 0; i < 256; ++i) {

@@ -32,6 +32,8 @@ class YamlNode {
   /// Throws: when the node is not a map / not a sequence.
   [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries() const;
   [[nodiscard]] std::vector<YamlNode> elements() const;
+  /// The elements of a sequence, which has at least one, or the node itself.
+  [[nodiscard]] std::vector<YamlNode> one_or_more() const;
 
   [[nodiscard]] bool is_map() const;
   [[nodiscard]] bool is_sequence() const;

@@ -129,7 +129,7 @@ struct PriceEntry {
   std::string source;
   double low = 1.0;   ///< the true price is at least low times this one; 1 when nothing is known
   double high = 1.0;  ///< ... and at most high times this one
-  std::uint32_t level = 0;  ///< 0 for the table's own, 1 for those of its base, 2 of that one's
+  std::uint32_t level = 0;  ///< 0 for the table's own, i for those of PriceTable::bases[i - 1]
   Location location;        ///< where it stands in its file
 };
 
@@ -148,7 +148,8 @@ struct SramAreas {
 /// A named set of prices for one process. Own entries come first, then those of the base.
 struct PriceTable {
   std::string name;
-  std::vector<std::string> bases;  ///< names of the tables that it builds on, the nearest first
+  std::vector<std::string>
+      bases;  ///< names of the tables that it builds on, which come in this order
   std::string file;
   Process process;
   std::vector<PriceEntry> entries;
