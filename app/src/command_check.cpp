@@ -6,27 +6,12 @@
 #include "neurojoule/models/model_file.hpp"
 
 #include "commands.hpp"
+#include "file_kind.hpp"
 
 namespace nj {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What a YAML file is, told by keys that only its kind has.
-enum class FileKind { scenario, search, layers, chip, price_table };
-
-FileKind kind_of(const fs::path& file) {
-  const YamlDocument document = YamlDocument::load(file);
-  const YamlNode root = document.root();
-  if (root.find("entries")) return FileKind::price_table;
-  if (root.find("topology") || root.find("schedule") || root.find("base")) return FileKind::chip;
-  if (root.find("search")) return FileKind::search;
-  if (root.find("model") || root.find("scenarios")) return FileKind::scenario;
-  if (root.find("layers")) return FileKind::layers;
-  throw root.error(
-      "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
-      "(topology, schedule or base), nor a price table (entries)");
-}
 
 /// What a file is; adds the files of samples that are not there.
 std::string check_scenario(const fs::path& file, const std::vector<std::string>& overrides,
@@ -62,7 +47,7 @@ std::string check_search(const fs::path& file, const std::vector<std::string>& o
 std::string check_file(const fs::path& file, const std::vector<std::string>& overrides,
                        std::vector<fs::path>& absent) {
   const bool is_model = file.extension() == ".h5";
-  const FileKind kind = is_model ? FileKind::layers : kind_of(file);
+  const FileKind kind = is_model ? FileKind::layers : file_kind(file);
   if (!overrides.empty() && kind != FileKind::scenario && kind != FileKind::search) {
     throw Error(ErrorKind::config, "--set replaces values of scenarios and searches",
                 {.file = file.string()});

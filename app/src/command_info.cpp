@@ -12,6 +12,7 @@
 
 #include "chip_text.hpp"
 #include "commands.hpp"
+#include "file_kind.hpp"
 #include "limits_text.hpp"
 #include "text_table.hpp"
 
@@ -184,22 +185,23 @@ std::string describe_lone_model(const LoneModel& model, const fs::path& director
 }
 
 std::string describe_yaml(const fs::path& file) {
-  const YamlDocument document = YamlDocument::load(file);
-  const YamlNode root = document.root();
-  if (root.find("entries")) {
-    const PriceTable table = load_price_table(file, find_price_table);
-    return fmt::format("{}: {} entries for {}\n", full_name(table), table.entries.size(),
-                       to_string(table.process));
+  switch (file_kind(file)) {
+    case FileKind::price_table: {
+      const PriceTable table = load_price_table(file, find_price_table);
+      return fmt::format("{}: {} entries for {}\n", full_name(table), table.entries.size(),
+                         to_string(table.process));
+    }
+    case FileKind::chip:
+      return describe_chip(load_chip(file, find_chip));
+    case FileKind::search:
+      return describe_search(file);
+    case FileKind::layers:
+      return describe_model(file.stem(), read_model_yaml(file));
+    case FileKind::scenario:
+      break;
   }
-  if (root.find("topology") || root.find("schedule") || root.find("base")) {
-    return describe_chip(load_chip(file, find_chip));
-  }
-  if (root.find("search")) return describe_search(file);
-  if (root.find("layers")) return describe_model(file.stem(), read_model_yaml(file));
-  if (const auto model = read_lone_model(file)) {
-    return describe_lone_model(*model, file.parent_path());
-  }
-  return describe_scenario(file);
+  const auto model = read_lone_model(file);
+  return model ? describe_lone_model(*model, file.parent_path()) : describe_scenario(file);
 }
 
 std::string describe(const fs::path& file) {

@@ -79,6 +79,7 @@ head -c 4096 /dev/urandom >noise.yaml
 expect 2 "noise.yaml" check noise.yaml
 printf 'a: 1\n' >other.yaml
 expect 2 "neither a scenario" check other.yaml
+expect 2 "neither a scenario" info other.yaml
 
 for file in "$source_dir"/hardware/chips/*.yaml "$source_dir"/energy/tables/*.yaml; do
   expect 0 "valid" check "$file"
@@ -88,6 +89,12 @@ expect 0 "synaptic_operation      3.5 ns" info "$source_dir/hardware/chips/loihi
 expect 0 "hop_north_south     48  64 bit   1 ns   6.5 ns" info "$source_dir/hardware/chips/loihi1.yaml"
 for file in "$source_dir"/examples/chips_large/*.yaml; do
   expect 0 "valid" check "$file"
+done
+for command in check info; do
+  expect 2 "embedded_host.yaml:5:1: a part of a chip, which goes into the \`base\` of one" \
+    $command "$source_dir/examples/chips_large/parts/embedded_host.yaml"
+  expect 2 "embedded_host_prices.yaml:4:1: lacks the key 'technology'" \
+    $command "$source_dir/examples/chips_large/parts/embedded_host_prices.yaml"
 done
 expect 0 "core: 4096 cores (neuron), 256 neurons each, uniform weights to 2 bit, fan-in to 128, axons to 128, slices to 256, spikes to 1 bit" info "$source_dir/hardware/chips/truenorth.yaml"
 sed 's/  width: 8/  width: 1000000000/' "$source_dir/hardware/chips/mesh45.yaml" >huge.yaml
