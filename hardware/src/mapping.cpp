@@ -15,6 +15,7 @@
 
 #include "cuts.hpp"
 #include "footprint.hpp"
+#include "joined_slices.hpp"
 #include "place.hpp"
 #include "shared_cores.hpp"
 #include "streamed/tile_needs.hpp"
@@ -83,6 +84,7 @@ class Mapper {
     for (std::uint32_t p = 0; p < populations_.size(); ++p) cut(p);
     for (std::uint32_t k = 0; k < free_.size() && result_.feasible(); ++k) share(k);
     if (result_.feasible()) {
+      join();
       result_.mapping = place_in_order(chip_, std::move(slices_), kinds_, groups_);
     }
     return std::move(result_);
@@ -275,6 +277,19 @@ class Mapper {
     for (std::size_t i = 0; i < slices.size(); ++i) {
       groups_[slices[i]] = first_on[shared.core_of[i]];
     }
+  }
+
+  /// Joins the slices of a layer that came on one core.
+  void join() {
+    std::vector<FeatureShape> shapes;
+    for (const Population& population : populations_) {
+      shapes.push_back(neuron_shape(network_, population));
+    }
+    std::vector<std::uint32_t> kind_of(populations_.size(), 0);
+    for (std::size_t s = 0; s < slices_.size(); ++s) kind_of[slices_[s].population] = kinds_[s];
+    join_slices(slices_, groups_, shapes);
+    kinds_.clear();
+    for (const LayerSlice& slice : slices_) kinds_.push_back(kind_of[slice.population]);
   }
 
   const Network& network_;

@@ -118,14 +118,20 @@ class Ladder {
   std::vector<Rung> rungs_;  ///< the last one is next
 };
 
-/// All populations with slices, on the cores of a chip. Those that share cores stay as they are.
+/// All populations with slices, on the cores of a chip. Those that share cores stay as they are,
+/// and those whose slices are no even cut.
 class Slicer {
  public:
   Slicer(const Network& network, std::span<const Population> populations,
          std::span<const LayerWidths> widths, const Chip& chip, const Mapping& mapping)
-      : chip_(chip), kind_of_(populations.size()), shares_(sharing(mapping, populations.size())) {
+      : chip_(chip), kind_of_(populations.size()), stays_(sharing(mapping, populations.size())) {
     const PopulationGraph graph = population_graph(network, populations, chip.reads_frames());
     const std::vector<Parts> parts = parts_of(network, populations, mapping);
+    std::vector<std::uint64_t> slices(populations.size(), 0);
+    for (const LayerSlice& slice : mapping.slices) ++slices[slice.population];
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+      if (slices[p] != 0 && slices[p] != parts[p].cut.slices()) stays_[p] = true;
+    }
     for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
       free_.push_back(chip.cores_of_kind(k));
     }
@@ -134,8 +140,8 @@ class Slicer {
       const std::uint32_t p = slice.population;
       const std::uint32_t kind = chip.core(slice.core).kind;
       kind_of_[p] = kind;
-      if (shares_[p]) kept_.push_back(slice);
-      if (shares_[p] || (!ladders_.empty() && ladders_.back().population() == p)) continue;
+      if (stays_[p]) kept_.push_back(slice);
+      if (stays_[p] || (!ladders_.empty() && ladders_.back().population() == p)) continue;
       ladders_.emplace_back(p, slice_needs(network, populations[p], widths, graph.slots[p], chip),
                             kind, chip.spec().core_kinds[kind], parts[p].cut);
     }
@@ -170,7 +176,7 @@ class Slicer {
     for (const LayerSlice& slice : slices) {
       const auto alone = static_cast<std::uint32_t>(max_cores + groups.size());
       kinds.push_back(kind_of_[slice.population]);
-      groups.push_back(shares_[slice.population] ? slice.core.index : alone);
+      groups.push_back(stays_[slice.population] ? slice.core.index : alone);
     }
     return place_in_order(chip_, std::move(slices), kinds, groups);
   }
@@ -189,7 +195,7 @@ class Slicer {
   const Chip& chip_;
   std::vector<std::uint64_t> free_;     ///< per core kind: cores without a slice
   std::vector<std::uint32_t> kind_of_;  ///< core kind by population
-  std::vector<bool> shares_;            ///< by population: it stays as it is
+  std::vector<bool> stays_;             ///< by population
   std::vector<LayerSlice> kept_;        ///< of these
   std::vector<Ladder> ladders_;
 };

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <initializer_list>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -19,7 +21,8 @@ namespace {
 
 using testing::roomy;
 
-/// input [2] -> layers `a`, `b`, .. of so many neurons, on `cores` of so many.
+/// input [2, height, width] -> layers `a`, `b`, .. of so many channels, on `cores` of so many
+/// neurons.
 struct LayersOnCores {
   Network network;
   std::vector<Population> pops;
@@ -27,14 +30,16 @@ struct LayersOnCores {
   Chip chip;
 
   LayersOnCores(const std::vector<std::uint32_t>& layers, std::uint32_t cores,
-                std::uint32_t neurons, std::uint32_t slices)
-      : network(chain(layers)),
+                std::uint32_t neurons, std::uint32_t slices, std::uint32_t height = 1,
+                std::uint32_t width = 1)
+      : network(chain(layers, height, width)),
         pops(populations(network)),
         widths(network.size(), testing::micro_scenario().widths[0]),
         chip(chip_with(cores, neurons, slices)) {}
 
-  static Network chain(const std::vector<std::uint32_t>& layers) {
-    std::vector<Network::Draft> all{{"input", Input{{2, 1, 1}, 1}, {}}};
+  static Network chain(const std::vector<std::uint32_t>& layers, std::uint32_t height,
+                       std::uint32_t width) {
+    std::vector<Network::Draft> all{{"input", Input{{2, height, width}, 1}, {}}};
     std::uint32_t before = 2;
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const std::string name(1, static_cast<char>('a' + i));
@@ -93,6 +98,74 @@ TEST_CASE("mapping: layers are cut to share cores, those that need be") {
   const MappingResult result = chain.mapped();
   CHECK(places(result.mapping) == Places{{0, 0}, {1, 0}, {0, 0}, {1, 2}});
   CHECK(chain.violations(result.mapping).empty());
+}
+
+/// Neurons of a slice on a map of that width.
+std::uint32_t neurons_of(const LayerSlice& slice, std::uint32_t width) {
+  return (slice.channel_end - slice.channel_begin) * (slice.row_end - slice.row_begin) *
+         (std::min(slice.column_end, width) - slice.column_begin);
+}
+
+/// Whether two slices of a layer have all neurons of the smallest block around them.
+bool are_block(const LayerSlice& a, const LayerSlice& b, std::uint32_t width) {
+  const LayerSlice around{a.population,
+                          std::min(a.channel_begin, b.channel_begin),
+                          std::max(a.channel_end, b.channel_end),
+                          std::min(a.row_begin, b.row_begin),
+                          std::max(a.row_end, b.row_end),
+                          a.core,
+                          std::min(a.column_begin, b.column_begin),
+                          std::max(a.column_end, b.column_end)};
+  return neurons_of(around, width) == neurons_of(a, width) + neurons_of(b, width);
+}
+
+TEST_CASE("mapping: slices of a layer on one core are one where they are a block") {
+  // b is in quarters; three of them share core 1.
+  CHECK(places(LayersOnCores({4, 8}, 2, 6, 12).mapped().mapping) == Places{{0, 0}, {0, 0}, {1, 2}});
+  // In sixths: the first four, and the last one, which does not follow them.
+  CHECK(places(LayersOnCores({4, 6}, 2, 5, 12).mapped().mapping) ==
+        Places{{0, 0}, {1, 0}, {0, 4}, {1, 5}});
+
+  std::size_t mapped = 0;
+  std::size_t together = 0;  // slices of a layer that share a core and are no block
+  std::size_t larger = 0;    // slices that two of an even cut have become
+  const auto look = [&](const LayersOnCores& chain, std::uint32_t width) {
+    const MappingResult result = chain.mapped();
+    if (!result.feasible()) return;
+    ++mapped;
+    CHECK(chain.violations(result.mapping).empty());
+    const std::vector<LayerSlice>& slices = result.mapping.slices;
+    CHECK(std::is_sorted(slices.begin(), slices.end(), [](const auto& one, const auto& next) {
+      return std::tie(one.population, one.row_begin, one.column_begin, one.channel_begin) <
+             std::tie(next.population, next.row_begin, next.column_begin, next.channel_begin);
+    }));
+    for (auto slice = slices.begin(); slice != slices.end(); ++slice) {
+      CHECK((slice->column_begin != 0 || slice->column_end != width));  // that is all_columns
+      for (auto other = slices.begin(); other != slice; ++other) {
+        if (other->population != slice->population) continue;
+        if (neurons_of(*slice, width) >= 2 * neurons_of(*other, width)) ++larger;
+        if (other->core != slice->core) continue;
+        ++together;
+        CHECK_FALSE(are_block(*other, *slice, width));
+      }
+    }
+  };
+  for (const std::uint32_t a : {1U, 2U, 4U, 6U}) {
+    for (const std::uint32_t b : {2U, 3U, 5U, 6U}) {
+      for (std::uint32_t c = 1; c <= 3; ++c) {
+        for (std::uint32_t height = 1; height <= 3; ++height) {
+          for (std::uint32_t width = 1; width <= 4; ++width) {
+            const std::uint32_t neurons = (a + b + c) * height * width;
+            look(LayersOnCores({a, b, c}, 2, (neurons + 1) / 2, 12, height, width), width);
+            look(LayersOnCores({a, b, c}, 3, (neurons + 2) / 3, 12, height, width), width);
+          }
+        }
+      }
+    }
+  }
+  CHECK(mapped > 1'000);
+  CHECK(together > 100);
+  CHECK(larger > 100);
 }
 
 TEST_CASE("mapping: slices that find no room are refused, with how many cores would do") {
@@ -219,6 +292,22 @@ TEST_CASE("slicing: layers that share a core stay, others are cut onto free ones
       faster_slices(chain.network, chain.pops, chain.widths, chain.chip, mapping, trace);
   CHECK(chain.violations(faster).empty());
   CHECK(places(faster) == Places{{0, 0}, {0, 0}, {1, 0}, {2, 2}, {3, 5}});
+}
+
+TEST_CASE("slicing: a layer whose slices are no even cut stays") {
+  const LayersOnCores chain({1, 2}, 4, 8, 2, 2);
+  Mapping mapping{{whole(1, 1, 3), whole(2, 2, 0), whole(2, 1, 1), whole(2, 2, 2)}};
+  mapping.slices[0].row_end = 2;
+  for (const std::size_t s : {2U, 3U}) {  // the channels of row 1, apart
+    mapping.slices[s].row_begin = 1;
+    mapping.slices[s].row_end = 2;
+  }
+  mapping.slices[3].channel_begin = 1;
+  REQUIRE(chain.violations(mapping).empty());
+  const SpikeTrace trace = testing::random_trace(chain.network, 1, 100, 1);
+  const Mapping faster =
+      faster_slices(chain.network, chain.pops, chain.widths, chain.chip, mapping, trace);
+  CHECK(faster == mapping);
 }
 
 TEST_CASE("chip: a core holds a slice at least") {

@@ -89,7 +89,8 @@ struct MappingResult {
 /// least (of the limit that is nearest, part of what there is); if some find no room so, each on
 /// the first core with room. If that fails too, layers are cut into slices of at most half a core,
 /// a third, and so on to a 16th, those that can be, until all find room; then each layer in turn
-/// into slices as large as still find it.
+/// into slices as large as still find it. Slices of a layer on one core that are a block together
+/// become one.
 ///
 /// Rows are cut before channels among equal numbers of slices (a spike then reaches fewer cores),
 /// columns only in slices of one row, and where that takes fewer slices than without.
