@@ -21,20 +21,20 @@ constexpr std::array<Side, 3> sides{{{&LayerSlice::channel_begin, &LayerSlice::c
 /// Joins slices that follow each other along a side and are the same along the others; returns
 /// whether there were any.
 bool join_along(std::size_t side, std::vector<LayerSlice>& slices) {
-  const auto [begin, end] = sides[side];
+  const Side& along = sides[side];
   const auto across = [side](const LayerSlice& slice) {
     const Side& one = sides[(side + 1) % sides.size()];
     const Side& other = sides[(side + 2) % sides.size()];
     return std::tuple(slice.*one.begin, slice.*one.end, slice.*other.begin, slice.*other.end);
   };
   std::sort(slices.begin(), slices.end(), [&](const LayerSlice& a, const LayerSlice& b) {
-    return std::tuple(across(a), a.*begin) < std::tuple(across(b), b.*begin);
+    return std::tuple(across(a), a.*along.begin) < std::tuple(across(b), b.*along.begin);
   });
   std::vector<LayerSlice> joined;
   for (const LayerSlice& slice : slices) {
     if (!joined.empty() && across(joined.back()) == across(slice) &&
-        joined.back().*end == slice.*begin) {
-      joined.back().*end = slice.*end;
+        joined.back().*along.end == slice.*along.begin) {
+      joined.back().*along.end = slice.*along.end;
     } else {
       joined.push_back(slice);
     }
