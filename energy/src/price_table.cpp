@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/core/base_files.hpp"
 #include "neurojoule/core/yaml.hpp"
 
 #include "memory_area.hpp"
@@ -21,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_entries = 10'000;
-constexpr std::size_t max_bases = 64;
 constexpr double max_coefficient_pj = 1e12;
 
 const std::vector<std::pair<std::string_view, WidthRule>> width_rules{
@@ -286,13 +286,6 @@ Process read_process(const YamlNode& technology) {
   return process;
 }
 
-/// The same for all ways to name a file; the path itself where there is no such file.
-fs::path identity(const fs::path& path) {
-  std::error_code code;
-  fs::path canonical = fs::weakly_canonical(path, code);
-  return code ? path : canonical;
-}
-
 /// Puts a table on another: what it has no price for, and areas where it has none, are of that one.
 /// Throws at `at` where they are for two processes.
 void put_on(const YamlNode& at, PriceTable& table, PriceTable below) {
@@ -310,72 +303,20 @@ void put_on(const YamlNode& at, PriceTable& table, PriceTable below) {
   if (!table.areas) table.areas = std::move(below.areas);
 }
 
-class TableReader {
- public:
-  explicit TableReader(const TableFinder& find) : find_(find) {}
-
-  /// `process`: of the tables before it in a list of bases; it need not name its own.
-  PriceTable read(const YamlDocument& document, const fs::path& file, const Process* process);
-
- private:
-  std::optional<PriceTable> read_bases(const YamlNode& root, const fs::path& file,
-                                       const Process* process);
-  PriceTable read_base(const YamlNode& base, const fs::path& directory, const Process* process);
-
-  const TableFinder& find_;
-  std::vector<fs::path> open_;  ///< tables whose bases are being read
-  std::size_t bases_ = 0;       ///< read, or being read
-};
-
-PriceTable TableReader::read_base(const YamlNode& base, const fs::path& directory,
-                                  const Process* process) {
-  const std::string name = base.text();
-  if (++bases_ > max_bases) {
-    throw base.error(fmt::format("more than {} price tables build on each other", max_bases));
-  }
-  const auto load = [&]() -> std::pair<fs::path, YamlDocument> {
-    try {
-      const fs::path path = find_(name, directory);
-      return {path, YamlDocument::load(path)};
-    } catch (const Error& error) {
-      if (error.location().line) throw;
-      throw base.error(error.kind() == ErrorKind::io ? std::string(error.what()) : error.message(),
-                       error.kind());
-    }
-  };
-  const auto [path, document] = load();
-  const auto first = std::find(open_.begin(), open_.end(), identity(path));
-  if (first != open_.end()) {
-    std::string text;
-    for (auto file = first; file != open_.end(); ++file) text += file->filename().string() + " -> ";
-    throw base.error("price tables that build on themselves: " + text + path.filename().string());
-  }
-  return read(document, path, process);
-}
-
-/// The base of a table, or those of a list, each put on those before it.
-std::optional<PriceTable> TableReader::read_bases(const YamlNode& root, const fs::path& file,
-                                                  const Process* process) {
-  const auto base = root.find("base");
-  if (!base) return std::nullopt;
-  open_.push_back(identity(file));
-  std::optional<PriceTable> below;
-  for (const YamlNode& one : base->one_or_more()) {
-    PriceTable table = read_base(one, file.parent_path(), below ? &below->process : process);
-    if (below) put_on(one, table, std::move(*below));
-    below = std::move(table);
-  }
-  open_.pop_back();
-  return below;
-}
-
-PriceTable TableReader::read(const YamlDocument& document, const fs::path& file,
-                             const Process* process) {
+/// `process`: of the tables before it in a list of bases; it need not name its own.
+PriceTable read_table(const YamlDocument& document, const fs::path& file, const Process* process,
+                      BaseFiles& bases) {
   const YamlNode root = document.root();
   PriceTable table;
   table.file = file.string();
   table.name = root.at("name").text();
-  std::optional<PriceTable> below = read_bases(root, file, process);
+  std::optional<PriceTable> below;
+  bases.for_each(
+      root, file, [&](const YamlNode& base, const YamlDocument& next, const fs::path& path) {
+        PriceTable one = read_table(next, path, below ? &below->process : process, bases);
+        if (below) put_on(base, one, std::move(*below));
+        below = std::move(one);
+      });
   if (below) process = &below->process;
   const auto technology = root.find("technology");
   table.process = technology || !process ? read_process(root.at("technology")) : *process;
@@ -394,8 +335,9 @@ PriceTable TableReader::read(const YamlDocument& document, const fs::path& file,
   return table;
 }
 
-PriceTable read_table(const YamlDocument& document, const fs::path& file, const TableFinder& find) {
-  PriceTable table = TableReader(find).read(document, file, nullptr);
+PriceTable read_whole(const YamlDocument& document, const fs::path& file, const BaseFinder& find) {
+  BaseFiles bases(find, "price tables");
+  PriceTable table = read_table(document, file, nullptr, bases);
   check_included(table.entries);
   return table;
 }
@@ -433,13 +375,12 @@ fs::path table_beside(const std::string& name, const fs::path& directory) {
   return directory / (name.ends_with(".yaml") ? name : name + ".yaml");
 }
 
-PriceTable load_price_table(const fs::path& file, const TableFinder& find) {
-  return read_table(YamlDocument::load(file), file, find);
+PriceTable load_price_table(const fs::path& file, const BaseFinder& find) {
+  return read_whole(YamlDocument::load(file), file, find);
 }
 
-PriceTable parse_price_table(std::string_view text, std::string_view name,
-                             const TableFinder& find) {
-  return read_table(YamlDocument::parse(text, name), fs::path(name), find);
+PriceTable parse_price_table(std::string_view text, std::string_view name, const BaseFinder& find) {
+  return read_whole(YamlDocument::parse(text, name), fs::path(name), find);
 }
 
 }  // namespace nj

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/core/base_files.hpp"
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/yaml_text.hpp"
 
@@ -20,15 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_bases = 64;
 constexpr std::size_t max_core_kinds = 256;
-
-/// The same for all ways to name a file; the path itself where there is no such file.
-fs::path identity(const fs::path& path) {
-  std::error_code code;
-  fs::path canonical = fs::weakly_canonical(path, code);
-  return code ? path : canonical;
-}
 
 /// What of a base goes into a file: a network only where the file has none of another kind, and its
 /// tiles only where the file has none; of `synchronisation` not what excludes what the file has,
@@ -77,73 +70,21 @@ class KeptOfBase {
   std::vector<std::string> left_;  ///< out, with all below
 };
 
-class BaseReader {
- public:
-  explicit BaseReader(const ChipFinder& find) : find_(find) {}
+void put_on(YamlDocument& document, const YamlDocument& below) {
+  const YamlNode root = document.root();
+  document.inherit(root, below.root(), KeptOfBase(root));
+}
 
-  void fill_in(YamlDocument& document, const fs::path& file) {
-    const auto base = document.root().find("base");
-    if (!base) return;
-    open_.push_back(identity(file));
-    std::optional<YamlDocument> below;
-    for (const YamlNode& one : base->one_or_more()) {
-      YamlDocument next = read(one, file.parent_path());
-      if (below) put_on(next, *below);
-      below = std::move(next);
-    }
-    open_.pop_back();
-    put_on(document, *below);
-  }
-
- private:
-  static void put_on(YamlDocument& document, const YamlDocument& below) {
-    const YamlNode root = document.root();
-    document.inherit(root, below.root(), KeptOfBase(root));
-  }
-
-  YamlDocument read(const YamlNode& base, const fs::path& directory) {
-    const fs::path path = located(base, directory);
-    refuse_circle(base, path);
-    YamlDocument document = load(base, path);
-    fill_in(document, path);
-    return document;
-  }
-
-  [[nodiscard]] fs::path located(const YamlNode& base, const fs::path& directory) const {
-    const std::string name = base.text();
-    try {
-      return find_(name, directory);
-    } catch (const Error& error) {
-      throw base.error(error.message(), error.kind());
-    }
-  }
-
-  void refuse_circle(const YamlNode& base, const fs::path& path) {
-    if (++bases_ > max_bases) {
-      throw base.error(fmt::format("more than {} chip files build on each other", max_bases));
-    }
-    const fs::path canonical = identity(path);
-    const auto first = std::find(open_.begin(), open_.end(), canonical);
-    if (first == open_.end()) return;
-    std::string text;
-    for (auto file = first; file != open_.end(); ++file) text += file->filename().string() + " -> ";
-    throw base.error("chip files that build on themselves: " + text +
-                     canonical.filename().string());
-  }
-
-  static YamlDocument load(const YamlNode& base, const fs::path& path) {
-    try {
-      return YamlDocument::load(path);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::io) throw;
-      throw base.error(fmt::format("{}: {}", path.string(), error.message()), ErrorKind::io);
-    }
-  }
-
-  const ChipFinder& find_;
-  std::vector<fs::path> open_;  ///< files whose bases are being read
-  std::size_t bases_ = 0;       ///< read, or being read
-};
+void fill_in_bases(YamlDocument& document, const fs::path& file, BaseFiles& bases) {
+  std::optional<YamlDocument> below;
+  bases.for_each(document.root(), file,
+                 [&](const YamlNode&, YamlDocument next, const fs::path& path) {
+                   fill_in_bases(next, path, bases);
+                   if (below) put_on(next, *below);
+                   below = std::move(next);
+                 });
+  if (below) put_on(document, *below);
+}
 
 /// Fills in `like:` of core kinds, the kinds that others are like first.
 class KindFiller {
@@ -217,8 +158,9 @@ std::string kind_lines(const YamlNode& kinds) {
 
 fs::path beside(const std::string& name, const fs::path& directory) { return directory / name; }
 
-void resolve_chip(YamlDocument& document, const fs::path& file, const ChipFinder& find) {
-  BaseReader(find).fill_in(document, file);
+void resolve_chip(YamlDocument& document, const fs::path& file, const BaseFinder& find) {
+  BaseFiles bases(find, "chip files");
+  fill_in_bases(document, file, bases);
   const YamlNode root = document.root();
   if (!root.is_map()) return;
   const auto kinds = root.find("core_kinds");
@@ -226,7 +168,7 @@ void resolve_chip(YamlDocument& document, const fs::path& file, const ChipFinder
   resolve_clocks(document);
 }
 
-YamlDocument load_chip_document(const fs::path& file, const ChipFinder& find) {
+YamlDocument load_chip_document(const fs::path& file, const BaseFinder& find) {
   YamlDocument document = YamlDocument::load(file);
   resolve_chip(document, file, find);
   return document;
@@ -246,7 +188,7 @@ std::string chip_text(const YamlDocument& document) {
   return text;
 }
 
-Chip load_chip(const fs::path& file, const ChipFinder& find) {
+Chip load_chip(const fs::path& file, const BaseFinder& find) {
   const YamlDocument document = load_chip_document(file, find);
   Chip chip = read_chip(document.root());
   document.finish();

@@ -3,7 +3,6 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "neurojoule/core/action_counts.hpp"
+#include "neurojoule/core/base_files.hpp"
 #include "neurojoule/core/error.hpp"
 #include "neurojoule/core/quantity.hpp"
 #include "neurojoule/energy/machine_description.hpp"
@@ -159,9 +159,6 @@ struct PriceTable {
 /// The name as results give it, with the tables that it builds on: `mine, on horowitz45`.
 std::string full_name(const PriceTable& table);
 
-/// The file that a `base:` means, in a table of that folder.
-using TableFinder = std::function<std::filesystem::path(const std::string& name,
-                                                        const std::filesystem::path& directory)>;
 /// A file of that folder; `.yaml` may be left out.
 std::filesystem::path table_beside(const std::string& name, const std::filesystem::path& directory);
 
@@ -172,10 +169,10 @@ std::filesystem::path table_beside(const std::string& name, const std::filesyste
 /// `included_in` that points to nothing priced, a base of another process, bases in a circle, areas
 /// that fall or are not complete.
 PriceTable load_price_table(const std::filesystem::path& file,
-                            const TableFinder& find = table_beside);
+                            const BaseFinder& find = table_beside);
 /// The same from text; `name` stands for the file in errors.
 PriceTable parse_price_table(std::string_view text, std::string_view name,
-                             const TableFinder& find = table_beside);
+                             const BaseFinder& find = table_beside);
 
 /// The entry for a component's action: the table's own before those of its base; among these a
 /// literal component before a pattern before none.

@@ -3,13 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "neurojoule/core/base_files.hpp"
 #include "neurojoule/core/ids.hpp"
 #include "neurojoule/core/quantity.hpp"
 #include "neurojoule/core/yaml.hpp"
@@ -220,14 +220,11 @@ class Chip {
 /// Throws: Error(config) with file, line, column and key path.
 Chip read_chip(const YamlNode& node);
 
-/// The file that a `base:` means, in a chip file of that folder.
-using ChipFinder = std::function<std::filesystem::path(const std::string& name,
-                                                       const std::filesystem::path& directory)>;
 /// A path that starts at the folder.
 std::filesystem::path beside(const std::string& name, const std::filesystem::path& directory);
 
 /// Reads a whole chip file, with those that it builds on; keys nobody knows are refused.
 /// Throws: as load_chip_document, read_chip.
-Chip load_chip(const std::filesystem::path& file, const ChipFinder& find = beside);
+Chip load_chip(const std::filesystem::path& file, const BaseFinder& find = beside);
 
 }  // namespace nj

@@ -18,10 +18,10 @@ namespace nj {
 /// picoseconds; Error(io) at the key when a base cannot be read; as YamlDocument::load and
 /// ::inherit.
 void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
-                  const ChipFinder& find = beside);
+                  const BaseFinder& find = beside);
 
 /// A chip file, resolved.
-YamlDocument load_chip_document(const std::filesystem::path& file, const ChipFinder& find = beside);
+YamlDocument load_chip_document(const std::filesystem::path& file, const BaseFinder& find = beside);
 
 /// The resolved chip as YAML without `base:`, `like:` and `clock:`, a key of the chip to a line;
 /// two files that state the same in the same order give the same text. `document` is resolved.
