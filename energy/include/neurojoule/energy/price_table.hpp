@@ -148,8 +148,7 @@ struct SramAreas {
 /// A named set of prices for one process. Own entries come first, then those of the base.
 struct PriceTable {
   std::string name;
-  std::vector<std::string>
-      bases;  ///< names of the tables that it builds on, which come in this order
+  std::vector<std::string> bases;  ///< names of the tables that it builds on, in their order
   std::string file;
   Process process;
   std::vector<PriceEntry> entries;

@@ -10,13 +10,14 @@
 
 namespace nj {
 
-/// Fills in the `base:` of a chip file, or several, those of these, and so on, then the `like:` of
-/// core kinds; then writes times in cycles as picoseconds of the nearest `clock:`. Values keep the
-/// file, line and column where they were written. Throws: Error(config) at the key when bases or
-/// kinds lead back to themselves, there is no such kind, there are more than 64 bases or 256 kinds,
-/// a clock is no frequency up to 1 THz, or cycles have no clock or are no whole number of
-/// picoseconds; Error(io) at the key when a base cannot be read; as YamlDocument::load and
-/// ::inherit.
+/// Fills in the bases of a chip file, theirs, and so on, and then the `like:` of core kinds; then
+/// writes times in cycles as picoseconds of the nearest `clock:`. Values keep the file, line and
+/// column where they were written.
+///
+/// Throws: Error(config) at the key when bases or kinds lead back to themselves, there is no such
+/// kind, there are more than 64 bases or 256 kinds, a clock is no frequency up to 1 THz, or cycles
+/// have no clock or are no whole number of picoseconds; Error(io) at the key when a base cannot be
+/// read; as YamlDocument::load and ::inherit.
 void resolve_chip(YamlDocument& document, const std::filesystem::path& file,
                   const BaseFinder& find = beside);
 

@@ -36,9 +36,8 @@ namespace nj {
 /// * Where a core reads frames itself, its neuron unit begins after its encoder unit. `fetch` goes
 ///   from the start of the step until the rows are there, so it includes waiting for the port of
 ///   their memory; `encode` is what the encoder unit takes; then comes `phase`.
-/// * Of slices that share a core, those in line before the sender have it first: `turn`. Where
-/// their
-///   synapse unit ends the step, it has served packets of several layers.
+/// * Of slices that share a core, those in line before the sender have it first: `turn`. Where the
+///   synapse unit of such a core ends the step, it has served packets of several layers.
 ///
 /// Without barriers the chain goes from phase to phase, from the last one of the sample back to its
 /// start. Each part begins with the start of a phase, whose unit worked until it was done, or until
