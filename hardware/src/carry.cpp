@@ -51,7 +51,7 @@ class Load {
       first_stop.push_back(static_cast<std::uint32_t>(stops.size()));
       stops.resize(stops.size() + message.to.size());
     }
-    sizes = packet_sizes(bits, spec);
+    routes.sizes = packet_sizes(bits, spec);
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
@@ -62,17 +62,18 @@ class Load {
     for (std::uint32_t tile = 0; tile < topology.tiles(); ++tile) {
       sources.push_back({CoreId{tile}, tile, packets(), 0});
       for (; next != order.end() && messages[*next].from == tile; ++next) {
-        add(messages[*next], find_size(sizes, bits[*next]), first_stop[*next], spec.multicast);
+        add(messages[*next], find_size(routes.sizes, bits[*next]), first_stop[*next],
+            spec.multicast);
       }
       sources.back().last = packets();
     }
+    follow_trees(routes, topology, spec, SharedLists(routes.trees, 1));
   }
 
-  RouteTrees routes;
+  PacketRoutes routes;
   Outbox outbox;
   std::vector<PacketSource> sources;
   std::vector<Stop> stops;
-  PacketSizes sizes;
   std::array<std::uint64_t, hop_actions.size()> hops{};
 
  private:
@@ -85,14 +86,14 @@ class Load {
     const std::size_t together = multicast ? ends.size() : 1;
     for (std::size_t i = 0; i < ends.size(); i += together) {
       const auto to_these = std::span<const RouteEnd>(ends).subspan(i, together);
-      const std::uint32_t route = routes.find(message.from, to_these, size);
+      const std::uint32_t route = routes.trees.find(message.from, to_these, size);
       outbox.packets.push_back(
           {message.injected, static_cast<std::uint32_t>(outbox.targets.size()), route});
-      for (const std::uint32_t to : routes.order_of(route)) {
+      for (const std::uint32_t to : routes.trees.order_of(route)) {
         outbox.targets.push_back(
             {first_stop + static_cast<std::uint32_t>(i) + to, packets() - 1, 0});
       }
-      for (std::size_t d = 0; d < hops.size(); ++d) hops[d] += routes.tree(route).hops[d];
+      for (std::size_t d = 0; d < hops.size(); ++d) hops[d] += routes.trees.tree(route).hops[d];
     }
   }
 };
@@ -109,8 +110,7 @@ CarriedMessages carry(const Topology& topology, const TopologySpec& spec,
   check(topology, spec, messages);
   Load load(topology, spec, messages);
   std::vector<PlainList<Arrival>> arrivals(1);
-  AnyNetwork network =
-      make_network(topology, spec, level, load.sizes, load.routes, arrivals.size());
+  AnyNetwork network = make_network(topology, spec, level, load.routes);
   CarriedMessages carried;
   carried.end = run_step(
       network, {load.outbox.packets, load.sources, load.outbox.targets, load.stops, arrivals});

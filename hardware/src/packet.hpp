@@ -131,6 +131,12 @@ struct StepTraffic {
   [[nodiscard]] const Stop& stop(std::uint32_t target) const {
     return stops[targets[target].receiver];
   }
+  /// Targets [first, last) of a packet have it.
+  void deliver(Picoseconds now, std::uint32_t first, std::uint32_t last) const {
+    for (std::uint32_t target = first; target != last; ++target) {
+      arrivals[stop(target).list].push_back({now, target});
+    }
+  }
 };
 
 }  // namespace nj

@@ -9,8 +9,7 @@ PacketsUnderWay::PacketsUnderWay(const Plan& plan, const Stages& stages, std::ve
     : plan_(plan),
       stages_(stages),
       passes_(passes),
-      links_(plan.chip.topology(), plan.chip.spec().topology, plan.sizes, plan.routes,
-             SharedLists(plan.chip.cores().size())),
+      links_(plan.routes),
       stage_boxes_(stages.all.size()) {
   std::vector<std::vector<std::uint32_t>> stages_of;  // by source
   for (std::uint32_t s = 0; s < stages.all.size(); ++s) {

@@ -12,8 +12,7 @@
 #include "neurojoule/hardware/mapping.hpp"
 #include "neurojoule/hardware/population_graph.hpp"
 
-#include "network/route_trees.hpp"
-#include "packet_sizes.hpp"
+#include "network/packet_routes.hpp"
 
 // Everything about a mapped network that does not depend on spikes, worked out once per simulation.
 namespace nj {
@@ -159,8 +158,7 @@ struct Plan {
   std::vector<UsedCore> cores;
   std::vector<Receiver> receivers;
   std::vector<Fan> fans;  ///< by population
-  PacketSizes sizes;
-  RouteTrees routes;
+  PacketRoutes routes;
   /// By source (slices, then populations at the I/O port), and receiver of the population, or with
   /// multicast group of cells: the tree of its packets, where it sends such.
   std::vector<std::vector<std::uint32_t>> trees;

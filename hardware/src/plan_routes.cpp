@@ -23,7 +23,7 @@ class SourceRoutes {
       : plan_(plan),
         fan_(plan.fans[population]),
         tile_(tile),
-        size_(find_size(plan.sizes, plan.packet_bits(population))),
+        size_(find_size(plan.routes.sizes, plan.packet_bits(population))),
         trees_(plan.chip.spec().topology.multicast ? fan_.group_count : fan_.receivers.size(),
                none) {}
 
@@ -49,7 +49,7 @@ class SourceRoutes {
       const Receiver& receiver = plan_.receivers[way.receiver];
       ends_.push_back({receiver.tile, receiver.core.index});
     }
-    trees_[key] = plan_.routes.find(tile_, ends_, size_);
+    trees_[key] = plan_.routes.trees.find(tile_, ends_, size_);
   }
 
   Plan& plan_;
@@ -63,7 +63,7 @@ class SourceRoutes {
 }  // namespace
 
 void add_routes(Plan& plan) {
-  plan.sizes = sizes_of(plan);
+  plan.routes.sizes = sizes_of(plan);
   for (const SlicePlan& slice : plan.slices) {
     const std::uint32_t tile = plan.chip.core(slice.place.core).tile;
     plan.trees.push_back(SourceRoutes(plan, slice.place.population, tile).of(sent_by(plan, slice)));
@@ -75,6 +75,11 @@ void add_routes(Plan& plan) {
     plan.trees.push_back(at_port ? SourceRoutes(plan, p, io_tile).of(all_of(plan.fans[p].shape))
                                  : std::vector<std::uint32_t>{});
   }
+  const std::size_t cores = plan.chip.cores().size();
+  const ChipSpec& chip = plan.chip.spec();
+  // Without barriers each core takes what came before the horizon from a list of its own.
+  follow_trees(plan.routes, plan.chip.topology(), chip.topology,
+               chip.handshake ? SharedLists(cores) : SharedLists(plan.routes.trees, cores));
 }
 
 }  // namespace nj

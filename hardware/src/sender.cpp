@@ -96,7 +96,7 @@ Picoseconds Sender::send_one(std::uint32_t cell, std::span<const Way> ways, std:
   const auto target = static_cast<std::uint32_t>(outbox_->targets.size());
   outbox_->packets.push_back({clock, target, tree, address, 1, value});
   Target* targets = outbox_->targets.append(ways.size());
-  for (const std::uint32_t i : plan_.routes.order_of(tree)) {
+  for (const std::uint32_t i : plan_.routes.trees.order_of(tree)) {
     *targets++ = {ways[i].receiver, packet, ways[i].positions, address};
   }
   return clock;
@@ -143,8 +143,8 @@ std::uint64_t Sender::count_hops() {
   std::uint64_t all = 0;
   for (const std::uint32_t key : keys_) {
     const std::uint64_t packets = std::exchange(leaving_[key], {}).packets;
-    const RouteTrees::Tree& tree = plan_.routes.tree(trees_[key]);
-    const RouteTrees::Node& start = plan_.routes.node(tree.start);
+    const RouteTrees::Tree& tree = plan_.routes.trees.tree(trees_[key]);
+    const RouteTrees::Node& start = plan_.routes.trees.node(tree.start);
     tally.within_tile += packets * (start.here_last - start.here_first);
     for (std::size_t i = 0; i < tree.hops.size(); ++i) tally.hops[i] += packets * tree.hops[i];
     all += packets;
@@ -158,7 +158,7 @@ void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds in
                     const Fired& fired) {
   auto& [packets, targets] = *outbox_;
   const std::uint32_t tree = trees_[key];
-  const auto order = plan_.routes.order_of(tree);
+  const auto order = plan_.routes.trees.order_of(tree);
   std::uint32_t& bundle = leaving_[key].bundle;
   if (bundle == none) {
     bundle = static_cast<std::uint32_t>(packets.size());

@@ -13,16 +13,13 @@ namespace nj {
 
 using AnyNetwork = std::variant<FreeNetwork, OpenNetwork, BufferedNetwork, FlitNetwork>;
 
-/// The network of a level, for packets that take `routes` and fit its buffers, to so many lists of
-/// arrivals. Throws: as
-/// FlitNetwork.
+/// The network of a level, for packets that fit its buffers. Throws: as FlitNetwork.
 inline AnyNetwork make_network(const Topology& topology, const TopologySpec& spec,
-                               TimingLevel level, const PacketSizes& sizes,
-                               const RouteTrees& routes, std::size_t lists) {
-  if (level == TimingLevel::analytic) return FreeNetwork(topology, spec, sizes, routes);
-  if (level == TimingLevel::flit) return FlitNetwork(topology, spec, sizes, routes);
-  if (spec.buffer_flits) return BufferedNetwork(topology, spec, sizes, routes);
-  return OpenNetwork(topology, spec, sizes, routes, lists);
+                               TimingLevel level, const PacketRoutes& routes) {
+  if (level == TimingLevel::analytic) return FreeNetwork(spec, routes);
+  if (level == TimingLevel::flit) return FlitNetwork(topology, spec, routes);
+  if (spec.buffer_flits) return BufferedNetwork(topology, spec, routes);
+  return OpenNetwork(routes);
 }
 
 /// Carries a step's packets; returns a time before which not all of them are delivered.
@@ -32,10 +29,10 @@ inline Picoseconds run_step(AnyNetwork& network, const StepTraffic& traffic) {
   return free != nullptr ? free->least_end() : Picoseconds{0};
 }
 
-/// The lists of arrivals, of so many, that a network fills.
-inline SharedLists lists_of(const AnyNetwork& network, std::size_t lists) {
-  const auto* open = std::get_if<OpenNetwork>(&network);
-  return open != nullptr ? open->lists() : SharedLists(lists);
+/// The lists of arrivals that a network fills.
+inline SharedLists lists_of(const AnyNetwork& network, const PacketRoutes& routes) {
+  return std::holds_alternative<OpenNetwork>(network) ? routes.lists
+                                                      : SharedLists(routes.lists.size());
 }
 
 /// What the links carried since the last call.

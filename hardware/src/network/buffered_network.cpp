@@ -8,12 +8,12 @@
 namespace nj {
 
 BufferedNetwork::BufferedNetwork(const Topology& topology, const TopologySpec& spec,
-                                 const PacketSizes& sizes, const RouteTrees& routes)
+                                 const PacketRoutes& routes)
     : topology_(topology),
-      routes_(routes),
+      trees_(routes.trees),
       depth_(*spec.buffer_flits),
       within_tile_(spec.within_tile),
-      links_(topology, spec, sizes),
+      links_(routes.timings),
       states_(links_.links()),
       queues_(channels()) {}
 
@@ -65,12 +65,13 @@ void BufferedNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const PacketSource& from = traffic.sources[source];
   for (std::uint32_t& packet = next_[source]; packet != from.last; ++packet) {
     const Packet& sent = traffic.packets[packet];
-    const RouteTrees::Tree& tree = routes_.tree(sent.route);
-    const RouteTrees::Node& start = routes_.node(tree.start);
+    const RouteTrees::Tree& tree = trees_.tree(sent.route);
+    const RouteTrees::Node& start = trees_.node(tree.start);
     const std::uint32_t first = sent.first_target + from.moved;
     if (start.child_count == 0) {
-      nj::deliver(traffic, std::max(now_, sent.injected) + within_tile_,
-                  first + start.here_first - start.first, first + start.here_last - start.first);
+      traffic.deliver(std::max(now_, sent.injected) + within_tile_,
+                      first + start.here_first - start.first,
+                      first + start.here_last - start.first);
       continue;
     }
     if (sent.injected > now_) {
@@ -114,12 +115,12 @@ void BufferedNetwork::come_to_front(const StepTraffic& traffic, std::uint32_t qu
   line.asking = 0;
   line.leaves = now_;
   const Copy front = copies_[line.front];
-  const RouteTrees::Node& node = routes_.node(front.node);
+  const RouteTrees::Node& node = trees_.node(front.node);
   if (node.here_first != node.here_last) deliver(traffic, queue, front);
   for (std::uint32_t i = 0; i < node.child_count; ++i) {
     Copy part = front;
     part.node = node.children + i;
-    part.first = front.first - node.first + routes_.node(part.node).first;
+    part.first = front.first - node.first + trees_.node(part.node).first;
     ask(queue, part);
   }
 }
@@ -160,13 +161,13 @@ void BufferedNetwork::deliver(const StepTraffic& traffic, std::uint32_t queue, c
     there = std::max(now_, copy.head + links_.of(link_of(queue), copy.size).tail);
     queues_[queue].leaves = there;
   }
-  const RouteTrees::Node& node = routes_.node(copy.node);
+  const RouteTrees::Node& node = trees_.node(copy.node);
   const std::uint32_t base = copy.first - node.first;
-  nj::deliver(traffic, there, base + node.here_first, base + node.here_last);
+  traffic.deliver(there, base + node.here_first, base + node.here_last);
 }
 
 void BufferedNetwork::ask(std::uint32_t queue, Copy part) {
-  const std::uint32_t link = routes_.node(part.node).link;
+  const std::uint32_t link = trees_.node(part.node).link;
   part.queue = queue;
   part.channel = topology_.channel_after(queue < channels() ? queue : no_channel, link);
   ++queues_[queue].asking;

@@ -9,7 +9,8 @@
 #include "neurojoule/core/event_queue.hpp"
 
 #include "links.hpp"
-#include "route_trees.hpp"
+#include "packet.hpp"
+#include "packet_routes.hpp"
 
 namespace nj {
 
@@ -29,8 +30,7 @@ namespace nj {
 class BufferedNetwork {
  public:
   /// `spec` has buffers.
-  BufferedNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-                  const RouteTrees& routes);
+  BufferedNetwork(const Topology& topology, const TopologySpec& spec, const PacketRoutes& routes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -109,10 +109,10 @@ class BufferedNetwork {
   [[nodiscard]] std::uint32_t keep(const Copy& copy);
 
   const Topology& topology_;
-  const RouteTrees& routes_;
+  const RouteTrees& trees_;
   std::uint32_t depth_;  ///< flits per channel
   Picoseconds within_tile_;
-  LinkTimings links_;
+  const LinkTimings& links_;
   std::vector<LinkState> states_;    ///< by link
   std::vector<Queue> queues_;        ///< by channel, then by source
   std::vector<std::uint32_t> next_;  ///< by source: next packet to inject

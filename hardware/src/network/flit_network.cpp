@@ -30,15 +30,15 @@ std::uint32_t keep(std::vector<Value>& pool, std::vector<std::uint32_t>& unused,
 }  // namespace
 
 FlitNetwork::FlitNetwork(const Topology& topology, const TopologySpec& spec,
-                         const PacketSizes& sizes, const RouteTrees& routes)
+                         const PacketRoutes& routes)
     : topology_(topology),
-      routes_(routes),
-      sizes_(sizes),
+      trees_(routes.trees),
+      sizes_(routes.sizes),
       flit_bits_(spec.flit_bits),
       bounded_(spec.buffer_flits.has_value()),
       depth_(spec.buffer_flits.value_or(0)),
       within_tile_(spec.within_tile),
-      links_(topology, spec, sizes),
+      links_(routes.timings),
       outputs_(links_.links()),
       channels_(links_.links() * topology.virtual_channels()),
       inputs_(topology.routers()) {
@@ -151,7 +151,7 @@ void FlitNetwork::plan_injection(const StepTraffic& traffic, std::uint32_t sourc
 void FlitNetwork::inject(const StepTraffic& traffic, std::uint32_t source) {
   const std::uint32_t packet = next_[source]++;
   const Packet& sent = traffic.packets[packet];
-  const RouteTrees::Tree& tree = routes_.tree(sent.route);
+  const RouteTrees::Tree& tree = trees_.tree(sent.route);
   const std::uint32_t worm = keep(worms_, unused_worms_,
                                   {.node = tree.start,
                                    .first = sent.first_target + traffic.sources[source].moved,
@@ -200,7 +200,7 @@ bool FlitNetwork::enqueue(std::uint32_t id) {
 void FlitNetwork::route(const StepTraffic& traffic, std::uint32_t id) {
   Worm& worm = worms_[id];
   worm.routed = true;
-  const RouteTrees::Node& node = routes_.node(worm.node);
+  const RouteTrees::Node& node = trees_.node(worm.node);
   worm.delivered = node.here_first == node.here_last;
   for (std::uint32_t i = 0; i < node.child_count; ++i) add_part(id, node.children + i);
   if (!worm.delivered && worm.bits == sizes_[worm.size]) deliver_here(traffic, worm);
@@ -210,7 +210,7 @@ void FlitNetwork::route(const StepTraffic& traffic, std::uint32_t id) {
 void FlitNetwork::add_part(std::uint32_t id, std::uint32_t node) {
   Worm& worm = worms_[id];
   const bool passes = worm.queue < channels();
-  const std::uint32_t link = routes_.node(node).link;
+  const std::uint32_t link = trees_.node(node).link;
   const std::uint32_t channel = topology_.channel_after(passes ? worm.queue : no_channel, link);
   const std::uint32_t part = keep(
       parts_, unused_parts_, {.worm = id, .channel = channel, .node = node, .other = worm.part});
@@ -256,9 +256,9 @@ void FlitNetwork::ask(std::uint32_t part) {
 void FlitNetwork::deliver_here(const StepTraffic& traffic, Worm& worm) {
   worm.delivered = true;
   const Picoseconds there = worm.queue < channels() ? now() : now() + within_tile_;
-  const RouteTrees::Node& node = routes_.node(worm.node);
+  const RouteTrees::Node& node = trees_.node(worm.node);
   const std::uint32_t base = worm.first - node.first;
-  deliver(traffic, there, base + node.here_first, base + node.here_last);
+  traffic.deliver(there, base + node.here_first, base + node.here_last);
 }
 
 /// Gives the credits of what has left on all ways back, and the whole place after the last word.
@@ -435,7 +435,7 @@ void FlitNetwork::start_copy(std::uint32_t id, std::uint32_t link) {
   part.copy =
       keep(worms_, unused_worms_,
            {.node = part.node,
-            .first = worm.first - routes_.node(worm.node).first + routes_.node(part.node).first,
+            .first = worm.first - trees_.node(worm.node).first + trees_.node(part.node).first,
             .core = worm.core,
             .queue = part.channel,
             .size = size});

@@ -6,7 +6,8 @@
 
 #include "event_wheel.hpp"
 #include "links.hpp"
-#include "route_trees.hpp"
+#include "packet.hpp"
+#include "packet_routes.hpp"
 
 namespace nj {
 
@@ -48,8 +49,7 @@ namespace nj {
 class FlitNetwork {
  public:
   /// Throws: Error(capacity) for over `max_pairs` pairs of input and output in all routers.
-  FlitNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-              const RouteTrees& routes);
+  FlitNetwork(const Topology& topology, const TopologySpec& spec, const PacketRoutes& routes);
 
   void run(const StepTraffic& traffic);
   /// What the links carried since the loads were cleared.
@@ -172,15 +172,15 @@ class FlitNetwork {
   [[nodiscard]] Picoseconds now() const;
 
   const Topology& topology_;
-  const RouteTrees& routes_;
-  PacketSizes sizes_;
+  const RouteTrees& trees_;
+  const PacketSizes& sizes_;
   std::uint32_t flit_bits_;
   bool bounded_;
   std::uint32_t depth_ = 0;  ///< flits of a queue, where bounded
   Picoseconds within_tile_;
   Picoseconds tick_;
   std::int64_t origin_ = 0;  ///< ticks at which the step in work starts
-  LinkTimings links_;
+  const LinkTimings& links_;
   std::vector<LinkWords> words_;       ///< by link
   std::vector<Output> outputs_;        ///< by link
   std::vector<Channel> channels_;      ///< by channel

@@ -4,11 +4,10 @@
 
 namespace nj {
 
-FreeNetwork::FreeNetwork(const Topology& topology, const TopologySpec& spec,
-                         const PacketSizes& sizes, const RouteTrees& routes)
-    : routes_(routes),
+FreeNetwork::FreeNetwork(const TopologySpec& spec, const PacketRoutes& routes)
+    : trees_(routes.trees),
       within_tile_(spec.within_tile),
-      links_(topology, spec, sizes),
+      links_(routes.timings),
       passing_(links_.links()),
       loads_(links_.links()) {}
 
@@ -17,12 +16,12 @@ void FreeNetwork::run(const StepTraffic& traffic) {
   for (const PacketSource& source : traffic.sources) {
     for (std::uint32_t i = source.first; i != source.last; ++i) {
       const Packet& packet = traffic.packets[i];
-      const RouteTrees::Tree& tree = routes_.tree(packet.route);
-      const RouteTrees::Node& start = routes_.node(tree.start);
+      const RouteTrees::Tree& tree = trees_.tree(packet.route);
+      const RouteTrees::Node& start = trees_.node(tree.start);
       const Copy copy{packet.count, tree.size, packet.first_target + source.moved};
-      deliver(traffic, packet.injected + within_tile_, copy.first_target + start.here_first,
-              copy.first_target + start.here_last);
-      for (const RouteTrees::Node& child : routes_.children(start)) {
+      traffic.deliver(packet.injected + within_tile_, copy.first_target + start.here_first,
+                      copy.first_target + start.here_last);
+      for (const RouteTrees::Node& child : trees_.children(start)) {
         pass(traffic, copy, packet.injected, child);
       }
     }
@@ -33,10 +32,10 @@ void FreeNetwork::run(const StepTraffic& traffic) {
 Picoseconds FreeNetwork::pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                               const RouteTrees::Node& node) {
   const LinkTiming& link = links_.of(node.link, copy.size);
-  deliver(traffic, now + link.latency + link.tail, copy.first_target + node.here_first,
-          copy.first_target + node.here_last);
+  traffic.deliver(now + link.latency + link.tail, copy.first_target + node.here_first,
+                  copy.first_target + node.here_last);
   Picoseconds rest;
-  for (const RouteTrees::Node& child : routes_.children(node)) {
+  for (const RouteTrees::Node& child : trees_.children(node)) {
     const Picoseconds ready = now + link.latency + gap(link, links_.of(child.link, copy.size));
     rest = std::max(rest, pass(traffic, copy, ready, child));
   }

@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "links.hpp"
-#include "route_trees.hpp"
+#include "packet.hpp"
+#include "packet_routes.hpp"
 
 namespace nj {
 
@@ -17,8 +18,7 @@ namespace nj {
 /// that; from there its packet has at least the latencies of the links to its farthest receiver.
 class FreeNetwork {
  public:
-  FreeNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-              const RouteTrees& routes);
+  FreeNetwork(const TopologySpec& spec, const PacketRoutes& routes);
 
   void run(const StepTraffic& traffic);
   /// The latest bound of any link: not all that `run` carried last is delivered before it.
@@ -42,9 +42,9 @@ class FreeNetwork {
   Picoseconds pass(const StepTraffic& traffic, const Copy& copy, Picoseconds now,
                    const RouteTrees::Node& node);
 
-  const RouteTrees& routes_;
+  const RouteTrees& trees_;
   Picoseconds within_tile_;
-  LinkTimings links_;
+  const LinkTimings& links_;
   std::vector<Passing> passing_;  ///< by link
   std::vector<LinkLoad> loads_;   ///< by link: since they were cleared
 };

@@ -5,6 +5,8 @@
 #include <deque>
 #include <vector>
 
+#include "neurojoule/hardware/simulate.hpp"
+
 #include "links.hpp"
 
 namespace nj {
@@ -12,9 +14,9 @@ namespace nj {
 /// Links that take packets in the order in which they ask, each for its service time.
 class LinkBookings {
  public:
-  LinkBookings(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes)
-      : timings_(topology, spec, sizes), bookings_(timings_.links()), loads_(timings_.links()) {
-    if (sizes.size() > 1) lines_.resize(timings_.links());
+  explicit LinkBookings(const LinkTimings& timings)
+      : timings_(timings), bookings_(timings.links()), loads_(timings.links()) {
+    if (timings.sizes() > 1) lines_.resize(timings.links());
   }
 
   [[nodiscard]] const LinkTimings& timings() const { return timings_; }
@@ -85,7 +87,7 @@ class LinkBookings {
     loads_[link].flits += std::uint64_t{packets} * timings_.flits(size);
   }
 
-  LinkTimings timings_;
+  const LinkTimings& timings_;
   std::vector<Booking> bookings_;  ///< by link
   std::vector<Load> loads_;        ///< by link
   std::vector<Line> lines_;        ///< by link, where there are several sizes

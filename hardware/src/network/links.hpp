@@ -1,12 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
-#include "neurojoule/hardware/simulate.hpp"
+#include "neurojoule/hardware/topology.hpp"
 
-#include "packet.hpp"
+#include "packet_sizes.hpp"
 
 namespace nj {
 
@@ -22,16 +21,18 @@ struct LinkTiming {
 /// All links of a topology, for packets of each size.
 class LinkTimings {
  public:
+  LinkTimings() = default;
   LinkTimings(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes);
   [[nodiscard]] const LinkTiming& of(std::uint32_t link, std::uint32_t size) const {
     return timings_[size * links_ + link];
   }
   [[nodiscard]] std::size_t links() const { return links_; }
+  [[nodiscard]] std::size_t sizes() const { return flits_.size(); }
   /// Of a packet.
   [[nodiscard]] std::uint32_t flits(std::uint32_t size) const { return flits_[size]; }
 
  private:
-  std::size_t links_;
+  std::size_t links_ = 0;
   std::vector<LinkTiming> timings_;   ///< by size, then in the order of `topology.links()`
   std::vector<std::uint32_t> flits_;  ///< by size
 };
@@ -44,13 +45,5 @@ inline Picoseconds gap(const LinkTiming& in, const LinkTiming& out) {
 /// From a packet's injection on one tile to its arrival on another when nothing else is on its way.
 Picoseconds idle_time(const Topology& topology, const LinkTimings& links, std::uint32_t size,
                       std::uint32_t from, std::uint32_t to);
-
-/// Targets [first, last) of a packet have it.
-inline void deliver(const StepTraffic& traffic, Picoseconds now, std::uint32_t first,
-                    std::uint32_t last) {
-  for (std::uint32_t target = first; target != last; ++target) {
-    traffic.arrivals[traffic.stop(target).list].push_back({now, target});
-  }
-}
 
 }  // namespace nj

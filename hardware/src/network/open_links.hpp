@@ -13,9 +13,8 @@
 #include "lane.hpp"
 #include "link_ask.hpp"
 #include "link_bookings.hpp"
-#include "links.hpp"
-#include "route_trees.hpp"
-#include "shared_lists.hpp"
+#include "packet.hpp"
+#include "packet_routes.hpp"
 
 namespace nj {
 
@@ -38,24 +37,17 @@ class OpenLinks {
   /// In the order of what has passed a link.
   static constexpr Order through = Order{1} << (std::numeric_limits<Order>::digits - 1);
 
-  /// `routes`: of all packets. `ends`: lists of arrivals.
-  OpenLinks(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-            const RouteTrees& routes, const SharedLists& ends)
-      : topology_(topology),
-        routes_(routes),
-        within_tile_(spec.within_tile),
-        links_(topology, spec, sizes) {
-    const std::vector<std::uint32_t> lane_of = order_links();
-    lanes_.resize(first_end_ + ends.size());
-    follow_routes(ends, lane_of);
+  explicit OpenLinks(const PacketRoutes& routes)
+      : routes_(routes.open), links_(routes.timings), lanes_(routes_.lanes()) {
+    for (const OpenRoutes::Circle& lanes : routes_.circles()) circles_.push_back({lanes, {}, {}});
   }
 
   /// Packets from `packet` to before `end` set out, if they are injected before the horizon;
   /// `order` is that of target 0. Returns the next packet.
   std::uint32_t inject(std::span<const Packet> packets, Order order, std::uint32_t packet,
                        std::uint32_t end, Picoseconds horizon) {
-    const std::uint32_t* const starts = starts_.data();
-    const Branch* const branches = branches_.data();
+    const std::uint32_t* const starts = routes_.starts();
+    const Branch* const branches = routes_.branches();
     Lane<Ask>* const lanes = lanes_.data();
     for (; packet != end; ++packet) {
       const Packet& sent = packets[packet];
@@ -72,18 +64,18 @@ class OpenLinks {
   void run(Picoseconds horizon, const NotePass& note_pass) {
     std::uint32_t lane = 0;
     for (Circle& circle : circles_) {
-      for (; lane != circle.first; ++lane) work_through(lane, horizon, note_pass);
+      for (; lane != circle.lanes.first; ++lane) work_through(lane, horizon, note_pass);
       work_through_circle(circle, horizon, note_pass);
-      lane = circle.last;
+      lane = circle.lanes.last;
     }
-    for (; lane != first_end_; ++lane) work_through(lane, horizon, note_pass);
+    for (; lane != routes_.links().size(); ++lane) work_through(lane, horizon, note_pass);
   }
 
   /// What has come to an end: with orders, below `through`, of single targets. Of lists that are
   /// shared only that of the first is filled.
-  [[nodiscard]] Lane<Ask>& arrived(std::size_t list) { return lanes_[first_end_ + list]; }
+  [[nodiscard]] Lane<Ask>& arrived(std::size_t list) { return lanes_[routes_.lane_of_list(list)]; }
   [[nodiscard]] const Lane<Ask>& arrived(std::size_t list) const {
-    return lanes_[first_end_ + list];
+    return lanes_[routes_.lane_of_list(list)];
   }
 
   /// Copies of packets in the network, and arrivals.
@@ -102,20 +94,21 @@ class OpenLinks {
     const auto there = [&](std::uint32_t link, Picoseconds enters) {
       return enters + shortest(link).latency + shortest(link).tail;
     };
-    for (std::uint32_t lane = 0; lane < first_end_; ++lane) {
-      const std::uint32_t link = link_of_[lane];
+    for (std::uint32_t lane = 0; lane < routes_.links().size(); ++lane) {
+      const std::uint32_t link = routes_.links()[lane];
       lanes_[lane].sort(sorter_);
       Picoseconds free = links_.free(link);
       for (const Ask& ask : lanes_[lane].waiting()) {
         const Picoseconds enters = std::max(ask.time, free);
-        tell(ask, targets_of(ask), there(link, enters));
+        tell(ask, routes_.targets_before(ask.onward), there(link, enters));
         free = enters + shortest(link).service;
       }
     }
     for (const Circle& circle : circles_) {
       const auto tell_one = [&](const Ask& ask) {
-        const std::uint32_t link = link_of(ask);
-        tell(ask, targets_of(ask), there(link, std::max(ask.time, links_.free(link))));
+        const std::uint32_t link = routes_.link_before(ask.onward);
+        tell(ask, routes_.targets_before(ask.onward),
+             there(link, std::max(ask.time, links_.free(link))));
       };
       for (const Ask& ask : circle.asks.waiting()) tell_one(ask);
       for (const auto& [key, onward] : circle.turns.events()) {
@@ -129,95 +122,18 @@ class OpenLinks {
   void clear_loads() { links_.clear_loads(); }
 
  private:
-  /// A link that follows a node, or an end. Those of a node are next to each other.
-  struct Branch {
-    Picoseconds ready;  ///< after the packet entered the node's link, or was injected
-    Order order = 0;    ///< more than that of the packet at the node
-    std::uint32_t lane = 0;
-    std::uint32_t onward = 0;  ///< the first branch that follows this one; none at an end
-    std::uint16_t size = 0;    ///< of the packet
-    bool last = false;         ///< of the node
-  };
-  /// Links in which packets may go round: those of the lanes [first, last).
+  using Branch = OpenRoutes::Branch;
   struct Circle {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
+    OpenRoutes::Circle lanes;
     Lane<Ask> asks;                                  ///< of what comes from outside
     EventQueue<std::uint32_t, AskKey<Order>> turns;  ///< what follows
   };
 
-  /// Gives a lane to each link that is part of a way, in the order in which they are worked
-  /// through. Returns the lanes by link.
-  std::vector<std::uint32_t> order_links() {
-    constexpr std::uint32_t unused = RouteTrees::no_link;
-    constexpr std::uint32_t used = unused - 1;
-    std::vector<std::uint32_t> lane_of(topology_.links().size(), unused);
-    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
-      const std::uint32_t link = routes_.node(i).link;
-      if (link != RouteTrees::no_link) lane_of[link] = used;
-    }
-    const auto lanes = [&] { return static_cast<std::uint32_t>(link_of_.size()); };
-    const LinkGroups& groups = topology_.link_groups();
-    for (std::uint32_t group = 0; group != groups.count(); ++group) {
-      const std::uint32_t first = lanes();
-      for (const std::uint32_t link : groups.group(group)) {
-        if (lane_of[link] == unused) continue;
-        lane_of[link] = lanes();
-        link_of_.push_back(link);
-      }
-      if (lanes() - first > 1) circles_.push_back({first, lanes(), {}, {}});
-    }
-    first_end_ = link_of_.size();
-    return lane_of;
-  }
-
-  /// Works out what follows each node.
-  void follow_routes(const SharedLists& ends, std::span<const std::uint32_t> lane_of) {
-    std::vector<std::uint32_t> onward;  // by node: its first branch
-    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
-      const RouteTrees::Node& node = routes_.node(i);
-      onward.push_back(static_cast<std::uint32_t>(nodes_.size()));
-      const auto lists = std::ranges::count_if(
-          routes_.lists(node), [&](std::uint32_t list) { return ends[list].further == 0; });
-      nodes_.insert(nodes_.end(), static_cast<std::size_t>(lists) + node.child_count, i);
-    }
-    for (std::uint32_t i = 0; i != routes_.nodes(); ++i) {
-      add_branches(routes_.node(i), ends, lane_of, onward);
-    }
-    for (std::uint32_t tree = 0; tree != routes_.trees(); ++tree) {
-      starts_.push_back(onward[routes_.tree(tree).start]);
-    }
-  }
-
-  void add_branches(const RouteTrees::Node& node, const SharedLists& ends,
-                    std::span<const std::uint32_t> lane_of, std::span<const std::uint32_t> onward) {
-    const LinkTimings& timings = links_.timings();
-    const bool start = node.link == RouteTrees::no_link;
-    const LinkTiming* const link = start ? nullptr : &timings.of(node.link, node.size);
-    const Picoseconds there = start ? within_tile_ : link->latency + link->tail;
-    const auto size = static_cast<std::uint16_t>(node.size);
-    Order order = node.here_first - node.first;
-    for (const std::uint32_t list : routes_.lists(node)) {
-      const Order own = order++;
-      if (ends[list].further != 0) continue;
-      branches_.push_back({there, own, static_cast<std::uint32_t>(first_end_) + list, 0, size});
-    }
-    for (std::uint32_t child = node.children; child != node.children + node.child_count; ++child) {
-      const RouteTrees::Node& next = routes_.node(child);
-      const Picoseconds ready =
-          start ? Picoseconds{0} : link->latency + gap(*link, timings.of(next.link, next.size));
-      order = next.first - node.first;
-      branches_.push_back(
-          {ready, start ? order : order | through, lane_of[next.link], onward[child], size});
-    }
-    branches_.back().last = true;
-  }
-
   template <class NotePass>
   void work_through(std::uint32_t at, Picoseconds horizon, const NotePass& note_pass) {
     if (lanes_[at].empty()) return;
-    const std::uint32_t link = link_of_[at];
-    const Branch* const branches = branches_.data();
+    const std::uint32_t link = routes_.links()[at];
+    const Branch* const branches = routes_.branches();
     Lane<Ask>* const lanes = lanes_.data();
     const std::span<const Ask> asks = lanes[at].take_before(horizon, sorter_);
     links_.book_all(
@@ -231,13 +147,12 @@ class OpenLinks {
 
   template <class NotePass>
   void work_through_circle(Circle& circle, Picoseconds horizon, const NotePass& note_pass) {
-    const std::uint32_t first = circle.first;
-    const std::uint32_t last = circle.last;
+    const auto [first, last] = circle.lanes;
     Lane<Ask>& asks = circle.asks;
     auto& turns = circle.turns;
     const auto pass = [&](const Ask& ask) {
-      const std::uint32_t link = link_of(ask);
-      const Branch* const onward = &branches_[ask.onward];
+      const std::uint32_t link = routes_.link_before(ask.onward);
+      const Branch* const onward = routes_.branches() + ask.onward;
       const Picoseconds enters = links_.book(link, onward->size, ask.time);
       note_pass(ask, link, enters);
       go_on(onward, ask.order & ~through, enters, [&](std::uint32_t lane, const Ask& next) {
@@ -268,35 +183,27 @@ class OpenLinks {
     }
   }
 
-  [[nodiscard]] std::uint32_t link_of(const Ask& ask) const {
-    return routes_.node(nodes_[ask.onward]).link;
-  }
-  [[nodiscard]] std::uint32_t targets_of(const Ask& ask) const {
-    const RouteTrees::Node& node = routes_.node(nodes_[ask.onward]);
-    return node.last - node.first;
-  }
-
   /// A packet, whose first target is of that order, entered a link or was injected: calls `push`
   /// with the lane and the ask of each branch that follows.
   template <class Push>
   static void go_on(const Branch* branch, Order order, Picoseconds entered, const Push& push) {
     for (;; ++branch) {
-      push(branch->lane, Ask{entered + branch->ready, order + branch->order, branch->onward});
+      push(branch->lane, Ask{entered + branch->ready, order + more(*branch), branch->onward});
       if (branch->last) return;
     }
   }
 
-  const Topology& topology_;
-  const RouteTrees& routes_;
-  Picoseconds within_tile_;
+  /// A branch's order as a number of ours.
+  static Order more(const Branch& branch) {
+    constexpr std::uint32_t flag = OpenRoutes::through;
+    if constexpr (through == flag) return branch.order;
+    return Order{branch.order & ~flag} | Order{(branch.order & flag) != 0} * through;
+  }
+
+  const OpenRoutes& routes_;
   LinkBookings links_;
-  std::vector<std::uint32_t> link_of_;  ///< by lane
-  std::size_t first_end_ = 0;
-  std::vector<Lane<Ask>> lanes_;       ///< of links, in the order of work, then of ends
-  std::vector<Circle> circles_;        ///< in the order of their lanes
-  std::vector<std::uint32_t> starts_;  ///< by tree: the first branch
-  std::vector<Branch> branches_;       ///< of all nodes
-  std::vector<std::uint32_t> nodes_;   ///< by branch: what it follows
+  std::vector<Lane<Ask>> lanes_;
+  std::vector<Circle> circles_;
   RunSorter<Ask> sorter_;
 };
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,22 +11,17 @@ namespace nj {
 /// of which are known when it starts. The cores sort what is delivered to them.
 class OpenNetwork {
  public:
-  /// `lists`: of arrivals; those of ways that share them.
-  OpenNetwork(const Topology& topology, const TopologySpec& spec, const PacketSizes& sizes,
-              const RouteTrees& routes, std::size_t lists)
-      : lists_(routes, lists), links_(topology, spec, sizes, routes, lists_) {}
+  explicit OpenNetwork(const PacketRoutes& routes) : lists_(routes.lists), links_(routes) {}
 
   /// Throws: Error(capacity) above 2^31 - 1 targets.
   void run(const StepTraffic& traffic);
-  /// The lists that it fills.
-  [[nodiscard]] const SharedLists& lists() const { return lists_; }
   /// What the links carried since the loads were cleared.
   [[nodiscard]] std::vector<LinkLoad> loads() const { return links_.loads(); }
   /// Between two runs.
   void clear_loads() { links_.clear_loads(); }
 
  private:
-  SharedLists lists_;
+  const SharedLists& lists_;
   OpenLinks<std::uint32_t> links_;  ///< an order is a target
 };
 

@@ -20,6 +20,7 @@ class SharedLists {
     bool shared = false;  ///< with another list
   };
 
+  SharedLists() = default;
   /// None are shared.
   explicit SharedLists(std::size_t lists);
   /// Those of all packets.
