@@ -328,25 +328,24 @@ class Dataflow {
     unit.busy += unit.free - begins;
     unit.queue.add(arrived.time, begins);
     unit.period.end = unit.free;
-    if (work_.on() || keeps_records_)
-      record(arrived, turn, target.receiver, packet, begins, unit.free);
+    if (work_.on() || keeps_records_) record(arrived, turn, target, packet, begins, unit.free);
     const std::uint32_t stage = stages_.of_slice(slice);
     Phase& phase = known_[stage][turn.t];
     note(phase, unit.period, arrived.time);
     if (--phase.packets_left == 0) start_if_ready(stage);
   }
 
-  void record(const PacketsUnderWay::Links::Ask& arrived, Turn turn, std::uint32_t to,
+  void record(const PacketsUnderWay::Links::Ask& arrived, Turn turn, const Target& target,
               const Packet& packet, Picoseconds begins, Picoseconds served) {
-    const Receiver& receiver = plan_.receivers[to];
     if (work_.on()) {
+      const Receiver& receiver = plan_.receivers[target.receiver];
       happened_.push_back({arrived.time, true, arrived.order,
                            service_record(plan_, receiver, packet, turn.t, begins, served)});
     }
     if (!keeps_records_) return;
-    records_.emplace_back(
-        arrived, packet_record(plan_, receiver, packet, turn.t, stages_.all[turn.stage].core,
-                               arrived.time, served));
+    records_.emplace_back(arrived,
+                          packet_record(plan_, target, packet, turn.t, stages_.all[turn.stage].core,
+                                        arrived.time, served));
   }
 
   /// Orders what has been recorded up to the horizon over all cores and links.

@@ -23,7 +23,6 @@ struct Packet {
   Picoseconds injected;            ///< the first of them
   std::uint32_t first_target = 0;  ///< its targets end where the next packet's begin
   std::uint32_t route = 0;         ///< its tree in RouteTrees, with as many targets
-  std::uint32_t address = 0;       ///< of the spike, in what its population sends
   std::uint32_t count = 1;         ///< of spikes
   std::int16_t value = 1;          ///< of one spike
 };
@@ -39,7 +38,7 @@ struct Target {
   std::uint32_t receiver = 0;
   std::uint32_t packet = 0;
   std::uint32_t positions = 0;  ///< reached in the receiver, by all its spikes
-  std::uint32_t address = 0;    ///< the packet's
+  std::uint32_t address = 0;    ///< of the spike, in what its population sends
 };
 
 /// What a network asks about a receiver.

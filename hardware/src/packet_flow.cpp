@@ -162,7 +162,7 @@ void PacketFlow::record(const Arrival& arrival, const Target& target, Picosecond
   if (records_ == nullptr) return;
   const CoreId from = source_of(sources_, arrival.order).core;
   step_records_.emplace_back(
-      arrival, packet_record(plan_, receiver, packet, step_, from, arrival.time, served));
+      arrival, packet_record(plan_, target, packet, step_, from, arrival.time, served));
 }
 
 /// Records how long each link was kept in this step, link by link.

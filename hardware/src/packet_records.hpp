@@ -33,12 +33,13 @@ inline WorkRecord link_record(const Plan& plan, std::uint32_t producer, std::uin
 }
 
 /// The journey of a packet from the core that sent it to one of its receivers.
-inline PacketRecord packet_record(const Plan& plan, const Receiver& receiver, const Packet& packet,
+inline PacketRecord packet_record(const Plan& plan, const Target& target, const Packet& packet,
                                   std::uint32_t step, CoreId from, Picoseconds arrived,
                                   Picoseconds served) {
+  const Receiver& receiver = plan.receivers[target.receiver];
   return {step,
           plan.populations[receiver.producer].output(),
-          packet.address,
+          target.address,
           packet.value,
           from,
           receiver.core,

@@ -81,7 +81,7 @@ Picoseconds Sender::send_each(std::span<const Way> ways, std::uint32_t address, 
   for (const Way& way : ways) {
     clock += axon_out_;
     const std::uint32_t tree = trees_[way.receiver - fan_->receivers.begin];
-    *packets++ = {clock, target++, tree, address, 1, value};
+    *packets++ = {clock, target++, tree, 1, value};
     *targets++ = {way.receiver, packet++, way.positions, address};
   }
   return clock;
@@ -94,7 +94,7 @@ Picoseconds Sender::send_one(std::uint32_t cell, std::span<const Way> ways, std:
   const std::uint32_t tree = trees_[fan_->groups[cell]];
   const auto packet = static_cast<std::uint32_t>(outbox_->packets.size());
   const auto target = static_cast<std::uint32_t>(outbox_->targets.size());
-  outbox_->packets.push_back({clock, target, tree, address, 1, value});
+  outbox_->packets.push_back({clock, target, tree, 1, value});
   Target* targets = outbox_->targets.append(ways.size());
   for (const std::uint32_t i : plan_.routes.trees.order_of(tree)) {
     *targets++ = {ways[i].receiver, packet, ways[i].positions, address};
@@ -162,7 +162,7 @@ void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds in
   std::uint32_t& bundle = leaving_[key].bundle;
   if (bundle == none) {
     bundle = static_cast<std::uint32_t>(packets.size());
-    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), tree, 0, 0, 1});
+    packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), tree, 0, 1});
     for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle});
   }
   Packet& packet = packets[bundle];
