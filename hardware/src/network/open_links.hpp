@@ -147,7 +147,8 @@ class OpenLinks {
 
   template <class NotePass>
   void work_through_circle(Circle& circle, Picoseconds horizon, const NotePass& note_pass) {
-    const auto [first, last] = circle.lanes;
+    const std::uint32_t first = circle.lanes.first;
+    const std::uint32_t last = circle.lanes.last;
     Lane<Ask>& asks = circle.asks;
     auto& turns = circle.turns;
     const auto pass = [&](const Ask& ask) {

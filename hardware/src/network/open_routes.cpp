@@ -24,10 +24,9 @@ std::vector<std::uint32_t> by_lane(const RouteTrees& trees,
 }  // namespace
 
 OpenRoutes::OpenRoutes(const Topology& topology, const TopologySpec& spec,
-                       const LinkTimings& timings, const RouteTrees& trees,
-                       const SharedLists& ends) {
+                       const LinkTimings& timings, const RouteTrees& trees, const SharedLists& ends)
+    : lists_(ends.size()) {
   const std::vector<std::uint32_t> lane_of = order_links(topology, trees);
-  lanes_ = links_.size() + ends.size();
   const std::vector<std::uint32_t> order = by_lane(trees, lane_of);
   std::vector<std::uint32_t> onward(trees.nodes());  // by node: its first branch
   for (const std::uint32_t i : order) {

@@ -44,7 +44,7 @@ class OpenRoutes {
   [[nodiscard]] std::span<const std::uint32_t> links() const { return links_; }
   /// In the order of their lanes.
   [[nodiscard]] std::span<const Circle> circles() const { return circles_; }
-  [[nodiscard]] std::size_t lanes() const { return lanes_; }
+  [[nodiscard]] std::size_t lanes() const { return links_.size() + lists_; }
   [[nodiscard]] std::size_t lane_of_list(std::size_t list) const { return links_.size() + list; }
   /// Of all nodes.
   [[nodiscard]] const Branch* branches() const { return branches_.data(); }
@@ -71,7 +71,7 @@ class OpenRoutes {
                     std::span<const std::uint32_t> lane_of, std::span<const std::uint32_t> onward);
 
   std::vector<std::uint32_t> links_;
-  std::size_t lanes_ = 0;
+  std::size_t lists_ = 0;  ///< of arrivals
   std::vector<Circle> circles_;
   std::vector<std::uint32_t> starts_;
   std::vector<Branch> branches_;
