@@ -14,7 +14,7 @@
 
 #include "network/packet_routes.hpp"
 
-// Everything about a mapped network that does not depend on spikes, worked out once per simulation.
+// All of a mapped network that does not depend on spikes, worked out once for all samples.
 namespace nj {
 
 /// A half-open range of rows, columns or channels.
