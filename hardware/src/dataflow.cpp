@@ -392,9 +392,9 @@ class Dataflow {
     add_synapse_work(plan_, tally_, result_.slices);
     result_.io_port = phases_.take_io_port();
     result_.actions = action_counts(plan_, tally_, 0, result_.timeline.latency());
-    result_.packets = tally_.packets();
+    result_.packets = tally_.sent();
     result_.merged = tally_.merged();
-    result_.hops = tally_.hops();
+    result_.hops = hops(result_.actions);
     result_.links = packets_.loads();
   }
 

@@ -256,8 +256,8 @@ NeuronPhase::Done NeuronPhase::run_input(std::uint32_t population, std::uint32_t
                          std::max(clock, read_until(address + 1)));
   });
   const std::uint64_t packets = sender_.finish();
-  ++tally_.senders[population].frames;
-  tally_.senders[population].input_packets += packets;
+  ++tally_.inputs[population].frames;
+  tally_.inputs[population].injected += packets;
   return {std::max(clock, read_until(shape.neurons())), packets};
 }
 

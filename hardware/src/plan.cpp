@@ -284,6 +284,7 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
             {},
             {},
             PacketRoutes(chip.topology()),
+            {},
             {}};
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
   plan.cores = used_cores(mapping);

@@ -161,7 +161,8 @@ struct Plan {
   PacketRoutes routes;
   /// By source (slices, then populations at the I/O port), and receiver of the population, or with
   /// multicast group of cells: the tree of its packets, where it sends such.
-  std::vector<std::vector<std::uint32_t>> trees;
+  std::vector<std::uint32_t> trees;
+  std::vector<std::size_t> first_tree;  ///< by source, in `trees`; and the end of the last
 
   [[nodiscard]] const LayerWidths& width(LayerId layer) const { return widths[layer.index]; }
   /// Of a packet that a population sends.

@@ -27,9 +27,9 @@ class SourceRoutes {
         trees_(plan.chip.spec().topology.multicast ? fan_.group_count : fan_.receivers.size(),
                none) {}
 
-  std::vector<std::uint32_t> of(const Sent& sent) && {
+  const std::vector<std::uint32_t>& of(const Sent& sent) {
     for_each_cell(fan_, sent, [this](std::uint32_t cell, std::uint32_t) { add(cell); });
-    return std::move(trees_);
+    return trees_;
   }
 
  private:
@@ -64,17 +64,22 @@ class SourceRoutes {
 
 void add_routes(Plan& plan) {
   plan.routes.sizes = sizes_of(plan);
+  const auto add_source = [&plan](std::uint32_t population, std::uint32_t tile, const Sent& sent) {
+    plan.first_tree.push_back(plan.trees.size());
+    SourceRoutes routes(plan, population, tile);
+    const std::vector<std::uint32_t>& trees = routes.of(sent);
+    plan.trees.insert(plan.trees.end(), trees.begin(), trees.end());
+  };
   for (const SlicePlan& slice : plan.slices) {
-    const std::uint32_t tile = plan.chip.core(slice.place.core).tile;
-    plan.trees.push_back(SourceRoutes(plan, slice.place.population, tile).of(sent_by(plan, slice)));
+    add_source(slice.place.population, plan.chip.core(slice.place.core).tile, sent_by(plan, slice));
   }
   for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
     const bool at_port =
         std::holds_alternative<Input>(plan.network.layer(plan.populations[p].lead).op) &&
         !plan.graph.only_read(p);
-    plan.trees.push_back(at_port ? SourceRoutes(plan, p, io_tile).of(all_of(plan.fans[p].shape))
-                                 : std::vector<std::uint32_t>{});
+    add_source(p, io_tile, at_port ? all_of(plan.fans[p].shape) : Sent{});
   }
+  plan.first_tree.push_back(plan.trees.size());
   const std::size_t cores = plan.chip.cores().size();
   const ChipSpec& chip = plan.chip.spec();
   // Without barriers each core takes what came before the horizon from a list of its own.

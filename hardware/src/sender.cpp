@@ -31,14 +31,16 @@ void Sender::begin_input(std::uint32_t population, std::uint32_t t, Outbox& outb
 
 void Sender::begin(std::uint32_t population, std::uint32_t source, std::uint32_t t,
                    Picoseconds axon_out, Outbox& outbox) {
-  population_ = population;
   fan_ = &plan_.fans[population];
   map_ = &sent_.begin(population, t);
   merges_ = !map_->addresses.empty();
   axon_out_ = axon_out;
   outbox_ = &outbox;
-  trees_ = plan_.trees[source].data();
-  leaving_.resize(std::max(leaving_.size(), plan_.trees[source].size()));
+  const std::size_t first = plan_.first_tree[source];
+  trees_ = plan_.trees.data() + first;
+  packets_ = tally_.packets.data() + first;
+  if (packing_ != Packing::bundled) return;
+  bundles_.resize(std::max(bundles_.size(), plan_.first_tree[source + 1] - first), none);
 }
 
 /// Calls `give` with the receiver or group of each packet that a spike of a cell makes, and its
@@ -103,6 +105,7 @@ Picoseconds Sender::send_one(std::uint32_t cell, std::span<const Way> ways, std:
 }
 
 std::uint64_t Sender::finish() {
+  std::uint64_t all = 0;
   for (const std::uint32_t cell : cells_) {
     const Fired fired = std::exchange(fired_[cell], {});
     const auto ways = fan_->at(cell);
@@ -110,15 +113,16 @@ std::uint64_t Sender::finish() {
     count(ways, fired);
     Picoseconds injected = fired.first;
     for_each_packet(cell, ways, [&](std::uint32_t key, std::span<const Way> to) {
-      Leaving& leaving = leaving_[key];
-      if (leaving.packets == 0) keys_.push_back(key);
-      leaving.packets += fired.count;
+      packets_[key] += fired.count;
+      all += fired.count;
       injected += axon_out_;
       if (packing_ == Packing::bundled) bundle(key, to, injected, fired);
     });
   }
   cells_.clear();
-  return count_hops();
+  for (const std::uint32_t key : bundled_) bundles_[key] = none;
+  bundled_.clear();
+  return all;
 }
 
 /// Of what a cell fired: what a receiver does not drop.
@@ -137,30 +141,15 @@ void Sender::count(std::span<const Way> ways, const Fired& fired) {
   }
 }
 
-/// Of all packets of the slice; returns how many there are.
-std::uint64_t Sender::count_hops() {
-  SenderTally& tally = tally_.senders[population_];
-  std::uint64_t all = 0;
-  for (const std::uint32_t key : keys_) {
-    const std::uint64_t packets = std::exchange(leaving_[key], {}).packets;
-    const RouteTrees::Tree& tree = plan_.routes.trees.tree(trees_[key]);
-    const RouteTrees::Node& start = plan_.routes.trees.node(tree.start);
-    tally.within_tile += packets * (start.here_last - start.here_first);
-    for (std::size_t i = 0; i < tree.hops.size(); ++i) tally.hops[i] += packets * tree.hops[i];
-    all += packets;
-  }
-  keys_.clear();
-  return all;
-}
-
 /// Adds what a cell fired to the packet of all that goes to the same receivers.
 void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds injected,
                     const Fired& fired) {
   auto& [packets, targets] = *outbox_;
   const std::uint32_t tree = trees_[key];
   const auto order = plan_.routes.trees.order_of(tree);
-  std::uint32_t& bundle = leaving_[key].bundle;
+  std::uint32_t& bundle = bundles_[key];
   if (bundle == none) {
+    bundled_.push_back(key);
     bundle = static_cast<std::uint32_t>(packets.size());
     packets.push_back({injected, static_cast<std::uint32_t>(targets.size()), tree, 0, 1});
     for (const std::uint32_t i : order) targets.push_back({ways[i].receiver, bundle});

@@ -37,11 +37,6 @@ class Sender {
     std::uint32_t fresh = 0;  ///< not sent by another slice before, where that may be
     Picoseconds first;        ///< the first one fired
   };
-  /// What goes one way.
-  struct Leaving {
-    std::uint64_t packets = 0;  ///< one a spike
-    std::uint32_t bundle = none;
-  };
   void begin(std::uint32_t population, std::uint32_t source, std::uint32_t t, Picoseconds axon_out,
              Outbox& outbox);
   Picoseconds send_each(std::span<const Way> ways, std::uint32_t address, std::int16_t value,
@@ -51,7 +46,6 @@ class Sender {
   template <class Give>
   void for_each_packet(std::uint32_t cell, std::span<const Way> ways, Give&& give);
   void count(std::span<const Way> ways, const Fired& fired);
-  std::uint64_t count_hops();
   void bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds injected,
               const Fired& fired);
   [[nodiscard]] std::uint64_t taken(const Way& way, const Fired& fired) const;
@@ -63,11 +57,12 @@ class Sender {
   Packing packing_;
   std::vector<Fired> fired_;          ///< by cell
   std::vector<std::uint32_t> cells_;  ///< that fired, in order
-  std::vector<Leaving> leaving_;      ///< by receiver of the population, or group of cells
-  std::vector<std::uint32_t> keys_;   ///< of these, the ones with a packet
+  // Of the slice in work, by receiver of the population, or group of cells:
+  std::vector<std::uint32_t> bundles_;  ///< packets of the outbox, where spikes are bundled
+  std::vector<std::uint32_t> bundled_;  ///< the ones with such a packet
+  const std::uint32_t* trees_ = nullptr;
+  std::uint64_t* packets_ = nullptr;  ///< sent, one a spike
   // Of the slice in work:
-  std::uint32_t population_ = 0;
-  const std::uint32_t* trees_ = nullptr;  ///< by receiver of the population, or group of cells
   const Fan* fan_ = nullptr;
   SentMap* map_ = nullptr;
   bool merges_ = false;

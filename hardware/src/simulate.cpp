@@ -175,13 +175,14 @@ class Simulation {
   /// Moves what was counted since the last call to the result; returns it.
   StepRecord collect(std::uint64_t steps, Picoseconds time) {
     StepRecord done{.actions = action_counts(plan_, tally_, steps, time),
-                    .packets = tally_.packets(),
-                    .hops = tally_.hops(),
+                    .packets = tally_.sent(),
+                    .hops = 0,
                     .busy = std::exchange(busy_, std::vector<UnitTimes>(busy_.size())),
                     .stalled = std::exchange(stalled_, std::vector<UnitTimes>(stalled_.size())),
                     .most_waiting = flow_.take_most_waiting(),
                     .links = flow_.take_loads(),
                     .io_port = phases_.take_io_port()};
+    done.hops = hops(done.actions);
     result_.merged += tally_.merged();
     add_synapse_work(plan_, tally_, result_.slices);
     tally_ = Tally(plan_);

@@ -1,5 +1,6 @@
 #include "tally.hpp"
 
+#include <array>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -173,22 +174,36 @@ void count_attention(const Plan& plan, const SlicePlan& slice, const SliceTally&
             tally.coincidences + tally.score_additions);
 }
 
-void count_sender(const Plan& plan, std::uint32_t population, const SenderTally& tally,
-                  ActionCounts& counts) {
-  const LayerId layer = plan.populations[population].output();
-  const std::uint32_t packet = plan.packet_bits(population);
-  const auto add = [&](std::string_view component, Action action, std::uint32_t width,
-                       std::uint64_t count) {
-    counts.add({std::string(component), action, width, layer}, count);
-  };
-  add("network.router", Action::spike_within_tile, packet, tally.within_tile);
-  for (std::size_t direction = 0; direction < hop_actions.size(); ++direction) {
-    add("network.router", hop_actions[direction], packet, tally.hops[direction]);
+/// Sources [first, last), all of one population, in the network.
+void count_routers(const Plan& plan, const Tally& tally, std::uint32_t population,
+                   std::size_t first, std::size_t last, ActionCounts& counts) {
+  std::uint64_t within_tile = 0;
+  std::array<std::uint64_t, hop_actions.size()> hops{};
+  for (std::size_t i = plan.first_tree[first]; i < plan.first_tree[last]; ++i) {
+    const std::uint64_t packets = tally.packets[i];
+    if (packets == 0) continue;
+    const RouteTrees::Tree& tree = plan.routes.trees.tree(plan.trees[i]);
+    const RouteTrees::Node& start = plan.routes.trees.node(tree.start);
+    within_tile += packets * (start.here_last - start.here_first);
+    for (std::size_t d = 0; d < hops.size(); ++d) hops[d] += packets * tree.hops[d];
   }
-  add("io.axon_out", Action::packet_inject, packet, tally.input_packets);
+  const auto add = [&](Action action, std::uint64_t count) {
+    counts.add({"network.router", action, plan.packet_bits(population),
+                plan.populations[population].output()},
+               count);
+  };
+  add(Action::spike_within_tile, within_tile);
+  for (std::size_t d = 0; d < hops.size(); ++d) add(hop_actions[d], hops[d]);
+}
+
+void count_input(const Plan& plan, std::uint32_t population, const InputTally& tally,
+                 ActionCounts& counts) {
+  const LayerId layer = plan.populations[population].output();
+  counts.add({"io.axon_out", Action::packet_inject, plan.packet_bits(population), layer},
+             tally.injected);
   const std::uint64_t frame_bits =
       plan.network.output_shape(layer).neurons() * plan.width(layer).output_bits;
-  add("off_chip.memory", Action::read_bit, 1, tally.frames * frame_bits);
+  counts.add({"off_chip.memory", Action::read_bit, 1, layer}, tally.frames * frame_bits);
 }
 
 void count_chip(const Chip& chip, std::uint64_t steps, Picoseconds latency, ActionCounts& counts) {
@@ -219,19 +234,8 @@ std::uint64_t Tally::merged() const {
   return sum;
 }
 
-std::uint64_t Tally::packets() const {
-  std::uint64_t sum = 0;
-  for (const SliceTally& slice : slices) sum += slice.injected;
-  for (const SenderTally& sender : senders) sum += sender.input_packets;
-  return sum;
-}
-
-std::uint64_t Tally::hops() const {
-  std::uint64_t sum = 0;
-  for (const SenderTally& sender : senders) {
-    sum = std::accumulate(sender.hops.begin(), sender.hops.end(), sum);
-  }
-  return sum;
+std::uint64_t Tally::sent() const {
+  return std::accumulate(packets.begin(), packets.end(), std::uint64_t{0});
 }
 
 void add_synapse_work(const Plan& plan, const Tally& tally, std::vector<UnitTimes>& slices) {
@@ -260,16 +264,25 @@ ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t s
   for (std::uint32_t first = 0, last = 0; first < plan.slices.size(); first = last) {
     while (last < plan.slices.size() && kind_of(last) == kind_of(first)) ++last;
     count_neuron_phases(plan, tally, first, last, counts);
+    count_routers(plan, tally, plan.slices[first].place.population, first, last, counts);
   }
   for (std::size_t s = 0; s < plan.slices.size(); ++s) {
     count_frames(plan, plan.slices[s], tally.slices[s], counts);
     count_attention(plan, plan.slices[s], tally.slices[s], counts);
   }
   for (std::uint32_t p = 0; p < plan.populations.size(); ++p) {
-    count_sender(plan, p, tally.senders[p], counts);
+    count_input(plan, p, tally.inputs[p], counts);
+    const std::size_t port = plan.slices.size() + p;
+    count_routers(plan, tally, p, port, port + 1, counts);
   }
   count_chip(plan.chip, steps, latency, counts);
   return counts;
+}
+
+std::uint64_t hops(const ActionCounts& counts) {
+  std::uint64_t sum = 0;
+  for (const Action hop : hop_actions) sum += counts.total(hop);
+  return sum;
 }
 
 }  // namespace nj

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -37,12 +36,10 @@ struct SliceTally {
   std::uint64_t frame_positions = 0;  ///< (value, position) pairs multiplied
 };
 
-/// What the spikes of one population did in the network.
-struct SenderTally {
-  std::uint64_t input_packets = 0;  ///< sent from the I/O port
-  std::uint64_t frames = 0;         ///< read from off-chip memory
-  std::uint64_t within_tile = 0;
-  std::array<std::uint64_t, hop_actions.size()> hops{};  ///< links passed, by Direction
+/// What came to the I/O port for one population.
+struct InputTally {
+  std::uint64_t injected = 0;  ///< packets
+  std::uint64_t frames = 0;    ///< read from off-chip memory
 };
 
 /// Plain counters of one sample; turned into ActionCounts once, at its end.
@@ -50,16 +47,16 @@ struct Tally {
   explicit Tally(const Plan& plan)
       : receivers(plan.receivers.size()),
         slices(plan.slices.size()),
-        senders(plan.populations.size()) {}
-  /// Packets sent.
-  [[nodiscard]] std::uint64_t packets() const;
+        inputs(plan.populations.size()),
+        packets(plan.trees.size()) {}
   /// Packets that were dropped as another slice had sent them.
   [[nodiscard]] std::uint64_t merged() const;
-  /// Links passed.
-  [[nodiscard]] std::uint64_t hops() const;
+  /// All packets sent.
+  [[nodiscard]] std::uint64_t sent() const;
   std::vector<ReceiverTally> receivers;
   std::vector<SliceTally> slices;
-  std::vector<SenderTally> senders;
+  std::vector<InputTally> inputs;      ///< by population
+  std::vector<std::uint64_t> packets;  ///< sent, one a spike; as Plan::trees
 };
 
 /// Adds how long synapse units have worked, by slice that they worked for.
@@ -68,5 +65,7 @@ void add_synapse_work(const Plan& plan, const Tally& tally, std::vector<UnitTime
 /// The counts as defined in simulate.hpp.
 ActionCounts action_counts(const Plan& plan, const Tally& tally, std::uint64_t steps,
                            Picoseconds latency);
+/// Links passed, by packets and their copies.
+std::uint64_t hops(const ActionCounts& counts);
 
 }  // namespace nj
