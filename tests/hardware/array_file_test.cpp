@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/changed_text.hpp"
 #include "support/chip_text.hpp"
 #include "support/micro_array.hpp"
 

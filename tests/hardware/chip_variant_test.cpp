@@ -8,6 +8,7 @@
 #include <neurojoule/hardware/chip_file.hpp>
 
 #include "good_chip.hpp"
+#include "support/changed_text.hpp"
 #include "support/chip_text.hpp"
 #include "support/thrown.hpp"
 

@@ -7,6 +7,7 @@
 #include <neurojoule/core/atomic_file.hpp>
 #include <neurojoule/hardware/chip_file.hpp>
 
+#include "support/changed_text.hpp"
 #include "support/chip_text.hpp"
 
 namespace nj {

@@ -7,6 +7,7 @@
 #include <neurojoule/hardware/count_definition.hpp>
 #include <neurojoule/hardware/simulate.hpp>
 
+#include "support/changed_text.hpp"
 #include "support/chip_text.hpp"
 #include "support/frames_scenario.hpp"
 #include "support/mapped_network.hpp"

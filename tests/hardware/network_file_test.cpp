@@ -6,6 +6,7 @@
 #include <neurojoule/core/error.hpp>
 #include <neurojoule/hardware/chip.hpp>
 
+#include "support/changed_text.hpp"
 #include "support/chip_text.hpp"
 
 // Question: do the keys of `topology:` give the network that they describe, and is each mistake

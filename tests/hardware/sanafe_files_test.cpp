@@ -9,6 +9,7 @@
 #include <neurojoule/core/error.hpp>
 #include <neurojoule/hardware/sanafe_network.hpp>
 
+#include "support/changed_text.hpp"
 #include "support/thrown.hpp"
 
 namespace nj::sanafe {
@@ -16,6 +17,7 @@ namespace {
 
 using testing::message_of;
 using testing::sanafe_chip;
+using testing::with;
 
 const std::string good_network = R"(network:
   name: small
@@ -52,19 +54,13 @@ Architecture chip(const std::string& text = sanafe_chip) {
 
 Network network(const std::string& text) { return read_network(text, "net.yaml", chip()); }
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
 /// What reading the chip says when `from` is replaced by `to`.
 std::string chip_refusal(const std::string& from, const std::string& to) {
-  return message_of([&] { chip(replaced(sanafe_chip, from, to)); });
+  return message_of([&] { chip(with(sanafe_chip, from, to)); });
 }
 
 std::string network_refusal(const std::string& from, const std::string& to) {
-  return message_of([&] { network(replaced(good_network, from, to)); });
+  return message_of([&] { network(with(good_network, from, to)); });
 }
 
 bool holds(const std::string& text, const std::string& part) {
@@ -93,13 +89,13 @@ TEST_CASE("SANA-FE chip file: ranges, costs, and coordinates that run down the c
 TEST_CASE("SANA-FE chip file: the barrier table takes the largest key not above") {
   const std::string table =
       "link_buffer_size: 4, sync_model: table, latency_sync: {2: 1.0e-6, 4: 3.0e-6}}";
-  const Architecture a = chip(replaced(sanafe_chip, "link_buffer_size: 4}", table));
+  const Architecture a = chip(with(sanafe_chip, "link_buffer_size: 4}", table));
   CHECK(a.sync(1) == 1e-6);  // below all keys: the least
   CHECK(a.sync(3) == 1e-6);
   CHECK(a.sync(4) == 3e-6);
   CHECK(a.sync(99) == 3e-6);
-  const Architecture fixed = chip(
-      replaced(sanafe_chip, "link_buffer_size: 4}", "link_buffer_size: 4, latency_sync: 2e-9}"));
+  const Architecture fixed =
+      chip(with(sanafe_chip, "link_buffer_size: 4}", "link_buffer_size: 4, latency_sync: 2e-9}"));
   CHECK(fixed.sync(1) == 2e-9);
 }
 
@@ -166,12 +162,11 @@ TEST_CASE("SANA-FE files: what is not YAML of the plain kind is refused with its
 }
 
 TEST_CASE("SANA-FE files: the same in other clothes reads the same") {
-  const std::string block =
-      replaced(good_network, "    - a.b.3 -> a.b.0: [weight: -0.5]\n",
-               "    -\n      a.b.3 -> a.b.0:\n      - weight:   -0.5  # less\n");
+  const std::string block = with(good_network, "    - a.b.3 -> a.b.0: [weight: -0.5]\n",
+                                 "    -\n      a.b.3 -> a.b.0:\n      - weight:   -0.5  # less\n");
   const std::string flow =
-      replaced(good_network, "- a.b.3: {core: 1.0, soma: digital, synapse: s}\n",
-               "- {\"a.b.3\": [core: 1.0, {soma: 'digital'}, # here\n    synapse: s]}\r\n...\n");
+      with(good_network, "- a.b.3: {core: 1.0, soma: digital, synapse: s}\n",
+           "- {\"a.b.3\": [core: 1.0, {soma: 'digital'}, # here\n    synapse: s]}\r\n...\n");
   const std::string marked = "\xef\xbb\xbf---\n" + good_network;
   for (const std::string& text : {block, flow, marked}) {
     const Network n = network(text);
@@ -281,15 +276,15 @@ TEST_CASE("SANA-FE network file: a convolution must fit its groups") {
       "kernel_height: 1, kernel_count: 2, ";
   const std::string dense =
       "type: dense, weight: [1, 2, 3, 4,\n                                        5, 6, 7, 8]";
-  CHECK_NOTHROW(network(replaced(good_network, dense, edge + "weight: [1, 2]")));
+  CHECK_NOTHROW(network(with(good_network, dense, edge + "weight: [1, 2]")));
   CHECK(holds(network_refusal(dense, edge + "weight: [1]"), "expected 2 entries, got 1"));
   CHECK(holds(network_refusal(dense, edge + "stride_width: 2, weight: [1, 2]"),
               "the output of this convolution has 2 neurons, 'a.b' has 4"));
   CHECK(holds(network_refusal(dense, edge + "padding: 1, weight: [1, 2]"), "unknown key"));
-  const std::string wide = replaced(edge, "kernel_width: 1", "kernel_width: 3");
+  const std::string wide = with(edge, "kernel_width: 1", "kernel_width: 3");
   CHECK(holds(network_refusal(dense, wide + "weight: [1, 2]"),
               "the kernel is larger than the input"));
-  const std::string tall = replaced(edge, "input_height: 1", "input_height: 2");
+  const std::string tall = with(edge, "input_height: 1", "input_height: 2");
   CHECK(holds(network_refusal(dense, tall + "weight: [1, 2]"),
               "the input of this convolution has 4 neurons, 'in' has 2"));
 }
@@ -307,7 +302,7 @@ TEST_CASE("SANA-FE network file: what is wrong with mappings is named with its p
               "no soma unit 'stimulus', there is stimulus[0..49]"));
   CHECK(holds(network_refusal("'stimulus[0]'", "'stimulus[50]'"), "there is stimulus[0..49]"));
   const std::string small =
-      replaced(sanafe_chip, "max_neurons_supported: 100", "max_neurons_supported: 2");
+      with(sanafe_chip, "max_neurons_supported: 100", "max_neurons_supported: 2");
   CHECK(holds(message_of([&] { read_network(good_network, "net.yaml", chip(small)); }),
               "net.yaml:26:3: mappings[2].a.b.0..2: core 5.1 holds 2 neurons, 3 are mapped to it"));
 }

@@ -16,6 +16,7 @@
 // a few milliseconds and 40 bytes per value. Read: block and flow maps and lists, plain and quoted
 // words on one line, comments. Refused by name: anchors, tags, block texts, plain words over
 // several lines, complex keys, duplicate keys, tabs in indentation, a second document.
+// Their older netlists come out as the same tree (netlist_parser.hpp).
 namespace nj::sanafe {
 
 class Cursor;
@@ -25,14 +26,15 @@ class TextTree {
  public:
   /// Throws: Error(io) when unreadable, Error(capacity) over 1 GiB, Error(config) as `parse`.
   static TextTree load(const std::filesystem::path& file);
-  /// Throws: Error(config) with line and column when the text is not the YAML described above.
+  /// Throws: Error(config) with line and column when the text is neither a netlist nor the YAML
+  /// described above.
   static TextTree parse(std::string text, std::string name);
 
   [[nodiscard]] Cursor root() const;
 
  private:
   friend class Cursor;
-  friend class TextParser;
+  friend class FlowParser;
   enum class Kind : std::uint8_t { null, scalar, sequence, map };
   struct Node {
     std::uint32_t begin = 0;  ///< byte where the value starts

@@ -2,8 +2,6 @@
 
 #include <string>
 
-#include <doctest/doctest.h>
-
 #include <neurojoule/hardware/chip_file.hpp>
 
 #include "support/thrown.hpp"
@@ -17,13 +15,6 @@ inline Chip chip_of(const std::string& text) {
   Chip chip = read_chip(document.root());
   document.finish();
   return chip;
-}
-
-/// `text` with the first `from` in it replaced by `to`.
-inline std::string with(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  REQUIRE(at != std::string::npos);
-  return text.replace(at, from.size(), to);
 }
 
 /// What reading `text` says.
