@@ -164,7 +164,8 @@ Command add_sanafe(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("sanafe", "run a chip and a network file of SANA-FE");
   sub->footer(std::string(nj::exit_codes) + "docs/sanafe.md describes the files.");
   sub->add_option("ARCH", command->architecture, "architecture file (YAML)")->required();
-  sub->add_option("NET", command->network, "network file with mappings (YAML or netlist)")->required();
+  sub->add_option("NET", command->network, "network file with mappings (YAML or netlist)")
+      ->required();
   sub->add_option("--steps", command->steps, "time steps")
       ->required()
       ->check(CLI::Range(1, 10'000'000));

@@ -180,6 +180,7 @@ Json mapping_json(const PreparedRun& prepared, const ChipResult& chip) {
     json["slices"] = to_string(choice.slices);
     json["seed"] = choice.placement.seed;
     json["effort"] = choice.placement.effort;
+    json["chip_link"] = choice.placement.chip_link;
   }
   json["expected_packet_hops"] = chip.expected_packet_hops;
   const auto& kinds = prepared.chip->chip.spec().core_kinds;

@@ -34,17 +34,19 @@ std::uint32_t scaled(std::uint64_t bits, std::size_t bound) {
 
 /// Slices on cores, with moves that keep every slice on its kind of core.
 ///
-/// Invariant: `cost_` is the sum over all flows of packets x links, and `slice_on_` the inverse of
-/// `core_of_`.
+/// Invariant: `cost_` is the sum over all flows of packets x lengths, and `slice_on_` the inverse
+/// of `core_of_`.
 class Annealer {
  public:
-  Annealer(const Chip& chip, const Traffic& traffic, const Mapping& start, std::uint64_t seed)
+  Annealer(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+           const Mapping& start, std::uint64_t seed)
       : chip_(chip),
-        topology_(chip.topology()),
+        lengths_(lengths),
         neighbours_(neighbours(traffic)),
-        multicast_(chip.topology(), traffic),
+        multicast_(lengths, traffic),
         nobody_(traffic.slices),
-        cost_(static_cast<std::int64_t>(packet_hops(traffic, chip, start))),
+        cost_(
+            static_cast<std::int64_t>(packets_by_length(traffic, lengths, tiles_of(chip, start)))),
         tile_of_(tiles_of(chip, start)),
         slice_on_(chip.cores().size(), nobody_),
         cores_(chip.spec().core_kinds.size()),
@@ -111,16 +113,17 @@ class Annealer {
 
   /// The few cores of a kind that are nearest to a tile.
   const std::vector<std::uint32_t>& nearest(std::uint32_t kind, std::uint32_t tile) {
-    auto& found = nearest_[std::size_t{kind} * topology_.tiles() + tile];
+    auto& found = nearest_[std::size_t{kind} * lengths_.topology().tiles() + tile];
     if (!found.empty()) return found;
     const auto& cores = cores_[kind];
     found.resize(std::min(nearest_cores, cores.size()));
-    std::partial_sort_copy(cores.begin(), cores.end(), found.begin(), found.end(),
-                           [&](std::uint32_t a, std::uint32_t b) {
-                             const std::uint32_t to_a = topology_.hops(tile, chip_.cores()[a].tile);
-                             const std::uint32_t to_b = topology_.hops(tile, chip_.cores()[b].tile);
-                             return to_a != to_b ? to_a < to_b : a < b;
-                           });
+    std::partial_sort_copy(
+        cores.begin(), cores.end(), found.begin(), found.end(),
+        [&](std::uint32_t a, std::uint32_t b) {
+          const std::uint32_t to_a = lengths_.between(tile, chip_.cores()[a].tile);
+          const std::uint32_t to_b = lengths_.between(tile, chip_.cores()[b].tile);
+          return to_a != to_b ? to_a < to_b : a < b;
+        });
     return found;
   }
 
@@ -131,7 +134,7 @@ class Annealer {
     for (const Neighbour& n : neighbours_[slice]) {
       if (n.other == except) continue;
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.alone * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
+      sum += n.alone * (n.sends ? lengths_.between(other, tile) : lengths_.between(tile, other));
     }
     return sum;
   }
@@ -228,7 +231,7 @@ class Annealer {
   }
 
   const Chip& chip_;
-  const Topology& topology_;
+  const WayLengths& lengths_;
   std::vector<std::vector<Neighbour>> neighbours_;
   MulticastFlows multicast_;
   std::uint32_t nobody_;  ///< the number of slices
@@ -250,17 +253,17 @@ Mapping with_cores(Mapping mapping, const std::vector<std::uint32_t>& cores) {
 
 }  // namespace
 
-Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
+Mapping anneal(const Chip& chip, const WayLengths& lengths, const Traffic& traffic, Mapping start,
                const PlacementOptions& options) {
   if (start.slices.empty()) return start;
-  Annealer annealer(chip, traffic, start, options.seed);
+  Annealer annealer(chip, lengths, traffic, start, options.seed);
   return with_cores(std::move(start), annealer.run(options));
 }
 
-Mapping improve(const Chip& chip, const Traffic& traffic, Mapping start,
+Mapping improve(const Chip& chip, const WayLengths& lengths, const Traffic& traffic, Mapping start,
                 const PlacementOptions& options) {
   if (start.slices.empty()) return start;
-  Annealer annealer(chip, traffic, start, options.seed);
+  Annealer annealer(chip, lengths, traffic, start, options.seed);
   return with_cores(std::move(start), annealer.improve(options));
 }
 

@@ -10,10 +10,10 @@ namespace {
 /// Puts slices on cores one after another.
 class GreedyPlacer {
  public:
-  GreedyPlacer(const Chip& chip, const Traffic& traffic, Mapping mapping)
+  GreedyPlacer(const Chip& chip, const WayLengths& lengths, const Traffic& traffic, Mapping mapping)
       : chip_(chip),
-        topology_(chip.topology()),
-        ways_(chip.topology()),
+        lengths_(lengths),
+        ways_(lengths),
         kinds_(kinds_of(chip, mapping)),
         mapping_(std::move(mapping)),
         into_(traffic.slices),
@@ -46,7 +46,7 @@ class GreedyPlacer {
 
   /// Links that one spike of each neuron passes for the sake of a slice, by the slice's tile.
   std::vector<std::uint64_t> links_to(std::uint32_t slice) {
-    std::vector<std::uint64_t> links(topology_.tiles(), 0);
+    std::vector<std::uint64_t> links(lengths_.topology().tiles(), 0);
     std::vector<Sender> alone;  // of flows that reach no slice yet
     for (const TrafficFlow* flow : into_[slice]) {
       const Sender sender{tile_of_[flow->from], flow->neurons};
@@ -80,10 +80,10 @@ class GreedyPlacer {
   const std::vector<std::uint64_t>& links_from(std::vector<Sender> senders) {
     if (senders == senders_ && !links_.empty()) return links_;
     senders_ = std::move(senders);
-    links_.assign(topology_.tiles(), 0);
+    links_.assign(lengths_.topology().tiles(), 0);
     for (const Sender& sender : senders_) {
       for (std::uint32_t tile = 0; tile < links_.size(); ++tile) {
-        links_[tile] += sender.neurons * topology_.hops(sender.tile, tile);
+        links_[tile] += sender.neurons * lengths_.between(sender.tile, tile);
       }
     }
     return links_;
@@ -104,7 +104,7 @@ class GreedyPlacer {
   }
 
   const Chip& chip_;
-  const Topology& topology_;
+  const WayLengths& lengths_;
   BranchingWays ways_;
   std::vector<std::uint32_t> kinds_;  ///< by slice
   Mapping mapping_;
@@ -117,8 +117,9 @@ class GreedyPlacer {
 
 }  // namespace
 
-Mapping place_greedily(const Chip& chip, const Traffic& traffic, Mapping mapping) {
-  return GreedyPlacer(chip, traffic, std::move(mapping)).run();
+Mapping place_greedily(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+                       Mapping mapping) {
+  return GreedyPlacer(chip, lengths, traffic, std::move(mapping)).run();
 }
 
 }  // namespace nj

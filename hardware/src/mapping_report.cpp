@@ -53,9 +53,9 @@ class OtherCores {
  public:
   OtherCores(const Chip& chip, const Mapping& mapping, const Traffic& traffic)
       : chip_(chip),
-        topology_(chip.topology()),
+        links_(chip.topology()),
         neighbours_(neighbours(traffic)),
-        multicast_(chip.topology(), traffic),
+        multicast_(links_, traffic),
         tile_of_(tiles_of(chip, mapping)) {
     std::vector<bool> taken(chip.cores().size(), false);
     for (const LayerSlice& slice : mapping.slices) taken[slice.core.index] = true;
@@ -91,7 +91,7 @@ class OtherCores {
     std::uint64_t sum = 0;
     for (const Neighbour& n : neighbours_[slice]) {
       const std::uint32_t other = tile_of_[n.other];
-      sum += n.alone * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
+      sum += n.alone * (n.sends ? links_.between(other, tile) : links_.between(tile, other));
       if (sum >= most) return sum;
     }
     const std::uint64_t least = sum + multicast_.least_cost_of(slice, tile_of_);
@@ -99,7 +99,7 @@ class OtherCores {
   }
 
   const Chip& chip_;
-  const Topology& topology_;
+  WayLengths links_;
   std::vector<std::vector<Neighbour>> neighbours_;
   MulticastFlows multicast_;
   std::vector<std::uint32_t> tile_of_;  ///< by slice, then the I/O port

@@ -20,7 +20,8 @@ BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
     std::uint16_t links = 0;
     std::span<std::uint32_t> tiles;
   };
-  std::vector<std::uint32_t> tiles(topology_.tiles());
+  const Topology& topology = lengths_.topology();
+  std::vector<std::uint32_t> tiles(topology.tiles());
   std::iota(tiles.begin(), tiles.end(), 0U);
   Order order{.rank = std::vector<std::uint16_t>(tiles.size()),
               .common = std::vector<std::uint16_t>(tiles.size())};
@@ -37,14 +38,15 @@ BranchingWays::Order BranchingWays::make_order(std::uint32_t from) const {
       if (!rest.empty()) order.common[first()] = links;
     }
     while (!rest.empty()) {
-      const std::uint32_t way = topology_.next_link(router, rest.front());
+      const std::uint32_t way = topology.next_link(router, rest.front());
       const auto end = std::partition(rest.begin(), rest.end(), [&](std::uint32_t tile) {
-        return topology_.next_link(router, tile) == way;
+        return topology.next_link(router, tile) == way;
       });
       const auto count = static_cast<std::size_t>(end - rest.begin());
       if (count > 1) {
+        const Link& link = topology.links()[way];
         parts.push_back(
-            {topology_.links()[way].to, static_cast<std::uint16_t>(links + 1), rest.first(count)});
+            {link.to, static_cast<std::uint16_t>(links + lengths_.of(link)), rest.first(count)});
       }
       rest = rest.subspan(count);
       if (!rest.empty()) order.common[first()] = links;
@@ -73,14 +75,14 @@ std::uint32_t BranchingWays::common_links(const Order& order, std::uint32_t lowe
 }
 
 std::uint64_t BranchingWays::tree_links(std::uint32_t from, std::span<std::uint32_t> to) {
-  if (to.size() == 1) return topology_.hops(from, to.front());
+  if (to.size() == 1) return lengths_.between(from, to.front());
   const Order& order = order_from(from);
   std::sort(to.begin(), to.end(),
             [&](std::uint32_t a, std::uint32_t b) { return order.rank[a] < order.rank[b]; });
   std::uint64_t links = 0;
   for (std::size_t i = 0; i < to.size(); ++i) {
     if (i > 0 && to[i] == to[i - 1]) continue;
-    links += topology_.hops(from, to[i]);
+    links += lengths_.between(from, to[i]);
     if (i > 0) links -= common_links(order, order.rank[to[i - 1]], order.rank[to[i]]);
   }
   return links;
@@ -108,7 +110,7 @@ std::vector<std::uint32_t> BranchingWays::further_links(std::uint32_t from,
   std::vector<std::uint32_t> further(tiles, 0);
   for (std::uint32_t to = 0; to < tiles; ++to) {
     const std::uint32_t rank = order.rank[to];
-    if (!taken[rank]) further[to] = topology_.hops(from, to) - common[rank];
+    if (!taken[rank]) further[to] = lengths_.between(from, to) - common[rank];
   }
   return further;
 }
@@ -133,11 +135,11 @@ std::uint32_t BranchingWays::further_links(std::uint32_t from, std::uint32_t to,
   if (higher != std::numeric_limits<std::int32_t>::max()) {
     common = std::max(common, common_links(order, own, higher));
   }
-  return topology_.hops(from, to) - common;
+  return lengths_.between(from, to) - common;
 }
 
-MulticastFlows::MulticastFlows(const Topology& topology, const Traffic& traffic)
-    : topology_(topology), ways_(topology), of_(traffic.slices + std::size_t{1}) {
+MulticastFlows::MulticastFlows(const WayLengths& lengths, const Traffic& traffic)
+    : lengths_(lengths), ways_(lengths), of_(traffic.slices + std::size_t{1}) {
   for (const TrafficFlow& flow : traffic.flows) {
     if (flow.to.size() == 1 || flow.packets == 0) continue;
     of_[flow.from].push_back(&flow);
@@ -160,13 +162,13 @@ std::uint64_t MulticastFlows::least_cost_of(std::uint32_t slice,
     std::uint32_t farthest = 0;
     for (const std::uint32_t to : flow->to) {
       if (to == slice) continue;
-      farthest = std::max(farthest, topology_.hops(tile_of[flow->from], tile_of[to]));
+      farthest = std::max(farthest, lengths_.between(tile_of[flow->from], tile_of[to]));
     }
     if (flow->from == slice) {
       sum += flow->packets * farthest;
       continue;
     }
-    const std::uint32_t links = topology_.hops(tile_of[flow->from], tile_of[slice]);
+    const std::uint32_t links = lengths_.between(tile_of[flow->from], tile_of[slice]);
     if (links > farthest) sum += flow->packets * (links - farthest);
   }
   return sum;

@@ -5,15 +5,16 @@
 #include <vector>
 
 #include "neurojoule/hardware/placement.hpp"
-#include "neurojoule/hardware/topology.hpp"
+
+#include "way_lengths.hpp"
 
 namespace nj {
 
-/// Where the ways from a tile to others part.
+/// Where the ways from a tile to others part. Links count as WayLengths says.
 class BranchingWays {
  public:
-  explicit BranchingWays(const Topology& topology)
-      : topology_(topology), orders_(topology.tiles()) {}
+  explicit BranchingWays(const WayLengths& lengths)
+      : lengths_(lengths), orders_(lengths.topology().tiles()) {}
 
   /// Links that a packet passes from a tile to several, with a copy wherever their ways part;
   /// copies that have parted stay apart. Reorders `to`.
@@ -37,7 +38,7 @@ class BranchingWays {
   [[nodiscard]] Order make_order(std::uint32_t from) const;
   static std::uint32_t common_links(const Order& order, std::uint32_t lower, std::uint32_t higher);
 
-  const Topology& topology_;
+  const WayLengths& lengths_;
   std::vector<Order> orders_;  ///< by tile; empty until asked for
 };
 
@@ -49,7 +50,7 @@ class BranchingWays {
 class MulticastFlows {
  public:
   /// Keeps references to both.
-  MulticastFlows(const Topology& topology, const Traffic& traffic);
+  MulticastFlows(const WayLengths& lengths, const Traffic& traffic);
 
   std::uint64_t cost_of(std::uint32_t slice, std::span<const std::uint32_t> tile_of);
   /// At least so much, in less time: a tree has its longest way, and ways have no more in common
@@ -65,7 +66,7 @@ class MulticastFlows {
   std::uint64_t part(const TrafficFlow& flow, std::uint32_t slice,
                      std::span<const std::uint32_t> tile_of);
 
-  const Topology& topology_;
+  const WayLengths& lengths_;
   BranchingWays ways_;
   std::vector<std::vector<const TrafficFlow*>> of_;  ///< by slice: sent or received
   std::vector<std::uint32_t> to_;                    ///< tiles of the flow in work

@@ -25,9 +25,10 @@ struct Region {
 /// Invariant: the slices of a region fit the cores of its tiles, kind by kind.
 class Bisection {
  public:
-  Bisection(const Chip& chip, const Traffic& traffic, const Mapping& start, std::uint64_t seed)
+  Bisection(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+            const Mapping& start, std::uint64_t seed)
       : chip_(chip),
-        topology_(chip.topology()),
+        lengths_(lengths),
         neighbours_(neighbours(traffic)),
         kind_of_(kinds_of(chip, start)),
         cores_(chip.topology().tiles()),
@@ -85,7 +86,7 @@ class Bisection {
     std::vector<std::uint32_t> tiles(cores_.size());
     std::iota(tiles.begin(), tiles.end(), 0U);
     std::stable_sort(tiles.begin(), tiles.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return topology_.hops(io_tile, a) < topology_.hops(io_tile, b);
+      return lengths_.between(io_tile, a) < lengths_.between(io_tile, b);
     });
     const Counts needed = slices_by_kind(region.slices);
     Counts available(needed.size(), 0);
@@ -109,12 +110,12 @@ class Bisection {
     }
   }
 
-  /// The tile with the least sum of hops to the others.
+  /// The tile with the shortest ways to the others.
   [[nodiscard]] std::uint32_t centre(const std::vector<std::uint32_t>& tiles) const {
     const auto sum = [&](std::uint32_t from) {
-      std::uint64_t hops = 0;
-      for (const std::uint32_t to : tiles) hops += topology_.hops(from, to);
-      return hops;
+      std::uint64_t lengths = 0;
+      for (const std::uint32_t to : tiles) lengths += lengths_.between(from, to);
+      return lengths;
     };
     return *std::min_element(tiles.begin(), tiles.end(),
                              [&](std::uint32_t a, std::uint32_t b) { return sum(a) < sum(b); });
@@ -128,7 +129,7 @@ class Bisection {
     for (std::uint32_t i = 0; i < tiles.size(); ++i) {
       if (i != tile) others.push_back(i);
     }
-    const auto distance = [&](std::uint32_t i) { return topology_.hops(tiles[tile], tiles[i]); };
+    const auto distance = [&](std::uint32_t i) { return lengths_.between(tiles[tile], tiles[i]); };
     const auto end = others.begin() + static_cast<std::ptrdiff_t>(std::min(few, others.size()));
     std::partial_sort(others.begin(), end, others.end(), [&](std::uint32_t a, std::uint32_t b) {
       return distance(a) != distance(b) ? distance(a) < distance(b) : a < b;
@@ -180,15 +181,15 @@ class Bisection {
     return graph.bisect(weights, shares, seed_);
   }
 
-  /// Packets x hops of a slice at a tile, of its traffic with other slices where they are thought
-  /// to be; those of region `except` are left out.
+  /// Packets x lengths of a slice at a tile, of its traffic with other slices where they are
+  /// thought to be; those of region `except` are left out.
   [[nodiscard]] std::int64_t cost_at(std::uint32_t slice, std::uint32_t tile,
                                      std::optional<std::uint32_t> except = std::nullopt) const {
     std::uint64_t sum = 0;
     for (const Neighbour& n : neighbours_[slice]) {
       if (except && region_of_[n.other] == *except) continue;
       const std::uint32_t other = centre_[n.other];
-      sum += n.packets * (n.sends ? topology_.hops(other, tile) : topology_.hops(tile, other));
+      sum += n.packets * (n.sends ? lengths_.between(other, tile) : lengths_.between(tile, other));
     }
     return static_cast<std::int64_t>(sum);
   }
@@ -256,7 +257,7 @@ class Bisection {
   }
 
   const Chip& chip_;
-  const Topology& topology_;
+  const WayLengths& lengths_;
   std::vector<std::vector<Neighbour>> neighbours_;
   std::vector<std::uint32_t> kind_of_;             ///< by slice
   std::vector<std::vector<std::uint32_t>> cores_;  ///< by tile
@@ -268,9 +269,10 @@ class Bisection {
 
 }  // namespace
 
-Mapping partition(const Chip& chip, const Traffic& traffic, Mapping start,
-                  const PlacementOptions& options) {
-  const std::vector<std::uint32_t> cores = Bisection(chip, traffic, start, options.seed).run();
+Mapping partition(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+                  Mapping start, const PlacementOptions& options) {
+  const std::vector<std::uint32_t> cores =
+      Bisection(chip, lengths, traffic, start, options.seed).run();
   for (std::size_t s = 0; s < cores.size(); ++s) start.slices[s].core = CoreId{cores[s]};
   return start;
 }

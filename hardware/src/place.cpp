@@ -75,9 +75,9 @@ Mapping place_in_order(const Chip& chip, std::vector<LayerSlice> slices,
   return {std::move(slices)};
 }
 
-std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping) {
-  const std::vector<std::uint32_t> tile_of = tiles_of(chip, mapping);
-  BranchingWays ways(chip.topology());
+std::uint64_t packets_by_length(const Traffic& traffic, const WayLengths& lengths,
+                                std::span<const std::uint32_t> tile_of) {
+  BranchingWays ways(lengths);
   std::vector<std::uint32_t> to;
   std::uint64_t sum = 0;
   for (const TrafficFlow& flow : traffic.flows) {
@@ -86,6 +86,10 @@ std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mappin
     sum += flow.packets * ways.tree_links(tile_of[flow.from], to);
   }
   return sum;
+}
+
+std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping) {
+  return packets_by_length(traffic, WayLengths(chip.topology()), tiles_of(chip, mapping));
 }
 
 namespace {
@@ -120,15 +124,18 @@ Grouped grouped(const Traffic& traffic, const Mapping& mapping) {
 /// By a strategy other than in_order.
 Mapping place_groups(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
                      const PlacementOptions& options) {
+  const WayLengths lengths(chip.topology(), options.chip_link);
   switch (options.strategy) {
     case Placement::in_order:
       break;
     case Placement::greedy:
-      return place_greedily(chip, traffic, mapping);
+      return place_greedily(chip, lengths, traffic, mapping);
     case Placement::annealing:
-      return anneal(chip, traffic, place_greedily(chip, traffic, mapping), options);
+      return anneal(chip, lengths, traffic, place_greedily(chip, lengths, traffic, mapping),
+                    options);
     case Placement::partition:
-      return improve(chip, traffic, partition(chip, traffic, mapping, options), options);
+      return improve(chip, lengths, traffic, partition(chip, lengths, traffic, mapping, options),
+                     options);
   }
   return mapping;
 }
@@ -140,6 +147,11 @@ Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
   if (options.effort < 1 || options.effort > max_placement_effort) {
     throw Error(ErrorKind::config, fmt::format("expected a placement effort of 1..{}, got {}",
                                                max_placement_effort, options.effort));
+  }
+  if (options.chip_link < 1 || options.chip_link > max_chip_link) {
+    throw Error(ErrorKind::config,
+                fmt::format("expected links between chips to count as 1..{}, got {}", max_chip_link,
+                            options.chip_link));
   }
   if (traffic.slices != mapping.slices.size()) {
     throw Error(ErrorKind::shape, fmt::format("the traffic is of {} slices, the mapping has {}",

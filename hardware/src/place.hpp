@@ -6,6 +6,8 @@
 
 #include "neurojoule/hardware/placement.hpp"
 
+#include "way_lengths.hpp"
+
 namespace nj {
 
 /// The tile of the I/O port, where inputs come from.
@@ -33,19 +35,25 @@ std::vector<std::uint32_t> kinds_of(const Chip& chip, const Mapping& mapping);
 Mapping place_in_order(const Chip& chip, std::vector<LayerSlice> slices,
                        std::span<const std::uint32_t> kinds, std::span<const std::uint32_t> groups);
 
+/// Packets x lengths of their ways, with multicast once per branch; `tile_of` is by slice, then of
+/// the I/O port.
+std::uint64_t packets_by_length(const Traffic& traffic, const WayLengths& lengths,
+                                std::span<const std::uint32_t> tile_of);
+
 /// Slice after slice, each on the free core of its kind with the shortest ways from its senders.
-Mapping place_greedily(const Chip& chip, const Traffic& traffic, Mapping mapping);
+Mapping place_greedily(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+                       Mapping mapping);
 
 /// Simulated annealing from `start`; never worse than it.
-Mapping anneal(const Chip& chip, const Traffic& traffic, Mapping start,
+Mapping anneal(const Chip& chip, const WayLengths& lengths, const Traffic& traffic, Mapping start,
                const PlacementOptions& options);
 
 /// Moves and exchanges of slices as long as they gain, at random; never worse than `start`.
-Mapping improve(const Chip& chip, const Traffic& traffic, Mapping start,
+Mapping improve(const Chip& chip, const WayLengths& lengths, const Traffic& traffic, Mapping start,
                 const PlacementOptions& options);
 
 /// Recursive bisection of slices and tiles.
-Mapping partition(const Chip& chip, const Traffic& traffic, Mapping start,
-                  const PlacementOptions& options);
+Mapping partition(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
+                  Mapping start, const PlacementOptions& options);
 
 }  // namespace nj

@@ -92,6 +92,41 @@ TEST_CASE("no placement changes what a run counts, and the mapping written reads
         run_tiny(tiny, {"mapping.placement=greedy"}).result.chip->mapping);
 }
 
+TEST_CASE("mapping.chip_link keeps packets on their chip") {
+  const TinyScenario tiny;
+  write_file_atomically(tiny.folder() / "board.yaml", R"(base: mesh45
+name: board
+topology:
+  kind: multi-chip
+  chip:
+    kind: mesh
+    width: 2
+    height: 2
+    link: {cycle: 1 ns}
+    hop_east_west: {latency: 2 ns}
+    hop_north_south: {latency: 2 ns}
+  between: {kind: ring, routers: 8, link: {cycle: 1 ns}, hop: {latency: 2 ns}}
+  gateway: 3
+  flit: 64 bit
+  within_tile: {latency: 1 ns}
+  tile: [neuron, neuron, neuron, attention]
+)");
+  const auto run_board = [&](const char* chip_link) {
+    return run_tiny(tiny, {"chip=./board.yaml", "mapping.placement=annealing", "mapping.effort=2",
+                           std::string("mapping.chip_link=") + chip_link});
+  };
+  const auto one = run_board("1");
+  const auto many = run_board("50");
+  const auto between = [](const auto& run) {
+    return run.result.chip->actions.total(Action::hop_chip);
+  };
+  CHECK(between(many) < between(one));
+  CHECK(many.result.chip->packets == one.result.chip->packets);
+  const auto json = nlohmann::json::parse(result_json(many.prepared, many.result))["mapping"];
+  CHECK(json["chip_link"] == 50);
+  CHECK(json["expected_packet_hops"] == many.result.chip->expected_packet_hops);
+}
+
 TEST_CASE("mapping.csv has a row per slice, and its packets x hops add up") {
   const TinyScenario tiny;
   const auto [prepared, result] = run_tiny(tiny);

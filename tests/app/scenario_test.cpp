@@ -345,12 +345,16 @@ TEST_CASE("what is wrong with a scenario is said with its place") {
             .starts_with(
                 "scenario.yaml:18:11: mapping.placement: expected one of in-order, greedy, "));
   CHECK(mapping("{effort: 0}") == "scenario.yaml:18:11: mapping.effort: expected 1..1000, got 0");
+  CHECK(mapping("{chip_link: 0}") ==
+        "scenario.yaml:18:11: mapping.chip_link: expected 1..1000, got 0");
   CHECK(mapping("{slices: most}") ==
         "scenario.yaml:18:11: mapping.slices: expected one of fewest, fastest, got 'most'");
   CHECK(mapping("{file: m.yaml, slices: fastest}") ==
         "scenario.yaml:18:25: mapping.slices: a given mapping is not cut");
   CHECK(mapping("{file: m.yaml, seed: 2}") ==
         "scenario.yaml:18:25: mapping.seed: a given mapping is not placed");
+  CHECK(mapping("{file: m.yaml, chip_link: 2}") ==
+        "scenario.yaml:18:25: mapping.chip_link: a given mapping is not placed");
   CHECK(mapping("{file: m.yaml, fixed: {}}") ==
         "scenario.yaml:18:11: mapping.file: does not go with a mapping that stands here (fixed)");
   CHECK(mapping("{file: m.yaml}") == "scenario.yaml:18:1: mapping: m.yaml: no such file");

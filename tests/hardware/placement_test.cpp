@@ -11,6 +11,7 @@
 #include <neurojoule/hardware/simulate.hpp>
 
 #include "support/micro_scenario.hpp"
+#include "support/random_flows.hpp"
 #include "support/small_spikformer.hpp"
 #include "support/thrown.hpp"
 
@@ -130,21 +131,6 @@ TEST_CASE("placement: traffic with multicast and its hops, by hand") {
   CHECK(packet_hops(traffic(), s.chip, annealed) == 2 * (1 + 2 + 2));
 }
 
-/// Flows from each of some slices and the port to one or several of them.
-Traffic random_traffic(std::uint32_t slices, std::uint64_t seed) {
-  std::uint32_t draw = 0;
-  const auto below = [&](std::uint64_t bound) {
-    return static_cast<std::uint32_t>(random_below({seed, 6, 0}, draw++, bound));
-  };
-  Traffic traffic{slices, {}};
-  for (std::uint32_t i = 0; i < 2 * slices; ++i) {
-    std::set<std::uint32_t> to{below(slices)};
-    while (below(4) != 0) to.insert(below(slices));
-    traffic.flows.push_back({below(slices + 1), {to.begin(), to.end()}, 1 + below(9), below(9)});
-  }
-  return traffic;
-}
-
 TEST_CASE("placement: the best of three annealed ones is the best of all") {
   // 6 slices on 2 x 3 tiles.
   ChipSpec spec = testing::micro_chip().spec();
@@ -152,7 +138,7 @@ TEST_CASE("placement: the best of three annealed ones is the best of all") {
   const Chip chip{spec};
   for (std::uint64_t seed = 0; seed < 12; ++seed) {
     CAPTURE(seed);
-    const Traffic traffic = random_traffic(6, seed);
+    const Traffic traffic = testing::random_flows(6, seed);
     Mapping mapping;
     for (std::uint32_t i = 0; i < 6; ++i) {
       mapping.slices.push_back({.population = 1, .core = CoreId{i}});
@@ -210,7 +196,7 @@ TEST_CASE("placement: each greedy choice passes the fewest links") {
   for (const Chip& chip : chips_of_two_kinds()) {
     for (std::uint64_t seed = 0; seed < 12; ++seed) {
       CAPTURE(seed);
-      const Traffic traffic = random_traffic(16, seed);
+      const Traffic traffic = testing::random_flows(16, seed);
       Mapping mapping;
       for (std::uint32_t i = 0; i < 16; ++i) {
         mapping.slices.push_back({.population = 1, .core = CoreId{23 - i}});

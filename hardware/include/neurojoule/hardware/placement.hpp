@@ -14,7 +14,8 @@
 
 // Which core a slice sits on. `map_network` decides how populations are cut; placing moves the
 // slices between cores of the same kind, so that what the chip does stays the same and only the
-// ways of its packets change. What is minimised is packets x links passed.
+// ways of its packets change. What is minimised is packets x links passed, those between chips
+// counted several times if one likes.
 namespace nj {
 
 /// Expected packets from one slice to another, or with multicast to several at once.
@@ -50,7 +51,8 @@ Traffic expected_traffic(const Network& network, std::span<const Population> pop
                          std::span<const LayerWidths> widths, const Chip& chip,
                          const Mapping& mapping, std::span<const std::uint64_t> spikes = {});
 
-/// Packets x links passed, with multicast once per branch; what placing minimises.
+/// Packets x links passed, with multicast once per branch; what placing minimises where links
+/// between chips count as one.
 std::uint64_t packet_hops(const Traffic& traffic, const Chip& chip, const Mapping& mapping);
 
 /// How slices find their cores.
@@ -63,12 +65,15 @@ enum class Placement : std::uint8_t {
 std::string_view to_string(Placement placement);
 
 inline constexpr std::uint32_t max_placement_effort = 1000;
+inline constexpr std::uint32_t max_chip_link = 1000;
 
 struct PlacementOptions {
   Placement strategy = Placement::greedy;
   std::uint64_t seed = 1;     ///< of annealing and partition
   std::uint32_t effort = 10;  ///< moves that annealing and partition try: 1..max_placement_effort;
                               ///< time grows in proportion
+  std::uint32_t chip_link = 1;  ///< what a link between chips counts, where they are slower or
+                                ///< cost more than those of a chip: 1..max_chip_link
   /// Called now and then while slices are annealed, with how many would be done at that pace; may
   /// throw. May be empty.
   std::function<void(std::size_t done, std::size_t slices)> progress{};
@@ -91,9 +96,9 @@ struct PlacementOptions {
 ///   graphs", SIAM J. Sci. Comput. 20(1), 1998; dual recursive bisection as in Pellegrini, Roman,
 ///   "Scotch", HPCN 1996.
 ///
-/// Throws: Error(config) for an effort out of range, Error(shape) when the traffic is not that of
-/// as many slices, Error(capacity) when the mapping is larger than METIS can take; what `progress`
-/// throws.
+/// Throws: Error(config) for an effort or chip_link out of range, or where a way counts as 32,768
+/// links, Error(shape) when the traffic is not that of as many slices, Error(capacity) when the
+/// mapping is larger than METIS can take; what `progress` throws.
 Mapping place(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
               const PlacementOptions& options);
 
