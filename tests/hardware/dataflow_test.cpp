@@ -128,6 +128,30 @@ TEST_CASE("dataflow: every packet is sent, arrives and is served when worked out
   }
 }
 
+TEST_CASE("dataflow: of one time, a new packet takes a link before one that passes through") {
+  // a on cores 0 and 2, b on 1 and 3. The input is there 10 ns later on core 2 than on core 0, and
+  // as much later than a.0 a.1 works: when spike 1 of a.0 is at router 2, spike 3 leaves core 2.
+  MappedNetwork s = testing::micro_scenario();
+  std::swap(s.mapping.slices[1].core, s.mapping.slices[2].core);
+  s.trace[2] = testing::spikes_at(3, {4, 1, 1}, {{0, 1}, {0, 3}});
+  const SimulationResult result =
+      simulate(s.network, s.populations, s.widths, s.trace, without_barriers(s.chip, ns(3)),
+               s.mapping, {.record_packets = true});
+  const auto to_core_3 = [&](std::uint64_t address) {
+    return std::ranges::find_if(result.records, [&](const PacketRecord& record) {
+      return record.destination == CoreId{3} && record.address == address;
+    });
+  };
+  const auto passes = to_core_3(1);
+  const auto leaves = to_core_3(3);
+  REQUIRE(passes != result.records.end());
+  REQUIRE(leaves != result.records.end());
+  CHECK(passes->injected == ns(26));
+  CHECK(leaves->injected == ns(36));
+  CHECK(leaves->arrived == ns(36 + 20));
+  CHECK(passes->arrived == ns(26 + 10 + 6 + 20));  // the link was kept for 6
+}
+
 TEST_CASE("dataflow: busy and stalled times are the sums worked out by hand") {
   const SimulationResult result = run_without_barriers();
   // Busy as with barriers. Stalled: the end of the last phase or service less what was busy.
