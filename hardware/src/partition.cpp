@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 #include <numeric>
 #include <optional>
+
+#include <boost/pending/disjoint_sets.hpp>
 
 #include "metis.hpp"
 #include "place.hpp"
@@ -20,7 +23,20 @@ struct Region {
   std::vector<std::uint32_t> slices;  ///< ascending
 };
 
-/// Bisects tiles and slices together, the largest regions first.
+/// The chip of each router, by one of its routers.
+std::vector<std::uint32_t> chips_of(const Topology& topology) {
+  std::vector<std::uint32_t> chip(topology.routers());
+  std::vector<std::uint32_t> rank(topology.routers());
+  boost::disjoint_sets chips(rank.data(), chip.data());
+  for (std::uint32_t i = 0; i < topology.routers(); ++i) chips.make_set(i);
+  for (const Link& link : topology.links()) {
+    if (link.direction != Direction::between_chips) chips.union_set(link.from, link.to);
+  }
+  for (std::uint32_t i = 0; i < topology.routers(); ++i) chip[i] = chips.find_set(i);
+  return chip;
+}
+
+/// Bisects tiles and slices together, chips before their tiles, the largest regions first.
 ///
 /// Invariant: the slices of a region fit the cores of its tiles, kind by kind.
 class Bisection {
@@ -31,6 +47,7 @@ class Bisection {
         lengths_(lengths),
         neighbours_(neighbours(traffic)),
         kind_of_(kinds_of(chip, start)),
+        chip_of_(chips_of(chip.topology())),
         cores_(chip.topology().tiles()),
         centre_(traffic.slices + std::size_t{1}, io_tile),
         region_of_(traffic.slices, 0),
@@ -140,18 +157,40 @@ class Bisection {
     }
   }
 
-  void split_tiles(const std::vector<std::uint32_t>& tiles, std::array<Region, 2>& half) const {
-    MetisGraph graph(static_cast<std::uint32_t>(tiles.size()));
-    for (std::uint32_t i = 0; i < tiles.size(); ++i) connect_nearest(tiles, i, graph);
-    const std::vector<std::int32_t> ones(tiles.size(), 1);
-    const std::vector<float> equal(1, 0.5F);
-    std::vector<bool> second = graph.bisect(ones, equal, seed_);
-    const bool cut = std::find(second.begin(), second.end(), !second[0]) != second.end();
-    for (std::size_t i = 0; i < tiles.size(); ++i) {
-      if (!cut) second[i] = i >= tiles.size() / 2;
-      // The lowest tile is in the first part.
-      half[second[i] == second[0] ? 0 : 1].tiles.push_back(tiles[i]);
+  /// Whole chips while there are several, else tiles.
+  [[nodiscard]] std::vector<std::vector<std::uint32_t>> parts(
+      const std::vector<std::uint32_t>& tiles) const {
+    std::map<std::uint32_t, std::vector<std::uint32_t>> chips;
+    for (const std::uint32_t tile : tiles) chips[chip_of_[tile]].push_back(tile);
+    std::vector<std::vector<std::uint32_t>> parts;
+    if (chips.size() == 1) {
+      for (const std::uint32_t tile : tiles) parts.push_back({tile});
+    } else {
+      for (auto& [chip, its_tiles] : chips) parts.push_back(std::move(its_tiles));
     }
+    return parts;
+  }
+
+  void split_tiles(const std::vector<std::uint32_t>& tiles, std::array<Region, 2>& half) const {
+    const std::vector<std::vector<std::uint32_t>> parts = this->parts(tiles);
+    std::vector<std::uint32_t> centres;
+    std::vector<std::int32_t> sizes;
+    for (const std::vector<std::uint32_t>& part : parts) {
+      centres.push_back(centre(part));
+      sizes.push_back(static_cast<std::int32_t>(part.size()));
+    }
+    MetisGraph graph(static_cast<std::uint32_t>(parts.size()));
+    for (std::uint32_t i = 0; i < parts.size(); ++i) connect_nearest(centres, i, graph);
+    const std::vector<float> equal(1, 0.5F);
+    std::vector<bool> second = graph.bisect(sizes, equal, seed_);
+    const bool cut = std::find(second.begin(), second.end(), !second[0]) != second.end();
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (!cut) second[i] = i >= parts.size() / 2;
+      // The lowest tile is in the first part.
+      std::vector<std::uint32_t>& to = half[second[i] == second[0] ? 0 : 1].tiles;
+      to.insert(to.end(), parts[i].begin(), parts[i].end());
+    }
+    for (Region& region : half) std::sort(region.tiles.begin(), region.tiles.end());
   }
 
   /// Which half each slice of a region goes to, before capacities are checked.
@@ -260,6 +299,7 @@ class Bisection {
   const WayLengths& lengths_;
   std::vector<std::vector<Neighbour>> neighbours_;
   std::vector<std::uint32_t> kind_of_;             ///< by slice
+  std::vector<std::uint32_t> chip_of_;             ///< by tile
   std::vector<std::vector<std::uint32_t>> cores_;  ///< by tile
   std::vector<std::uint32_t> centre_;     ///< where a slice is thought to be; then the I/O port
   std::vector<std::uint32_t> region_of_;  ///< by slice

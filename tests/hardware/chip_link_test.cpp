@@ -159,6 +159,22 @@ TEST_CASE("links between chips: partition knows them, and each slice stays on it
   CHECK(counted < equal);
 }
 
+TEST_CASE("links between chips: partition puts slices that talk to each other on one chip") {
+  // Seven circles of four slices, and as many chips of four tiles.
+  const Chip chip = chips_in_ring(7, 4);
+  Traffic traffic{28, {}};
+  for (std::uint32_t slice = 0; slice < 28; ++slice) {
+    traffic.flows.push_back({slice, {(slice + 7) % 28}, 1, 10});
+  }
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    CAPTURE(seed);
+    const PlacementOptions options{
+        .strategy = Placement::partition, .seed = seed, .effort = 1, .chip_link = 10};
+    const Mapping mapping = place(chip, traffic, in_order(28), options);
+    CHECK(walked_links(traffic, chip, mapping, 1) == walked_links(traffic, chip, mapping, 100));
+  }
+}
+
 TEST_CASE("links between chips: on one chip there are none, and what is too much is refused") {
   const Chip one = testing::micro_chip();
   const Traffic few = testing::random_flows(4, 1);
