@@ -15,6 +15,9 @@ FileKind file_kind(const std::filesystem::path& file) {
   if (root.has("core_kinds")) {
     throw root.error("a part of a chip, which goes into the `base` of one that has a topology");
   }
+  if (root.has("architecture") || root.has("mappings")) {
+    throw root.error("a file of SANA-FE: `neurojoule sanafe CHIP NETWORK` runs it");
+  }
   throw root.error(
       "neither a scenario (model, or scenarios), nor a list of layers (layers), nor a chip "
       "(topology, schedule or base), nor a price table (entries)");

@@ -286,6 +286,14 @@ if ! grep -q '"fired": 6,' sanafe_out/summary.json ||
   sed 's/^/  | /' sanafe_out/summary.json sanafe_out/steps.csv
   failures=$((failures + 1))
 fi
+printf 'g 2 threshold=1 bias=2\ne 0.0->0.1 weight=1\n& 0.0@0.0\n& 0.1@0.0\n' >snn.net
+expect 0 "results          netlist_out" sanafe chip.yaml snn.net --steps 3 --out netlist_out
+if ! cmp -s sanafe_out/steps.csv netlist_out/steps.csv; then
+  echo "FAILED: a netlist of SANA-FE runs as its network in YAML"
+  failures=$((failures + 1))
+fi
+expect 2 "neurojoule sanafe CHIP NETWORK" check snn.yaml
+expect 2 "neurojoule sanafe CHIP NETWORK" info chip.yaml
 # On one processor of several there is nothing to say about the others.
 taskset -c "$(taskset -cp $$ | sed 's/.*: \([0-9]*\).*/\1/')" "$program" sanafe chip.yaml snn.yaml --steps 3 \
   --timing event --out one_processor >/dev/null 2>err.txt || true

@@ -155,6 +155,11 @@ TEST_CASE("SANA-FE netlist: what is wrong is named with its place") {
     CAPTURE(said);
     CHECK(said.find(message) != std::string::npos);
   }
+  const auto refusal_of = [](const std::string& text) {
+    return testing::message_of([&] { read_small(text); });
+  };
+  CHECK(refusal_of("e 0.0->0.1 w=1") == "small.net:1:15: has no group, such as g 10 threshold=1");
+  CHECK(refusal_of("g 2\n") == "small.net:2:1: maps no neuron, such as & 0.3@0.1");
 }
 
 TEST_CASE("SANA-FE netlist: any text is read or refused") {

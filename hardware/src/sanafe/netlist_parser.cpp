@@ -37,6 +37,8 @@ void NetlistParser::parse() {
     if (!at_line_end()) entry();
     skip_line();
   }
+  if (groups_.empty()) fail(text_.size(), "has no group, such as g 10 threshold=1");
+  if (mappings_.last == none) fail(text_.size(), "maps no neuron, such as & 0.3@0.1");
   add_rest();
 }
 
