@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 RunResult run_point(const PreparedRun& prepared, const fs::path& folder, const RunCommand& command,
                     ProgressDisplay& display) {
   const auto start = std::chrono::steady_clock::now();
-  RunOptions options{.threads = command.threads, .progress = {}, .trace = command.trace};
+  RunOptions options{
+      .threads = command.threads, .progress = {}, .check = check_interrupt, .trace = command.trace};
   options.progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
     display.report(stage, done, total);
   };

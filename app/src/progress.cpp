@@ -1,5 +1,6 @@
 #include "progress.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 
@@ -9,11 +10,12 @@
 namespace nj {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void note_interrupt(int signal_number) {
   std::signal(signal_number, SIG_DFL);
-  interrupted = 1;
+  interrupted = true;
   constexpr std::string_view said = "\nends after the work in hand; at once when told again\n";
   const auto written = ::write(STDERR_FILENO, said.data(), said.size());
   (void)written;
@@ -26,11 +28,15 @@ void catch_interrupts() {
   std::signal(SIGTERM, note_interrupt);
 }
 
+void check_interrupt() {
+  if (interrupted) throw Interrupted();
+}
+
 ProgressDisplay::ProgressDisplay(bool quiet)
     : quiet_(quiet), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 void ProgressDisplay::report(std::string_view stage, std::size_t done, std::size_t total) {
-  if (interrupted != 0) {
+  if (interrupted) {
     if (terminal_ && !quiet_) fmt::print(stderr, "\n");
     throw Interrupted();
   }

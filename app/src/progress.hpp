@@ -13,9 +13,11 @@ class Interrupted : public std::runtime_error {
   Interrupted() : std::runtime_error("interrupted") {}
 };
 
-/// From now on SIGINT and SIGTERM make the next progress report throw Interrupted, and say so; a
-/// second one ends the program at once.
+/// From now on SIGINT and SIGTERM make the next progress report or check throw Interrupted, and say
+/// so; a second one ends the program at once.
 void catch_interrupts();
+/// By any thread. Throws: Interrupted.
+void check_interrupt();
 
 /// Shows progress on standard error: a bar on a terminal, one line per stage in a pipe, nothing
 /// when quiet.

@@ -108,7 +108,8 @@ std::vector<SimulationResult> simulate_each(const PreparedRun& prepared, const S
         results[i] = simulator.run(execution.traces[i],
                                    {.timing = prepared.scenario.chip->timing,
                                     .work_records = options.trace && i == 0 ? max_trace_records : 0,
-                                    .step_records = options.simulated != nullptr});
+                                    .step_records = options.simulated != nullptr,
+                                    .check = options.check});
       }
     });
     for (std::size_t i = done; options.simulated && i < done + count; ++i) {
@@ -133,7 +134,8 @@ ChipResult simulate_samples(const PreparedRun& prepared, BatchExecution& executi
   const Simulator simulator(network, prepared.populations, mapped.widths, mapped.chip,
                             chip.mapping);
   std::vector<SimulationResult> results = simulate_each(prepared, simulator, execution, options);
-  chip.interval = simulator.interval(execution.traces.front(), prepared.scenario.chip->timing);
+  chip.interval =
+      simulator.interval(execution.traces.front(), prepared.scenario.chip->timing, options.check);
 
   for (std::size_t i = 0; i < samples; ++i) {
     chip.activity += execution.traced_activities[i];

@@ -17,6 +17,7 @@ constexpr std::uint64_t probe_level = ~std::uint64_t{0};  ///< entity of the fir
 constexpr std::size_t nearest_cores = 16;     ///< that moves to a neighbour choose from
 constexpr std::uint32_t levels = 100;         ///< of temperature
 constexpr std::uint32_t cooled_part = 16;     ///< each level is a 16th cooler
+constexpr std::uint64_t told_moves = 4096;    ///< from one call of `progress` to the next
 constexpr std::uint32_t moves_per_slice = 4;  ///< and level, times effort
 
 /// -log2(u) for a uniform u in (0, 1], in units of 2^-16; linear between powers of two, so that it
@@ -72,14 +73,13 @@ class Annealer {
       for (std::uint64_t i = 0; i < moves; ++i) try_move({level, i}, temperature);
       temperature -= temperature / cooled_part;
     }
-    descend(moves);
-    if (options.progress) options.progress(nobody_, nobody_);
+    descend(moves, options);
     return best_;
   }
 
   /// The same, downhill only.
   std::vector<std::uint32_t> improve(const PlacementOptions& options) {
-    descend(std::uint64_t{nobody_} * moves_per_slice * options.effort);
+    descend(std::uint64_t{nobody_} * moves_per_slice * options.effort, options);
     return best_;
   }
 
@@ -218,7 +218,7 @@ class Annealer {
   }
 
   /// Downhill from the best placement, until as many moves in a row gain nothing.
-  void descend(std::uint64_t moves) {
+  void descend(std::uint64_t moves, const PlacementOptions& options) {
     for (std::uint32_t s = 0; s < nobody_; ++s) slice_on_[core_of_[s]] = nobody_;
     core_of_ = best_;
     for (std::uint32_t s = 0; s < nobody_; ++s) {
@@ -227,7 +227,11 @@ class Annealer {
     }
     cost_ = best_cost_;
     std::uint64_t idle = 0;
-    for (std::uint64_t i = 0; idle < moves; ++i) idle = try_move({levels, i}, 0) ? 0 : idle + 1;
+    for (std::uint64_t i = 0; idle < moves; ++i) {
+      if (options.progress && i % told_moves == 0) options.progress(nobody_ - 1, nobody_);
+      idle = try_move({levels, i}, 0) ? 0 : idle + 1;
+    }
+    if (options.progress) options.progress(nobody_, nobody_);
   }
 
   const Chip& chip_;

@@ -51,6 +51,7 @@ class Dataflow {
         work_(result_.work, result_.work_until, options.work_records),
         keeps_records_(options.record_packets),
         keeps_phases_(options.step_records),
+        check_(options.check),
         phases_(plan, trace, Packing::single, tally_, result_.busy, result_.stalled, work_),
         synapses_(plan, Packing::single),
         transits_(plan),
@@ -77,6 +78,7 @@ class Dataflow {
     for (std::uint32_t s = 0; s < stages_.all.size(); ++s) start_if_ready(s);
     start_phases();
     while (!starts_.empty() || !waiting_.empty()) {
+      if (check_) check_();
       horizon_ = next_horizon();
       packets_.run(horizon_);
       serve_arrivals();
@@ -415,6 +417,7 @@ class Dataflow {
   WorkRecorder work_;
   bool keeps_records_;
   bool keeps_phases_;
+  std::function<void()> check_;
   Phases phases_;
   SynapseWork synapses_;
   Transits transits_;

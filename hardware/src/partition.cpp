@@ -59,15 +59,19 @@ class Bisection {
   }
 
   /// Core by slice.
-  std::vector<std::uint32_t> run() {
+  std::vector<std::uint32_t> run(const PlacementOptions& options) {
     std::deque<Region> regions{whole()};
     std::vector<std::uint32_t> core_of(kind_of_.size());
+    std::size_t placed = 0;
     while (!regions.empty()) {
+      // Improving is left to do.
+      if (options.progress) options.progress(std::min(placed, core_of.size() - 1), core_of.size());
       const Region region = std::move(regions.front());
       regions.pop_front();
       if (region.slices.empty()) continue;
       if (region.tiles.size() == 1) {
         fill(region, core_of);
+        placed += region.slices.size();
         continue;
       }
       for (Region& half : halves(region)) regions.push_back(std::move(half));
@@ -312,7 +316,7 @@ class Bisection {
 Mapping partition(const Chip& chip, const WayLengths& lengths, const Traffic& traffic,
                   Mapping start, const PlacementOptions& options) {
   const std::vector<std::uint32_t> cores =
-      Bisection(chip, lengths, traffic, start, options.seed).run();
+      Bisection(chip, lengths, traffic, start, options.seed).run(options);
   for (std::size_t s = 0; s < cores.size(); ++s) start.slices[s].core = CoreId{cores[s]};
   return start;
 }

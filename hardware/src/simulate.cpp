@@ -34,6 +34,7 @@ class Simulation {
         flow_(plan, options.timing, busy_, stalled_,
               options.record_packets ? &result_.records : nullptr, work_),
         step_records_(options.step_records),
+        check_(options.check),
         timesteps_(phases_.timesteps() * options.in_a_row) {
     result_.busy.resize(busy_.size());
     result_.stalled.resize(busy_.size());
@@ -69,6 +70,7 @@ class Simulation {
 
  private:
   void run_step(std::uint32_t step, bool delivers = true) {
+    if (check_) check_();
     const Picoseconds start = result_.timeline.latency();
     outbox_.clear();
     sources_.clear();
@@ -208,6 +210,7 @@ class Simulation {
   Phases phases_;
   PacketFlow flow_;
   bool step_records_;
+  std::function<void()> check_;
   std::uint32_t timesteps_;            ///< of all samples
   std::optional<StepPath> path_;       ///< of the step in work, as far as it is known
   Outbox outbox_;                      ///< of the step in work
@@ -245,12 +248,13 @@ SimulationResult Simulator::run(const SpikeTrace& trace, const SimulationOptions
   return simulate_array(network_, populations_, widths_, trace, chip_, mapping_, options);
 }
 
-Picoseconds Simulator::interval(const SpikeTrace& trace, TimingLevel timing) const {
-  if (!plan_) return run(trace, {.timing = timing}).timeline.latency();
+Picoseconds Simulator::interval(const SpikeTrace& trace, TimingLevel timing,
+                                const std::function<void()>& check) const {
+  if (!plan_) return run(trace, {.timing = timing, .check = check}).timeline.latency();
   const std::uint32_t timesteps = check_trains(network_, populations_, trace);
   const std::uint32_t fill = plan_->graph.levels() - 1;  // global steps until all work
   const std::uint32_t samples = 2 + (fill + timesteps - 1) / timesteps;
-  const SimulationOptions options{.timing = timing, .in_a_row = samples};
+  const SimulationOptions options{.timing = timing, .in_a_row = samples, .check = check};
   if (!chip_.spec().handshake) return Simulation(*plan_, trace, options).period();
   const auto steps = run(trace, options).timeline.steps;
   return steps.back().end - steps[steps.size() - 1 - timesteps].end;

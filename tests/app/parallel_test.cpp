@@ -1,3 +1,6 @@
+#include <atomic>
+#include <stdexcept>
+
 #include <doctest/doctest.h>
 
 #include <neurojoule/app/report.hpp>
@@ -39,5 +42,25 @@ TEST_CASE("result.json and every table are byte-identical at 1, 2 and 4 threads"
             read_file(tiny.folder() / "one" / name, 1 << 26));
     }
     CHECK(many.predictions == one.predictions);
+  }
+}
+
+TEST_CASE("a run is stopped by what its check throws, in whichever thread") {
+  const nj::testing::TinyScenario tiny;
+  const PreparedRun prepared = prepare(read_batch(tiny.file(), {}).points.front().scenario);
+  for (const unsigned threads : {1U, 4U}) {
+    std::atomic<int> checks = 0;
+    RunOptions options{.threads = threads};
+    options.check = [&] { ++checks; };
+    (void)run(prepared, options);
+    const int all = checks;
+    // In the first sample's first step, and in the last step of what tells the throughput.
+    for (const int last : {1, all}) {
+      checks = 0;
+      options.check = [&] {
+        if (++checks >= last) throw std::runtime_error("stopped");
+      };
+      CHECK_THROWS_WITH(run(prepared, options), "stopped");
+    }
   }
 }

@@ -334,10 +334,12 @@ TEST_CASE("placement: annealing is never worse than greedy, and a seed gives one
   }
 }
 
-TEST_CASE("placement: annealing tells how far it is, and can be stopped") {
+TEST_CASE("placement: annealing and partition tell how far they are, and can be stopped") {
   const Spikformer s("mesh45.yaml");
-  std::vector<std::size_t> told;
   PlacementOptions options{Placement::annealing, 1, 1};
+  SUBCASE("annealing") {}
+  SUBCASE("partition") { options.strategy = Placement::partition; }
+  std::vector<std::size_t> told;
   const Mapping placed = place(s.chip, s.traffic(), s.mapping, options);
   options.progress = [&](std::size_t done, std::size_t slices) {
     CHECK(slices == s.mapping.slices.size());

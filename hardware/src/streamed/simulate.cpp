@@ -45,6 +45,7 @@ SimulationResult simulate_array(const Network& network, std::span<const Populati
                             to_string(options.timing)));
   }
   const std::uint32_t timesteps = check_trains(network, populations, trace);
+  if (options.check) options.check();
   const StreamPlan plan = make_stream_plan(network, populations, widths, chip, mapping, timesteps);
   check_operands(plan, trace);
   const StreamJobs made = make_stream_jobs(plan, trace);

@@ -38,8 +38,11 @@ inline constexpr std::size_t max_trace_records = 1'000'000;
 using SampleSeen = std::function<void(const SimulationResult& sample, const Activity& activity)>;
 
 struct RunOptions {
-  unsigned threads = 0;    ///< 0: as many as there are processors
-  Progress progress{};     ///< may be empty
+  unsigned threads = 0;  ///< 0: as many as there are processors
+  Progress progress{};   ///< may be empty
+  /// Called often while samples are simulated, by any thread; may throw to stop the run. May be
+  /// empty.
+  std::function<void()> check{};
   bool trace = false;      ///< keep what every unit did in the first sample; needs a chip
   SampleSeen simulated{};  ///< may be empty; step records are made only for it
 };

@@ -74,8 +74,8 @@ struct PlacementOptions {
                               ///< time grows in proportion
   std::uint32_t chip_link = 1;  ///< what a link between chips counts, where they are slower or
                                 ///< cost more than those of a chip: 1..max_chip_link
-  /// Called now and then while slices are annealed, with how many would be done at that pace; may
-  /// throw. May be empty.
+  /// Called now and then by annealing and partition, with how many slices would be done at that
+  /// pace; may throw. May be empty.
   std::function<void(std::size_t done, std::size_t slices)> progress{};
 };
 

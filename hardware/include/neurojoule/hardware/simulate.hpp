@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -154,6 +155,9 @@ struct SimulationOptions {
   bool step_records = false;
   /// So many times the sample comes without a pause between; >= 1. An array takes one.
   std::uint32_t in_a_row = 1;
+  /// Called before each global step, without barriers as often at least, and before an array
+  /// starts; by the thread that runs. May throw to stop the run. May be empty.
+  std::function<void()> check{};
 };
 
 /// The journey of one packet.
@@ -269,16 +273,17 @@ class Simulator {
   /// Thread-safe; equal arguments give equal results. Throws: Error(shape) when trains are missing
   /// or do not fit the network or each other; for the level `flit` as `carry`; Error(unsupported)
   /// for an array or a chip without barriers at another level than `event`, and for packets that
-  /// are to be recorded at the level `analytic`.
+  /// are to be recorded at the level `analytic`; what `check` throws.
   [[nodiscard]] SimulationResult run(const SpikeTrace& trace,
                                      const SimulationOptions& options = {}) const;
 
   /// Time from the end of one inference to that of the next where equal ones follow each other
   /// without a pause: the chip's throughput is one over it. With barriers it is that of T global
   /// steps in which all populations work; without, between the ends of the last two of as many
-  /// inferences as are under way at once, and one more. An array works on one at a time. Throws: as
-  /// `run`.
-  [[nodiscard]] Picoseconds interval(const SpikeTrace& trace, TimingLevel timing) const;
+  /// inferences as are under way at once, and one more. An array works on one at a time. `check`:
+  /// SimulationOptions. Throws: as `run`.
+  [[nodiscard]] Picoseconds interval(const SpikeTrace& trace, TimingLevel timing,
+                                     const std::function<void()>& check = {}) const;
 
  private:
   const Network& network_;
