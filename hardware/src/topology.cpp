@@ -189,7 +189,7 @@ Topology::Topology(const TopologySpec& spec) {
   links_ = std::move(graph.links);
   first_link_ = std::move(graph.first_link);
   port_ = std::move(routes.port);
-  count_hops();
+  hops_ = way_lengths(1);
   if (spec.buffer_flits) {
     refuse_waiting_circle(*this, spec);
   } else {
@@ -206,26 +206,34 @@ std::uint32_t Topology::channel_after(std::uint32_t channel, std::uint32_t link)
 }
 
 /// All ways to a tile through one router are the same from there on.
-void Topology::count_hops() {
-  static_assert(max_routers <= std::numeric_limits<std::uint16_t>::max());
-  constexpr std::uint16_t unknown = std::numeric_limits<std::uint16_t>::max();
-  hops_.reserve(std::size_t{tiles_} * tiles_);
-  std::vector<std::uint16_t> left(routers());  // by router
-  std::vector<std::uint32_t> way;              // routers of which it is not known yet
+std::vector<std::uint16_t> Topology::way_lengths(std::uint32_t chip_link) const {
+  static_assert(max_routers <= max_way_length);
+  constexpr std::uint32_t unknown = std::numeric_limits<std::uint32_t>::max();
+  std::vector<std::uint16_t> lengths;
+  lengths.reserve(std::size_t{tiles_} * tiles_);
+  std::vector<std::uint32_t> left(routers());  // by router
+  std::vector<std::uint32_t> way;              // links from routers of which it is not known yet
   for (std::uint32_t tile = 0; tile < tiles_; ++tile) {
     left.assign(left.size(), unknown);
     left[tile] = 0;
     for (std::uint32_t from = 0; from < tiles_; ++from) {
-      std::uint32_t router = from;
-      for (; left[router] == unknown; router = links_[next_link(router, tile)].to) {
-        way.push_back(router);
+      for (std::uint32_t router = from; left[router] == unknown; router = links_[way.back()].to) {
+        way.push_back(next_link(router, tile));
       }
-      for (std::uint16_t hops = left[router]; !way.empty(); way.pop_back()) {
-        left[way.back()] = ++hops;
+      for (; !way.empty(); way.pop_back()) {
+        const Link& link = links_[way.back()];
+        left[link.from] = left[link.to] + link.counts(chip_link);
       }
-      hops_.push_back(left[from]);
+      if (left[from] > max_way_length) {
+        throw Error(ErrorKind::config,
+                    fmt::format("a way counts as {} links, more than {}, where one between chips "
+                                "counts as {}",
+                                left[from], max_way_length, chip_link));
+      }
+      lengths.push_back(static_cast<std::uint16_t>(left[from]));
     }
   }
+  return lengths;
 }
 
 }  // namespace nj

@@ -12,13 +12,14 @@ namespace nj {
 /// count several times.
 class WayLengths {
  public:
-  /// Keeps a reference. Throws: Error(config) where a way is of 32,768 or more, counted so.
-  explicit WayLengths(const Topology& topology, std::uint32_t chip_link = 1);
+  /// Keeps a reference. Throws: as Topology::way_lengths.
+  explicit WayLengths(const Topology& topology, std::uint32_t chip_link = 1)
+      : topology_(topology), chip_link_(chip_link) {
+    if (chip_link != 1) longer_ = topology.way_lengths(chip_link);
+  }
 
   [[nodiscard]] const Topology& topology() const { return topology_; }
-  [[nodiscard]] std::uint32_t of(const Link& link) const {
-    return link.direction == Direction::between_chips ? chip_link_ : 1;
-  }
+  [[nodiscard]] std::uint32_t of(const Link& link) const { return link.counts(chip_link_); }
   [[nodiscard]] std::uint32_t between(std::uint32_t from, std::uint32_t tile) const {
     return longer_.empty() ? topology_.hops(from, tile)
                            : longer_[std::size_t{tile} * topology_.tiles() + from];

@@ -38,12 +38,18 @@ struct Link {
   LinkSpec spec;
   bool closes = false;  ///< leads from the end of a ring to its start, or back
 
+  /// What it adds to the length of a way, where links between chips count as `chip_link`.
+  [[nodiscard]] std::uint32_t counts(std::uint32_t chip_link) const {
+    return direction == Direction::between_chips ? chip_link : 1;
+  }
   /// How long a packet keeps the link.
   [[nodiscard]] Picoseconds service(std::uint32_t packet_bits) const {
     return spec.cycle * ((std::int64_t{packet_bits} + spec.width_bits - 1) / spec.width_bits);
   }
 };
 
+/// In links, however they count.
+inline constexpr std::uint32_t max_way_length = 32'767;
 inline constexpr std::uint32_t no_channel = 0xFFFFFFFFU;
 
 /// Links in groups, such that what packets may take after a link is in its group or a later one. A
@@ -93,10 +99,11 @@ class Topology {
   [[nodiscard]] std::uint32_t hops(std::uint32_t from, std::uint32_t tile) const {
     return hops_[std::size_t{tile} * tiles_ + from];
   }
+  /// The same of all ways, where a link between chips counts as `chip_link`: [tile][tile it comes
+  /// from]. Throws: Error(config) above `max_way_length`.
+  [[nodiscard]] std::vector<std::uint16_t> way_lengths(std::uint32_t chip_link) const;
 
  private:
-  void count_hops();
-
   std::uint32_t tiles_ = 0;
   std::uint32_t virtual_channels_ = 1;
   std::vector<std::string> names_;
