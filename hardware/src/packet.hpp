@@ -38,7 +38,8 @@ struct Target {
   std::uint32_t receiver = 0;
   std::uint32_t packet = 0;
   std::uint32_t positions = 0;  ///< reached in the receiver, by all its spikes
-  std::uint32_t address = 0;    ///< of the spike, in what its population sends
+  std::uint32_t address = 0;    ///< of the spike, in what its population sends; of a bundle, how
+                                ///< many of the positions no slice before has sent
 };
 
 /// What a network asks about a receiver.

@@ -55,6 +55,7 @@ std::optional<StepPath> PacketFlow::run(std::uint32_t step, Picoseconds start,
                             stops_,  arrivals_, work_recorder_.on() ? &passes_ : nullptr};
   const Picoseconds least_end = run_step(network_, traffic);
   record_links(traffic);
+  if (packing_ == Packing::bundled) synapses_.expect(targets);
   std::optional<BusyPeriod> last;
   sort_shared();
   for (std::uint32_t core = 0; core < arrivals_.size(); ++core) {
@@ -136,10 +137,11 @@ BusyPeriod PacketFlow::serve(std::uint32_t core, Picoseconds start) {
     const Arrival& arrival = in_order[i];
     __builtin_prefetch(&targets[in_order[std::min(i + lookahead, in_order.size() - 1)].order]);
     const Target& target = targets[arrival.order];
-    const std::uint32_t spikes = bundled ? packets_[target.packet].count : 1;
     if (arrival.time >= free) first = &arrival;
     const Picoseconds begins = std::max(arrival.time, free);
-    free = begins + axon_in * spikes + synapses_.serve(target, step_);
+    free =
+        begins + (bundled ? axon_in * packets_[target.packet].count + synapses_.serve_bundle(target)
+                          : axon_in + synapses_.serve(target, step_));
     busy += free - begins;
     // When the packet that came `waiting` before this one still waits, so do all after it: one
     // more.

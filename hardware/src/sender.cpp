@@ -158,12 +158,13 @@ void Sender::bundle(std::uint32_t key, std::span<const Way> ways, Picoseconds in
   packet.count += fired.count;
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Way& way = ways[order[i]];
-    std::uint32_t& positions = targets[packet.first_target + i].positions;
-    const std::uint64_t more = taken(way, fired) * way.positions;
-    if (more > std::numeric_limits<std::uint32_t>::max() - positions) {
+    Target& target = targets[packet.first_target + i];
+    const std::uint64_t more = std::uint64_t{fired.count} * way.positions;
+    if (more > std::numeric_limits<std::uint32_t>::max() - target.positions) {
       throw Error(ErrorKind::capacity, "spikes of one slice reach 2^32 positions in one step");
     }
-    positions += static_cast<std::uint32_t>(more);
+    target.positions += static_cast<std::uint32_t>(more);
+    target.address += static_cast<std::uint32_t>(taken(way, fired) * way.positions);
   }
 }
 

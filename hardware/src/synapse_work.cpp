@@ -37,6 +37,10 @@ SynapseWork::SynapseWork(const Plan& plan, Packing packing) {
   }
 }
 
+void SynapseWork::expect(std::span<const Target> bundles) {
+  for (const Target& bundle : bundles) receivers_[bundle.receiver].expected += bundle.address;
+}
+
 /// Without barriers packets of several steps come mixed, of no more than there are slots.
 bool SynapseWork::seen_before(Receiving& receiver, std::uint32_t address, std::uint32_t step) {
   Seen& seen = receiver.seen[receiver.seen.size() == 1 ? 0 : step % receiver.seen.size()];
