@@ -77,6 +77,8 @@ class Mapper {
         graph_(population_graph(network, populations, chip.reads_frames())) {
     for (std::uint32_t k = 0; k < chip.spec().core_kinds.size(); ++k) {
       free_.push_back(chip.slices_of_kind(k));
+      alone_.push_back(chip.cores_of_kind(k));
+      filled_.push_back(0);
     }
   }
 
@@ -116,8 +118,9 @@ class Mapper {
     std::uint32_t best_kind = 0;
     // Less is better.
     const auto rank = [&](const Cut& cut, std::uint32_t kind) {
+      const bool shared = cut.slices() > alone_[kind];
       return std::tuple(cut.slices() > free_[kind], chip_.spec().core_kinds[kind].last_resort,
-                        cut.slices());
+                        shared, shared ? crowded(p, needs, cut, kind) : 0, cut.slices());
     };
     for (const std::uint32_t kind : kinds) {
       const auto cut = small_slices(p, needs, kind);
@@ -146,6 +149,21 @@ class Mapper {
     const auto [found, fresh] = cuts_.try_emplace({p, kind, parts});
     if (fresh) found->second = fewest_slices(needs, part_of(chip_.spec().core_kinds[kind], parts));
     return found->second;
+  }
+
+  /// How much of the cores of a kind is taken with these slices, too.
+  [[nodiscard]] double crowded(std::uint32_t p, const SliceNeeds& needs, const Cut& cut,
+                               std::uint32_t kind) const {
+    std::vector<LayerSlice> slices;
+    add_slices(p, needs, cut, slices);
+    double taken = filled_[kind];
+    for (const LayerSlice& slice : slices)
+      taken += filled(use_of(slice, needs, kind), chip_.spec().core_kinds[kind]);
+    return taken / static_cast<double>(chip_.cores_of_kind(kind));
+  }
+  [[nodiscard]] Footprint use_of(const LayerSlice& slice, const SliceNeeds& needs,
+                                 std::uint32_t kind) const {
+    return footprint(needs, size_of(slice, needs.shape), chip_.spec().core_kinds[kind]);
   }
 
   void check_input(std::uint32_t p) {
@@ -232,12 +250,13 @@ class Mapper {
   void put(std::uint32_t p, const SliceNeeds& needs, const Cut& cut, std::uint32_t kind) {
     add_slices(p, needs, cut, slices_);
     for (std::size_t s = kinds_.size(); s < slices_.size(); ++s) {
-      uses_.push_back(
-          footprint(needs, size_of(slices_[s], needs.shape), chip_.spec().core_kinds[kind]));
+      uses_.push_back(use_of(slices_[s], needs, kind));
+      filled_[kind] += filled(uses_.back(), chip_.spec().core_kinds[kind]);
       groups_.push_back(static_cast<std::uint32_t>(s));
     }
     kinds_.resize(slices_.size(), kind);
     free_[kind] -= cut.slices();
+    alone_[kind] -= std::min<std::uint64_t>(alone_[kind], cut.slices());
   }
 
   /// Of slices that need `least` cores in any case and would do with `enough`.
@@ -300,6 +319,8 @@ class Mapper {
   Cuts& cuts_;
   PopulationGraph graph_;
   std::vector<std::uint64_t> free_;   ///< per core kind: slices that its cores may still take
+  std::vector<std::uint64_t> alone_;  ///< per core kind: of these with a core to themselves
+  std::vector<double> filled_;        ///< per core kind: cores, were its slices packed
   std::vector<LayerSlice> slices_;    ///< still without cores
   std::vector<std::uint32_t> kinds_;  ///< of their cores
   std::vector<Footprint> uses_;       ///< by slice

@@ -214,13 +214,28 @@ TEST_CASE("mapping: a last resort gets what others do not take, or have no cores
   spec.core_kinds[1].weight_formats.uniform_bits = 0;
   spec.core_kinds[1].weight_formats.power_of_two_bits = 8;
   CHECK(cores(spec) == Places{{1, 0}, {1, 0}, {1, 0}});
-  // Without being a last resort, it takes all: no kind needs fewer slices, and it is the first.
+  // Without being a last resort, it takes the first layer, as no kind needs fewer slices and it is
+  // the first; the second has another core to itself, for the third there are two too few.
   spec = layers.chip.spec();
   host.last_resort = false;
   spec.core_kinds.insert(spec.core_kinds.begin(), host);
   spec.topology.tile.clear();
   spec.topology.tiles = {TileGroup{0, 1, {"neuron", "host"}}, TileGroup{1, 2, {"neuron"}}};
-  CHECK(cores(spec) == Places{{1, 0}, {1, 0}, {1, 0}});
+  CHECK(cores(spec) == Places{{1, 0}, {0, 0}, {1, 0}});
+}
+
+TEST_CASE("mapping: cores of several kinds are shared when none is free, all of them") {
+  LayersOnCores layers({3, 3, 3, 3}, 1, 6, 3);
+  ChipSpec spec = layers.chip.spec();
+  spec.core_kinds.push_back(spec.core_kinds[0]);
+  spec.core_kinds[1].name = "other";
+  spec.topology.tile = {"neuron", "other"};
+  layers.chip = Chip(spec);
+  CHECK(places(layers.mapped().mapping) == Places{{0, 0}, {1, 0}, {0, 0}, {1, 0}});
+  // The other kind is larger: after 3 of 6 and 3 of 12 neurons it is filled least.
+  spec.core_kinds[1].max_neurons = 12;
+  layers.chip = Chip(spec);
+  CHECK(places(layers.mapped().mapping) == Places{{0, 0}, {1, 0}, {1, 0}, {1, 0}});
 }
 
 TEST_CASE("mapping: slices on one core fit together, each from a word on") {

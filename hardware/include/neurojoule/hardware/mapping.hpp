@@ -81,8 +81,9 @@ struct MappingResult {
 /// them on the cores of that kind in order; `place` finds better ones, `faster_slices` cuts
 /// further.
 ///
-/// Of several kinds one with free cores for all slices is taken, rather one that is no last resort,
-/// then that with the fewest slices, then the first.
+/// Of several kinds one with room for all slices is taken, rather one that is no last resort, then
+/// one with a core for each; where all kinds would have to share, that whose cores are then filled
+/// least; then that with the fewest slices, then the first.
 ///
 /// Each slice has a core to itself where there are cores enough. Where there are not, and the kind
 /// takes several slices on a core, the largest come first, each on the core that is then filled
