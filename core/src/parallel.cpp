@@ -1,14 +1,15 @@
 #include "neurojoule/core/parallel.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #ifdef NJ_PARALLEL_STD_THREAD
-#include <atomic>
 #include <vector>
 #else
 #include <oneapi/tbb/global_control.h>
@@ -25,17 +26,19 @@ class FirstFailure {
  public:
   void record(std::size_t chunk) {
     const std::lock_guard lock(mutex_);
-    if (exception_ && chunk_ <= chunk) return;
+    if (is_before(chunk)) return;
     chunk_ = chunk;
     exception_ = std::current_exception();
   }
+  /// Whether the error of that chunk would not be reported.
+  [[nodiscard]] bool is_before(std::size_t chunk) const { return chunk_ < chunk; }
   void rethrow() const {
     if (exception_) std::rethrow_exception(exception_);
   }
 
  private:
   std::mutex mutex_;
-  std::size_t chunk_ = 0;
+  std::atomic<std::size_t> chunk_ = std::numeric_limits<std::size_t>::max();
   std::exception_ptr exception_;
 };
 
@@ -96,6 +99,7 @@ void parallel_for(std::size_t count, std::size_t grain, unsigned threads,
   threads = static_cast<unsigned>(std::min<std::size_t>(threads, chunks));
   FirstFailure failure;
   const auto run = [&](std::size_t chunk) {
+    if (failure.is_before(chunk)) return;
     const bool was_inside = std::exchange(inside, inside || threads > 1);
     try {
       body(chunk * grain, std::min(count, (chunk + 1) * grain));

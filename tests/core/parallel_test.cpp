@@ -40,6 +40,24 @@ TEST_CASE("the failure of the lowest chunk is the one reported") {
   }
 }
 
+TEST_CASE("chunks after one that has failed are left out") {
+  std::vector<std::size_t> begun;
+  const auto body = [&](std::size_t begin, std::size_t) {
+    begun.push_back(begin);
+    if (begin == 20) throw Error(ErrorKind::numeric, "stop");
+  };
+  CHECK_THROWS_AS(parallel_for(1000, 10, 1, body), Error);
+  CHECK(begun == std::vector<std::size_t>{0, 10, 20});
+  // Four threads: those at work end what they have begun.
+  std::atomic<int> count{0};
+  const auto all_fail = [&](std::size_t, std::size_t) {
+    ++count;
+    throw Error(ErrorKind::numeric, "stop");
+  };
+  CHECK_THROWS_AS(parallel_for(100'000, 1, 4, all_fail), Error);
+  CHECK(count < 50'000);
+}
+
 TEST_CASE("a loop within a loop shares the threads of the outer one") {
   std::mutex mutex;
   std::set<std::thread::id> seen;
