@@ -260,13 +260,37 @@ void check_unique(const std::vector<PriceEntry>& entries) {
   }
 }
 
+/// Whether an entry of a table's bases never counts, because one above it is for all that it is
+/// for.
+class Shadowed {
+ public:
+  explicit Shadowed(const std::vector<PriceEntry>& entries) {
+    for (const PriceEntry& entry : entries) {
+      const auto [top, fresh] = top_.try_emplace({entry.action, entry.component}, entry.level);
+      if (!fresh) top->second = std::min(top->second, entry.level);
+    }
+  }
+  bool operator()(const PriceEntry& entry) const {
+    const auto below = [&](std::string_view component) {
+      const auto top = top_.find({entry.action, component});
+      return top != top_.end() && top->second < entry.level;
+    };
+    return below(entry.component) || below("");
+  }
+
+ private:
+  std::map<std::pair<Action, std::string_view>, std::uint32_t> top_;  ///< levels
+};
+
+/// What holds an action's price must have one that is not held itself.
 void check_included(const std::vector<PriceEntry>& entries) {
+  const Shadowed shadowed(entries);
   for (const PriceEntry& entry : entries) {
     const auto* included = std::get_if<IncludedIn>(&entry.price);
     if (!included) continue;
     for (const Action action : included->actions) {
       const bool priced = std::any_of(entries.begin(), entries.end(), [&](const PriceEntry& e) {
-        return e.action == action && !std::holds_alternative<IncludedIn>(e.price);
+        return e.action == action && !std::holds_alternative<IncludedIn>(e.price) && !shadowed(e);
       });
       if (priced) continue;
       throw Error(ErrorKind::config,

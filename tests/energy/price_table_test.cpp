@@ -268,6 +268,13 @@ TEST_CASE("a table on another: its own entries win, whatever they name") {
   CHECK(find_entry(table, testing::key("a.unit", Action::multiply, 8)).location.file ==
         (folder / "low.yaml").string());
 
+  // What they replace prices nothing.
+  CHECK(message_of([&] {
+          top("name: top\nbase: mid.yaml\nentries:\n"
+              "  - {action: shift, category: compute, included_in: multiply, source: top}\n"
+              "  - {action: multiply, category: compute, included_in: shift, source: top}\n");
+        }).ends_with("shift is included in multiply, which this table does not price"));
+
   // So do its own areas; where it has none, those of its base hold.
   const auto areas = [](int mm2) {
     return fmt::format("areas: {{sram: {{source: s, points: {{1 KiB: {{8: {} mm2}}}}}}}}\n", mm2);
