@@ -79,7 +79,7 @@ std::vector<StepPath> path_to(const Plan& plan, const Stages& stages,
       step.core = receiver.core;
       const SlicePlan& slice = plan.slices[receiver.slice];
       step.layer =
-          slice.shares_core ? chip_overhead : plan.populations[slice.place.population].lead;
+          slice.beside_layers ? chip_overhead : plan.populations[slice.place.population].lead;
       step.transit = transits.to(receiver, sender.tile);
       step.link_wait = cause.begin - cause.injected - step.transit;
       step.service = cause.end - cause.begin;

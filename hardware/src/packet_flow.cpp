@@ -90,7 +90,7 @@ StepPath PacketFlow::path_to(const BusyPeriod& last, Picoseconds start) const {
   const LayerId consumer = plan_.populations[slice.place.population].lead;
   return {.last = WorkUnit::synapse_unit,
           .core = receiver.core,
-          .layer = slice.shares_core ? chip_overhead : consumer,
+          .layer = slice.beside_layers ? chip_overhead : consumer,
           .sender = from_port ? WorkUnit::io_port : WorkUnit::neuron_unit,
           .sender_core = from_port ? CoreId{} : source.core,
           .sender_layer = plan_.populations[receiver.producer].lead,

@@ -289,7 +289,11 @@ Plan make_plan(const Network& network, std::span<const Population> populations,
   for (const LayerSlice& slice : mapping.slices) plan.slices.push_back(slice_plan(plan, slice));
   plan.cores = used_cores(mapping);
   for (const UsedCore& used : plan.cores) {
-    for (const std::uint32_t s : used.slices) plan.slices[s].shares_core = used.slices.size() > 1;
+    const auto layer_of = [&](std::uint32_t s) { return plan.slices[s].place.population; };
+    const std::uint32_t first = layer_of(used.slices.front());
+    const bool several = std::ranges::any_of(
+        used.slices, [&](std::uint32_t population) { return population != first; }, layer_of);
+    for (const std::uint32_t s : used.slices) plan.slices[s].beside_layers = several;
   }
   for (SlicePlan& slice : plan.slices) {
     for (const PopulationEdge& edge : plan.graph.frames) {

@@ -124,7 +124,7 @@ struct SlicePlan {
   std::uint32_t score_bits = 0;       ///< of an element of K^T V, where that is added up first
   std::uint64_t score_row_words = 0;  ///< of a row of K^T V of one head
   std::optional<FramePlan> frame{};   ///< where it reads frames itself
-  bool shares_core = false;
+  bool beside_layers = false;         ///< its core works for other layers, too
 
   [[nodiscard]] std::uint32_t channels() const { return place.channel_end - place.channel_begin; }
   [[nodiscard]] Range rows() const { return {place.row_begin, place.row_end}; }

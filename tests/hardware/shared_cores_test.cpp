@@ -100,7 +100,7 @@ TEST_CASE("shared cores: slices take turns at a neuron unit, times by hand") {
   CHECK(paths_are_whole(result));
   CHECK(result.path[2].core == CoreId{2});
   CHECK(result.path[2].sender_core == CoreId{0});
-  CHECK(result.path[2].layer == chip_overhead);  // it served both slices of b
+  CHECK(result.path[2].layer == testing::b);  // it served both slices of b
   // Step 3: b's second slice after the first.
   CHECK(result.path[3].turn == ns(10));
   CHECK(result.path[3].phase == ns(10));
@@ -108,6 +108,21 @@ TEST_CASE("shared cores: slices take turns at a neuron unit, times by hand") {
   add_to(parts, result.path);
   CHECK(parts.at({PathKind::neuron_unit, chip_overhead, CoreId{2}}) == PathShare{2, 0, ns(10 + 8)});
   CHECK(work_of(result.actions) == work_of(run(testing::micro_scenario()).actions));
+}
+
+TEST_CASE("shared cores: what a synapse unit of several layers did last is of no layer") {
+  for (const bool barriers : {true, false}) {
+    MappedNetwork s = two_on_a_core();
+    if (!barriers) s.chip = testing::without_barriers(s.chip, ns(10));
+    for (std::uint32_t i = 0; i < 4; ++i) s.mapping.slices[i].core = CoreId{i % 2};
+    std::size_t served = 0;
+    for (const StepPath& path : run(s).path) {
+      if (path.last != WorkUnit::synapse_unit) continue;
+      ++served;
+      CHECK(path.layer == chip_overhead);
+    }
+    CHECK(served > 0);
+  }
 }
 
 TEST_CASE("shared cores: with multicast a packet comes once, and is served for each slice") {
