@@ -45,13 +45,13 @@
 // sequence). Axon-in and axon-out queues are unbounded.
 //
 // Without barriers. Where the chip has a handshake, there are no global steps. A slice starts its
-// neuron phase of time step t, the handshake after all slices that send to it have finished theirs
-// and its synapse unit has served the last packet; not before its own phase t - 1 is done; and not
-// before each slice that it sends to has emptied the accumulator slot that packets of t will use,
-// by its phase t - (1 + the longest wait of its operands). Inputs wait for the latter only. That a
-// phase is over costs no packets. All else is as above; all phases and packets have one order of
-// time, and buffers are unbounded. `Timeline::steps` are then the times at which all slices have
-// done a time step.
+// neuron phase of time step t, the handshake after all slices of the layers that it reads have
+// finished theirs, also those that send it nothing, and its synapse unit has served the last
+// packet; not before its own phase t - 1 is done; and not before all slices of the layers that read
+// it have emptied the accumulator slot that packets of t will use, by their phase t - (1 + the
+// longest wait of their operands). Inputs wait for the latter only. That a phase is over costs no
+// packets. All else is as above; all phases and packets have one order of time, and buffers are
+// unbounded. `Timeline::steps` are then the times at which all slices have done a time step.
 //
 // Counts, by component `<core kind>.<unit>` (C) and layer (L):
 //
