@@ -19,8 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Runs one scenario and writes its results into a folder.
-RunResult run_point(const PreparedRun& prepared, const fs::path& folder, const RunCommand& command,
+RunResult run_point(const PreparedRun& prepared, const OutputFolder& out, const RunCommand& command,
                     ProgressDisplay& display) {
+  const fs::path& folder = out.path();
   const auto start = std::chrono::steady_clock::now();
   RunOptions options{
       .threads = command.threads, .progress = {}, .check = check_interrupt, .trace = command.trace};
@@ -29,7 +30,6 @@ RunResult run_point(const PreparedRun& prepared, const fs::path& folder, const R
   };
   std::optional<SeriesFile> series;
   if (prepared.scenario.outputs.series) {
-    require_writable(folder);
     series.emplace(prepared, folder / "series.h5");
     options.simulated = [&](const SimulationResult& sample, const Activity& activity) {
       series->add(sample, activity);
@@ -44,16 +44,18 @@ RunResult run_point(const PreparedRun& prepared, const fs::path& folder, const R
   return result;
 }
 
+OutputFolder take_folder(const Batch& batch, const RunCommand& command) {
+  return checked_input([&] {
+    return OutputFolder(command.out.empty() ? fs::path("runs") / batch.name : command.out);
+  });
+}
+
 int run_single(const Batch& batch, const RunCommand& command, ProgressDisplay& display) {
   const Scenario& scenario = batch.points.front().scenario;
-  const fs::path out = command.out.empty() ? fs::path("runs") / batch.name : command.out;
-  const PreparedRun prepared = checked_input([&] {
-    PreparedRun ready = prepare(scenario);
-    require_writable(out);
-    return ready;
-  });
+  const PreparedRun prepared = checked_input([&] { return prepare(scenario); });
+  const OutputFolder out = take_folder(batch, command);
   const RunResult result = run_point(prepared, out, command, display);
-  fmt::print("{}\nresults    {}\n", terminal_table(prepared, result), out.string());
+  fmt::print("{}\nresults    {}\n", terminal_table(prepared, result), out.path().string());
   return exit_done;
 }
 
@@ -68,7 +70,6 @@ std::variant<PreparedRun, BatchRow> prepare_point(const BatchPoint& point) {
 }
 
 int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& display) {
-  const fs::path out = command.out.empty() ? fs::path("runs") / batch.name : command.out;
   // Every point is prepared once before the first one runs, so that bad input costs no work.
   checked_input([&] {
     for (const BatchPoint& point : batch.points) {
@@ -79,8 +80,9 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
             fmt::format("{}\n  in {} ({})", error.what(), point.label, point.description));
       }
     }
-    require_writable(out);
   });
+  const OutputFolder taken = take_folder(batch, command);
+  const fs::path& out = taken.path();
   std::vector<BatchRow> rows;
   for (const BatchPoint& point : batch.points) {
     display.say(
@@ -90,7 +92,7 @@ int run_batch(const Batch& batch, const RunCommand& command, ProgressDisplay& di
       rows.push_back(*misfit);
     } else {
       const auto& ready = std::get<PreparedRun>(prepared);
-      const RunResult result = run_point(ready, out / point.label, command, display);
+      const RunResult result = run_point(ready, OutputFolder(out / point.label), command, display);
       rows.push_back(batch_row(point, ready, result));
     }
     write_file_atomically(out / "batch.csv", batch_csv(rows));

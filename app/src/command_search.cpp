@@ -16,9 +16,10 @@ int SearchCommand::execute() const {
   catch_interrupts();
   const SearchScenario wanted = checked_input([&] { return read_search(scenario, overrides); });
   PreparedSearch prepared = checked_input([&] { return PreparedSearch(wanted, threads); });
-  const std::filesystem::path folder =
-      out.empty() ? std::filesystem::path("runs") / wanted.scenario.name : out;
-  checked_input([&] { require_writable(folder); });
+  const OutputFolder taken = checked_input([&] {
+    return OutputFolder(out.empty() ? std::filesystem::path("runs") / wanted.scenario.name : out);
+  });
+  const std::filesystem::path& folder = taken.path();
   const auto start = std::chrono::steady_clock::now();
   const Progress progress = [&](std::string_view stage, std::size_t done, std::size_t total) {
     display.report(stage, done, total);

@@ -31,6 +31,23 @@ std::vector<hsize_t> chunk_of(const std::vector<hsize_t>& shape) {
   return chunk;
 }
 
+/// Why the operating system refused what libhdf5 tried last, as ": No space left on device"; empty
+/// where it did not.
+std::string reason() {
+  std::string found;
+  const auto look = [](unsigned, const H5E_error2_t* error, void* text) -> herr_t {
+    constexpr std::string_view before = "error message = '";
+    const std::string_view description = error->desc == nullptr ? "" : error->desc;
+    const std::size_t begin = description.find(before);
+    if (begin == std::string_view::npos) return 0;
+    const std::string_view message = description.substr(begin + before.size());
+    *static_cast<std::string*>(text) = fmt::format(": {}", message.substr(0, message.find('\'')));
+    return 1;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, look, &found);
+  return found;
+}
+
 }  // namespace
 
 struct Hdf5Writer::Impl {
@@ -54,8 +71,9 @@ struct Hdf5Writer::Impl {
     std::filesystem::remove(aside, code);
   }
 
+  /// Right after the call that failed.
   [[noreturn]] void fail(const std::string& message, const std::string& key) const {
-    throw Error(ErrorKind::io, message, {.file = target.string(), .key = key});
+    throw Error(ErrorKind::io, message + reason(), {.file = target.string(), .key = key});
   }
 
   [[nodiscard]] static Hdf5Handle dataset_properties(const std::vector<hsize_t>* chunk) {
@@ -150,7 +168,11 @@ Hdf5Writer::Hdf5Writer(const std::filesystem::path& file) : impl_(std::make_uniq
   H5Pset_libver_bounds(access.id(), H5F_LIBVER_V18, H5F_LIBVER_V18);
   impl_->file = Hdf5Handle(
       H5Fcreate(impl_->aside.c_str(), H5F_ACC_TRUNC, creation.id(), access.id()), H5Fclose);
-  if (!impl_->file.valid()) impl_->fail("cannot be created", "");
+  if (!impl_->file.valid()) {
+    std::error_code ignored;
+    std::filesystem::remove(impl_->aside, ignored);
+    impl_->fail("cannot be created", "");
+  }
 }
 Hdf5Writer::~Hdf5Writer() = default;
 Hdf5Writer::Hdf5Writer(Hdf5Writer&&) noexcept = default;
@@ -267,15 +289,19 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name,
 
 void Hdf5Writer::commit() {
   impl_->growing.clear();
-  const bool flushed = H5Fflush(impl_->file.id(), H5F_SCOPE_LOCAL) >= 0;
-  const bool closed = impl_->file.close();
-  std::error_code code;
-  if (flushed && closed) std::filesystem::rename(impl_->aside, impl_->target, code);
-  if (!flushed || !closed || code) {
-    std::error_code ignored;
-    std::filesystem::remove(impl_->aside, ignored);
-    impl_->fail("cannot be written" + (code ? ": " + code.message() : std::string{}), "");
+  bool whole = H5Fflush(impl_->file.id(), H5F_SCOPE_LOCAL) >= 0;
+  std::string why = reason();
+  if (!impl_->file.close() && whole) {
+    whole = false;
+    why = reason();
   }
+  std::error_code code;
+  if (whole) std::filesystem::rename(impl_->aside, impl_->target, code);
+  if (whole && !code) return;
+  if (code) why = ": " + code.message();
+  std::filesystem::remove(impl_->aside, code);
+  throw Error(ErrorKind::io, fmt::format("cannot be written{}", why),
+              {.file = impl_->target.string()});
 }
 
 #define NJ_INSTANTIATE(T)                                                                         \

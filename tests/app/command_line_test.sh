@@ -161,7 +161,7 @@ done
 (
   trap '' XFSZ
   ulimit -f 100
-  expect 1 "full.h5: cannot be written" import "$quickstart" --out full.h5
+  expect 1 "full.h5: cannot be written: File too large" import "$quickstart" --out full.h5
   exit "$failures"
 ) || failures=$((failures + 1))
 [[ -z $(ls full.h5* 2>/dev/null) ]] || { echo "FAILED: something is left of full.h5"; failures=$((failures + 1)); }
@@ -310,7 +310,18 @@ sed 's/threshold/treshold/' snn.yaml >bent.yaml
 expect 2 "bent.yaml:2:35: network.groups[0].attributes.treshold: unknown key, did you mean 'threshold'?" \
   sanafe chip.yaml bent.yaml --steps 1 --out bad
 printf 'x' >file
-expect 2 "cannot be created as a folder" sanafe chip.yaml snn.yaml --steps 1 --out file/folder
+expect 2 "cannot be created as a folder: Not a directory" \
+  sanafe chip.yaml snn.yaml --steps 1 --out file/folder
+# A folder in which another run writes.
+mkdir taken
+(
+  flock 9
+  expect 2 "taken: another neurojoule writes there" run "$quickstart" --out taken
+  expect 2 "taken: another neurojoule writes there" search search.yaml --out taken
+  expect 2 "taken: another neurojoule writes there" \
+    sanafe chip.yaml snn.yaml --steps 1 --out taken
+  exit "$failures"
+) 9<taken || failures=$((failures + 1))
 
 if compgen -G 'bad*' >/dev/null || compgen -G '*.partial' >/dev/null; then
   echo "FAILED: bad input left a file behind"
