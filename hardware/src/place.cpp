@@ -125,19 +125,19 @@ Grouped grouped(const Traffic& traffic, const Mapping& mapping) {
 Mapping place_groups(const Chip& chip, const Traffic& traffic, const Mapping& mapping,
                      const PlacementOptions& options) {
   const WayLengths lengths(chip.topology(), options.chip_link);
-  switch (options.strategy) {
-    case Placement::in_order:
-      break;
-    case Placement::greedy:
-      return place_greedily(chip, lengths, traffic, mapping);
-    case Placement::annealing:
-      return anneal(chip, lengths, traffic, place_greedily(chip, lengths, traffic, mapping),
-                    options);
-    case Placement::partition:
-      return improve(chip, lengths, traffic, partition(chip, lengths, traffic, mapping, options),
-                     options);
+  Mapping greedy = place_greedily(chip, lengths, traffic, mapping);
+  if (options.strategy == Placement::annealing) {
+    return anneal(chip, lengths, traffic, std::move(greedy), options);
   }
-  return mapping;
+  if (options.strategy == Placement::partition) {
+    const auto cost = [&](const Mapping& placed) {
+      return packets_by_length(traffic, lengths, tiles_of(chip, placed));
+    };
+    Mapping parts = partition(chip, lengths, traffic, mapping, options);
+    if (cost(greedy) < cost(parts)) parts = std::move(greedy);
+    return improve(chip, lengths, traffic, std::move(parts), options);
+  }
+  return greedy;
 }
 
 }  // namespace

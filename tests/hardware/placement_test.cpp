@@ -334,6 +334,23 @@ TEST_CASE("placement: annealing is never worse than greedy, and a seed gives one
   }
 }
 
+TEST_CASE("placement: partition is never worse than greedy") {
+  for (const Chip& chip : chips_of_two_kinds()) {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+      CAPTURE(seed);
+      const Traffic traffic = testing::random_flows(8, seed);
+      Mapping mapping;
+      for (std::uint32_t i = 0; i < 8; ++i) {
+        mapping.slices.push_back({.population = 1, .core = CoreId{i}});
+      }
+      const auto cost = [&](Placement strategy) {
+        return packet_hops(traffic, chip, place(chip, traffic, mapping, {strategy}));
+      };
+      CHECK(cost(Placement::partition) <= cost(Placement::greedy));
+    }
+  }
+}
+
 TEST_CASE("placement: annealing and partition tell how far they are, and can be stopped") {
   const Spikformer s("mesh45.yaml");
   PlacementOptions options{Placement::annealing, 1, 1};

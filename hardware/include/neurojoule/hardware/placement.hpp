@@ -90,8 +90,9 @@ struct PlacementOptions {
 ///   or swaps two; integer costs and thresholds, so that a seed gives the same placement anywhere.
 ///   Source: Kirkpatrick, Gelatt, Vecchi, "Optimization by simulated annealing", Science 220, 1983.
 /// * partition: takes the tiles nearest to the I/O port that hold all slices, and bisects them and
-///   the slices together until each part is a tile, several chips before the tiles of one; then
-///   single moves and exchanges follow while they gain. The same for a seed and a version of METIS.
+///   the slices together until each part is a tile, several chips before the tiles of one; starts
+///   from this or from greedy, whichever has less packets x links; then single moves and exchanges
+///   follow while they gain. The same for a seed and a version of METIS.
 ///   Source: Karypis, Kumar, "A fast and high quality multilevel scheme for partitioning irregular
 ///   graphs", SIAM J. Sci. Comput. 20(1), 1998; dual recursive bisection as in Pellegrini, Roman,
 ///   "Scotch", HPCN 1996.
