@@ -13,12 +13,14 @@
 #include "neurojoule/core/atomic_file.hpp"
 
 #include "yaml_node.hpp"
+#include "yaml_source.hpp"
 
 namespace nj {
 namespace {
 
 constexpr std::uint64_t max_file_bytes = std::uint64_t{16} << 20;
 constexpr int max_depth = 64;
+constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 /// yaml-cpp marks are 0-based; ours are 1-based.
 Location location_of(const std::string& file, const YAML::Mark& mark, std::string path) {
@@ -28,6 +30,41 @@ Location location_of(const std::string& file, const YAML::Mark& mark, std::strin
     location.column = static_cast<std::size_t>(mark.column) + 1;
   }
   return location;
+}
+
+/// The scalar that is last in a document's text, unless an alias is.
+YAML::Node last_scalar(YAML::Node node) {
+  for (int depth = 0; depth < max_depth && node.size() > 0; ++depth) {  // a list may hold itself
+    auto last = node.begin();
+    std::advance(last, node.size() - 1);
+    if (node.IsSequence()) {
+      node.reset(*last);
+    } else {
+      node.reset(last->second.IsNull() ? last->first : last->second);
+    }
+  }
+  return node;
+}
+
+/// The documents in a text. yaml-cpp takes the end of a text for a closing quote where a line ends
+/// there; what is quoted then comes last.
+std::vector<YAML::Node> load_all(std::string text, const std::string& name) {
+  std::vector<YAML::Node> documents;
+  try {
+    documents = YAML::LoadAll(text);
+  } catch (const YAML::ParserException& error) {
+    if (error.msg != YAML::ErrorMsg::EOF_IN_SCALAR) throw;
+    text += '\n';
+    documents = YAML::LoadAll(text);
+  }
+  if (documents.empty()) return documents;
+  const YAML::Node last = last_scalar(documents.back());
+  if (!last.IsScalar() || last.Mark().pos < 0) return documents;
+  if (const auto quote = unclosed_quote(text, static_cast<std::size_t>(last.Mark().pos))) {
+    throw Error(ErrorKind::config, "not YAML: nothing closes this quote",
+                place_in(text, *quote, name));
+  }
+  return documents;
 }
 
 }  // namespace
@@ -94,8 +131,9 @@ YamlDocument YamlDocument::parse(std::string_view text, std::string_view name) {
   YamlDocument document;
   document.state_ = std::make_shared<YamlNode::State>();
   document.state_->name = std::string(name);
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
+    const std::vector<YAML::Node> documents = load_all(std::string(text), document.state_->name);
     if (documents.size() > 1) {
       throw Error(ErrorKind::config, "holds more than one YAML document",
                   location_of(std::string(name), documents[1].Mark(), ""));

@@ -83,6 +83,28 @@ TEST_CASE("each rule of the strict reader reports file, line, column and key pat
         "chip.yaml:1:1: x: expected a number, got '.nan'");
 }
 
+TEST_CASE("a quote that nothing closes does not swallow the rest of a file") {
+  const auto nothing = [](const YamlNode&) {};
+  const std::string unclosed = "not YAML: nothing closes this quote";
+  for (const char* text : {"a: 1\nb: \"half\ntopology: {flit: 32 bit}\n", "a: 1\nb: 'half\nc: d\n",
+                           "a: 1\nb: 'it''s\n", "a: 1\nb: \"x\\\"\n", "a: 1\nb: \"x",
+                           "a: 1\nb: \"\n", "a: 1\nb: \"x\n   ",
+                           "\xef\xbb\xbf"
+                           "a: 1\nb: 'x\n",
+                           "a: 1\r\nb: 'x\r\n"}) {
+    CHECK(error_of(text, nothing) == "chip.yaml:2:4: " + unclosed);
+  }
+  CHECK(error_of("a:\n  - {b: \"\\\"\"}\n  - &c !d \"x\ne: f\n", nothing) ==
+        "chip.yaml:3:11: " + unclosed);
+  CHECK(error_of("a: é\n? 'x\n", nothing) == "chip.yaml:2:3: " + unclosed);
+  CHECK(error_of("a: [1, \"x\nb: 2\n", nothing).starts_with("chip.yaml:3:1: not YAML: "));
+  for (const char* text :
+       {"a: \"one\n  line\"\n", "a: 'it''s'\n", "a: it's\n", "a: 1  # it's\n", "a: |\n  \"x\n",
+        "a: >\n  'x\n", "a: x\n  'y\n", "a: \"\\\\\"\n", "a: ''\n", "x: &x 'y'\na: *x\n"}) {
+    CHECK(message_of([&] { parse(text); }) == "nothing thrown");
+  }
+}
+
 TEST_CASE("missing and unknown keys name what was probably meant") {
   CHECK(error_of("chipp: a\n", [](const YamlNode& root) { return root.at("chip"); }) ==
         "chip.yaml:1:1: lacks the key 'chip' ('chipp' is there)");
