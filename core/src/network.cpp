@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/plain_text.hpp"
 #include "neurojoule/core/yaml.hpp"
 
 #include "layer_rules.hpp"
@@ -67,6 +68,9 @@ std::map<std::string, std::size_t, std::less<>> index_names(const std::vector<Dr
   std::map<std::string, std::size_t, std::less<>> index;
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     if (drafts[i].name.empty()) fail(ErrorKind::config, "", "a layer has no name");
+    if (const auto flaw = name_flaw(drafts[i].name)) {
+      fail(ErrorKind::config, "", fmt::format("the name of layer {}: {}", i, flaw->what));
+    }
     if (!index.emplace(drafts[i].name, i).second) {
       fail(ErrorKind::config, drafts[i].name, "two layers have this name");
     }

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/core/plain_text.hpp"
+
 #include "yaml_node.hpp"
 
 namespace nj {
@@ -103,6 +105,13 @@ std::string YamlNode::text() const {
                                                 : "expected one value, got a list or map");
   }
   return node_->scalar;
+}
+
+std::string YamlNode::name() const {
+  std::string word = text();
+  if (word.empty()) throw error("expected a name");
+  if (const auto flaw = name_flaw(word)) throw error(flaw->what);
+  return word;
 }
 
 bool YamlNode::boolean() const {

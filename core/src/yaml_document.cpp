@@ -11,6 +11,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/core/plain_text.hpp"
 
 #include "yaml_node.hpp"
 #include "yaml_source.hpp"
@@ -84,6 +85,7 @@ class YamlCopier {
     if (from.IsScalar()) {
       to->kind = Node::Kind::scalar;
       to->scalar = from.Scalar();
+      if (const auto flaw = text_flaw(to->scalar)) fail(*to, flaw->what);
     } else if (from.IsSequence()) {
       to->kind = Node::Kind::sequence;
       std::size_t index = 0;
@@ -106,6 +108,9 @@ class YamlCopier {
                   int depth) {
     Location location = location_of(state_.name, key.Mark(), path);
     if (!key.IsScalar()) throw Error(ErrorKind::config, "a key must be a word", location);
+    if (const auto flaw = name_flaw(key.Scalar())) {
+      throw Error(ErrorKind::config, flaw->what, location);
+    }
     location.key = child_path(path, key.Scalar());
     for (const Node::Entry& other : to.entries) {
       if (other.key == key.Scalar()) {
@@ -132,6 +137,9 @@ YamlDocument YamlDocument::parse(std::string_view text, std::string_view name) {
   document.state_ = std::make_shared<YamlNode::State>();
   document.state_->name = std::string(name);
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+  if (const auto flaw = text_flaw(text)) {
+    throw Error(ErrorKind::config, flaw->what, place_in(text, flaw->byte, std::string(name)));
+  }
   try {
     const std::vector<YAML::Node> documents = load_all(std::string(text), document.state_->name);
     if (documents.size() > 1) {

@@ -2,26 +2,9 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
 
-#include "neurojoule/core/error.hpp"
-
 namespace nj {
-
-/// The line and column of a byte of a file's text.
-inline Location place_in(std::string_view text, std::size_t byte, std::string file) {
-  Location location{.file = std::move(file)};
-  std::size_t line_start = 0;
-  location.line = 1;
-  for (std::size_t i = 0; i < byte; ++i) {
-    if (text[i] != '\n') continue;
-    ++*location.line;
-    line_start = i + 1;
-  }
-  location.column = byte - line_start + 1;
-  return location;
-}
 
 /// The opening quote of a scalar that begins at `byte`, where nothing closes it. An anchor and a
 /// tag may stand before it.

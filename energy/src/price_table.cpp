@@ -333,7 +333,7 @@ PriceTable read_table(const YamlDocument& document, const fs::path& file, const 
   const YamlNode root = document.root();
   PriceTable table;
   table.file = file.string();
-  table.name = root.at("name").text();
+  table.name = root.at("name").name();
   std::optional<PriceTable> below;
   bases.for_each(
       root, file, [&](const YamlNode& base, const YamlDocument& next, const fs::path& path) {

@@ -260,7 +260,7 @@ WeightFormats read_weight_formats(const YamlNode& node) {
 
 Chip read_chip(const YamlNode& node) {
   ChipSpec spec;
-  spec.name = node.at("name").text();
+  spec.name = node.at("name").name();
   spec.description = node.at("description").text();
   const YamlNode technology = node.at("technology");
   spec.node = technology.at("node").quantity<Nanometres>();

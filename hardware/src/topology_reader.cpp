@@ -129,7 +129,7 @@ std::vector<std::string> read_routers(const YamlNode& node, std::uint32_t& tiles
   }
   const auto chosen = node.find("tiles_at");
   for (const YamlNode& router : all) {
-    found.emplace_back(router.text(), !chosen);
+    found.emplace_back(router.name(), !chosen);
     if (!places.emplace(found.back().first, places.size()).second) {
       throw router.error(fmt::format("the router '{}' is listed twice", found.back().first));
     }

@@ -1,10 +1,9 @@
 #include "layer_fields.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/plain_text.hpp"
 
 #include "layer_text.hpp"
 
@@ -35,14 +34,12 @@ std::vector<std::string_view> kind_words() {
 }
 
 void check_name(const std::string& name) {
-  const bool printable = std::none_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
+  const bool printable = !name_flaw(name);
   if (!name.empty() && name.size() <= max_name_bytes && printable) return;
-  throw Error(
-      ErrorKind::config,
-      fmt::format("a layer's name has 1..{} bytes and no control characters", max_name_bytes),
-      {.key = printable ? name.substr(0, max_name_bytes) : ""});
+  throw Error(ErrorKind::config,
+              fmt::format("a layer's name has 1..{} bytes of UTF-8 and no control characters",
+                          max_name_bytes),
+              {.key = printable ? name.substr(0, max_name_bytes) : ""});
 }
 
 void check_range(const Field& field, double value, const std::string& layer) {

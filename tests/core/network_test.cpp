@@ -91,6 +91,10 @@ TEST_CASE("populations hold synapses, their neurons and the pooling of their spi
 
 TEST_CASE("a graph that cannot be is refused with the layer's name") {
   CHECK(refusal({}) == "a network needs at least one layer");
+  CHECK(refusal({input(), conv("caf\xe9", "input", {2, 4, 3, 1, 1})}) ==
+        "the name of layer 1: byte 0xe9 is not UTF-8");
+  CHECK(refusal({input(), lif("a\x1b[31m", "input")}) ==
+        "the name of layer 1: control character U+001B");
   CHECK(refusal({input(), input()}) == "input: two layers have this name");
   CHECK(refusal({input(), conv("c", "inptu", {2, 4, 1, 1, 0})}) ==
         "c: operand 'inptu' is no layer, did you mean 'input'?");

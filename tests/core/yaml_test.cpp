@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <neurojoule/core/yaml.hpp>
 
@@ -103,6 +104,40 @@ TEST_CASE("a quote that nothing closes does not swallow the rest of a file") {
         "a: >\n  'x\n", "a: x\n  'y\n", "a: \"\\\\\"\n", "a: ''\n", "x: &x 'y'\na: *x\n"}) {
     CHECK(message_of([&] { parse(text); }) == "nothing thrown");
   }
+}
+
+TEST_CASE("text that is no UTF-8, and control characters, are refused where they are") {
+  const auto nothing = [](const YamlNode&) {};
+  const std::string place = "chip.yaml:2:4: ";
+  // Latin-1; cut off; overlong; a surrogate; above U+10FFFF; a byte that begins nothing
+  for (const char* bytes : {"\xe9t\xe9", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+                            "\xf4\x90\x80\x80", "\x80", "\xff"}) {
+    CHECK(error_of(std::string("a: 1\nb: ") + bytes + "\nc: 2\n", nothing) ==
+          place + fmt::format("byte {:#x} is not UTF-8", static_cast<unsigned char>(bytes[0])));
+  }
+  CHECK(error_of("a: 1\nb: \x1b[31m\n", nothing) == place + "control character U+001B");
+  CHECK(error_of("a: 1\nb: \x7f\n", nothing) == place + "control character U+007F");
+  CHECK(error_of("a: 1\nb: \xc2\x9b\n", nothing) == place + "control character U+009B");
+  CHECK(error_of("a: 1\nb: \xef\xbf\xbf\n", nothing) == place + "U+FFFF is no character");
+  CHECK(error_of("a: 1\nb: \rc\n", nothing) == place + "control character U+000D");
+  CHECK(error_of(std::string_view("a: 1\nb: \0\n", 10), nothing) ==
+        place + "control character U+0000");
+  // Escapes of YAML are text too.
+  CHECK(error_of("a: 1\nb: \"\\e[31m\"\n", nothing) ==
+        "chip.yaml:2:4: b: control character U+001B");
+  CHECK(error_of("a: 1\nb: {\"x\\u0085\": 1}\n", nothing) ==
+        "chip.yaml:2:5: b: control character U+0085");
+  CHECK(error_of("a: 1\n\"b\\nc\": 1\n", nothing) == "chip.yaml:2:1: a name of several lines");
+  const YamlDocument fine =
+      parse("a: \"µ€\\t\\U0001F600\"\r\nb: |\n  one\n  \ttwo\nc: \"x\\ty\"\nd: ''\n");
+  CHECK(fine.root().at("a").text() == "µ€\t\U0001F600");
+  CHECK(fine.root().at("b").text() == "one\n\ttwo\n");
+  CHECK(message_of([&] { (void)fine.root().at("b").name(); }) ==
+        "chip.yaml:2:1: b: a name of several lines");
+  CHECK(message_of([&] { (void)fine.root().at("c").name(); }) ==
+        "chip.yaml:5:1: c: a tab in a name");
+  CHECK(message_of([&] { (void)fine.root().at("d").name(); }) ==
+        "chip.yaml:6:1: d: expected a name");
 }
 
 TEST_CASE("missing and unknown keys name what was probably meant") {

@@ -207,7 +207,8 @@ TEST_CASE("mistakes are found at their line and column") {
   CHECK(refusal(start + "- {name: p, kind: maxpool2d, input: c, kernel: 1152921504606846976}\n") ==
         "net.yaml:4:40: layers[2].kernel: expected 1..65535, got 1152921504606846976");
   CHECK(refusal(start + "- {name: \"\", kind: lif, input: c}\n") ==
-        "net.yaml:4:4: layers[2].name: a layer's name has 1..256 bytes and no control characters");
+        "net.yaml:4:4: layers[2].name: a layer's name has 1..256 bytes of UTF-8 and no control "
+        "characters");
   CHECK(refusal(start + "- {name: d, kind: conv2d, input: c}\n") ==
         "net.yaml:4:3: layers[2]: lacks the key 'out_channels'");
   CHECK(refusal("layers: []\n") == "net.yaml:1:1: layers: a network needs at least one layer");

@@ -333,7 +333,7 @@ TEST_CASE("layers that say too much, too little or something else") {
   CHECK(refusal([](Content& c) { c.at("00002", "v_threshold") = HUGE_VAL; }) ==
         "/layers/00002@v_threshold: expected 1e-30..1e+30, got inf");
   CHECK(refusal([](Content& c) { c.at("00001", "name") = "a\nb"; }) ==
-        "/layers/00001@name: a layer's name has 1..256 bytes and no control characters");
+        "/layers/00001@name: a layer's name has 1..256 bytes of UTF-8 and no control characters");
 }
 
 TEST_CASE("graphs that cannot be") {
@@ -469,8 +469,9 @@ TEST_CASE("a model that a file cannot hold is not written") {
   };
   CHECK(written(random_model(network("l", 1e-40), 1, 1)) ==
         "l: v_threshold: expected 1e-30..1e+30, got 1e-40");
-  CHECK(written(random_model(network("a\tb", 1.0), 1, 1)) ==
-        "a layer's name has 1..256 bytes and no control characters");
+  CHECK(written(random_model(network(std::string(257, 'a'), 1.0), 1, 1)) ==
+        std::string(256, 'a') +
+            ": a layer's name has 1..256 bytes of UTF-8 and no control characters");
   Model bad = random_model(network("l", 1.0), 1, 1);
   bad.weights[1]->bias[0] = NAN;
   CHECK(written(bad) == "c: bias element 0 is nan");

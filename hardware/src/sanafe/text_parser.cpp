@@ -1,4 +1,5 @@
 #include "neurojoule/core/atomic_file.hpp"
+#include "neurojoule/core/plain_text.hpp"
 
 #include "flow_parser.hpp"
 #include "netlist_parser.hpp"
@@ -129,8 +130,8 @@ TextTree TextTree::parse(std::string text, std::string name) {
   if (tree.text_.size() > max_file_bytes) {
     throw Error(ErrorKind::capacity, "larger than 1 GiB", {.file = tree.name_});
   }
-  if (tree.text_.find('\0') != std::string::npos) {
-    throw Error(ErrorKind::config, "not text: holds a zero byte", {.file = tree.name_});
+  if (const auto flaw = text_flaw(tree.text_)) {
+    throw Error(ErrorKind::config, flaw->what, place_in(tree.text_, flaw->byte, tree.name_));
   }
   if (is_netlist(tree.text_)) {
     NetlistParser(tree).parse();

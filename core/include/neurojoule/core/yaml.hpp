@@ -19,8 +19,8 @@ namespace nj {
 ///
 /// Every access marks what it read; `YamlDocument::finish()` then rejects keys nobody read. All
 /// errors are Error(config) with file, 1-based line and column, and key path (`noc.flit_bits`,
-/// `cores[2].x`). Duplicate keys, anchors that recurse, and files over 16 MiB are refused on
-/// loading.
+/// `cores[2].x`). Duplicate keys, anchors that recurse, text that is not plain (plain_text.hpp) and
+/// files over 16 MiB are refused on loading.
 class YamlNode {
  public:
   /// Throws: when the node is not a map or lacks the key (lists the keys present, "did you mean").
@@ -42,6 +42,7 @@ class YamlNode {
   /// Scalars. Throws: wrong type, or out of the inclusive range. Integers are decimal, `_` allowed
   /// between digits; leading zeros are refused, not read as octal.
   [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string name() const;  ///< not empty, one line
   [[nodiscard]] bool boolean() const;
   [[nodiscard]] std::int64_t integer(std::int64_t min, std::int64_t max) const;
   [[nodiscard]] double real(double min, double max) const;
