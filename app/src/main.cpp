@@ -10,6 +10,7 @@
 
 #include "commands.hpp"
 #include "guarded_main.hpp"
+#include "option_checks.hpp"
 #include "run_beside.hpp"
 
 namespace {
@@ -132,7 +133,7 @@ Command add_price(CLI::App& app) {
   sub->add_option("--node", command->node, "as if made at another node, e.g. \"28 nm\"");
   sub->add_option("--voltage", command->voltage, "as if supplied with, e.g. \"0.8 V\"");
   sub->add_option("--clock", command->clock, "as if all its times were so many times shorter")
-      ->check(CLI::Range(0.001, 1000.0));
+      ->check(nj::number_between(0.001, 1000.0));
   sub->add_option("--out", command->out, "ledger at the last of these prices to write (.csv)");
   return {sub, [command] { return command->execute(); }};
 }

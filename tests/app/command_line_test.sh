@@ -33,6 +33,10 @@ expect 2 "subcommand" nonsense
 expect 2 "--jobs" run a.yaml --jobs 0
 expect 2 "none.yaml: no such file" run none.yaml --out result
 expect 2 "none/result.json: no such file" price none --prices horowitz45
+for clock in nan -nan inf 0 1e400 fast; do
+  expect 2 "--clock: expected 0.001..1000, got '$clock'" price none --clock=$clock
+done
+expect 2 "none/result.json: no such file" price none --clock 2
 expect 2 "none/result.json: no such file" explain none
 expect 2 "none/result.json: no such file" compare none none
 expect 2 "RUN" compare none
@@ -237,7 +241,11 @@ expect 2 "cycle.yaml:6:3: layers[2]: layer 'c': lies on a cycle without delay: c
 sed 's/delay_steps: 1/delay_steps: 2/' loop.yaml >cycle.yaml
 expect 2 "cycle.yaml:6:37: layers[2].input_delay_steps: expected 0..1, got 2" check cycle.yaml
 expect 2 "--step" import small.nir --out bad.h5 --step fast
-expect 2 "dt: expected seconds above 0" import small.nir --out bad.h5 --dt 0
+for number in nan inf -1 0; do
+  expect 2 "dt: expected seconds above 0" import small.nir --out bad.h5 --dt=$number
+  expect 2 "dt: expected seconds above 0" export small.h5 --out bad.nir --dt=$number
+  expect 2 "scale" import small.nir --out bad.h5 --input-scale=$number
+done
 expect 2 "for NIR only" import small.yaml --out bad.h5 --dt 1
 expect 2 "small.h5: expected a .nir file" import small.h5 --out bad.h5
 expect 2 "bad.txt: expected a model file (.h5)" import small.nir --out bad.txt
