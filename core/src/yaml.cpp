@@ -45,6 +45,7 @@ std::optional<YamlNode> YamlNode::find(std::string_view key) const {
   for (const Node::Entry& entry : node_->entries) {
     if (entry.key != key) continue;
     entry.value->read = true;
+    if (entry.value->kind == Node::Kind::null) return std::nullopt;
     return YamlNode(state_, entry.value);
   }
   return std::nullopt;
@@ -52,7 +53,9 @@ std::optional<YamlNode> YamlNode::find(std::string_view key) const {
 
 std::optional<YamlNode> YamlNode::peek(std::string_view key) const {
   for (const Node::Entry& entry : node_->entries) {
-    if (entry.key == key) return YamlNode(state_, entry.value);
+    if (entry.key != key) continue;
+    if (entry.value->kind == Node::Kind::null) return std::nullopt;
+    return YamlNode(state_, entry.value);
   }
   return std::nullopt;
 }
@@ -60,7 +63,10 @@ std::optional<YamlNode> YamlNode::peek(std::string_view key) const {
 YamlNode YamlNode::at(std::string_view key) const {
   if (auto node = find(key)) return *node;
   std::vector<std::string> present;
-  for (const Node::Entry& entry : node_->entries) present.push_back(entry.key);
+  for (const Node::Entry& entry : node_->entries) {
+    if (entry.key == key) throw YamlNode(state_, entry.value).error("expected a value, got none");
+    present.push_back(entry.key);
+  }
   const std::string nearest = suggestion(key, present);
   throw error(fmt::format(
       "lacks the key '{}'{}", key,
@@ -73,6 +79,7 @@ std::vector<std::pair<std::string, YamlNode>> YamlNode::entries() const {
   std::vector<std::pair<std::string, YamlNode>> result;
   for (const Node::Entry& entry : node_->entries) {
     entry.value->read = true;
+    if (entry.value->kind == Node::Kind::null) continue;
     result.emplace_back(entry.key, YamlNode(state_, entry.value));
   }
   return result;
@@ -185,7 +192,7 @@ std::size_t YamlNode::index_of(const std::vector<std::string_view>& names) const
   return static_cast<std::size_t>(found - names.begin());
 }
 
-std::string YamlNode::flow() const {
+std::string YamlNode::flow(Nulls nulls) const {
   node_->read = true;
   std::vector<std::string> parts;
   switch (node_->kind) {
@@ -194,11 +201,13 @@ std::string YamlNode::flow() const {
     case Node::Kind::scalar:
       return quoted_if_needed(node_->scalar);
     case Node::Kind::sequence:
-      for (const YamlNode& element : elements()) parts.push_back(element.flow());
+      for (const YamlNode& element : elements()) parts.push_back(element.flow(nulls));
       return fmt::format("[{}]", fmt::join(parts, ", "));
     case Node::Kind::map:
-      for (const auto& [key, value] : entries()) {
-        parts.push_back(fmt::format("{}: {}", quoted_if_needed(key), value.flow()));
+      for (const Node::Entry& entry : node_->entries) {
+        const std::string value = YamlNode(state_, entry.value).flow(nulls);
+        if (nulls == Nulls::left_out && entry.value->kind == Node::Kind::null) continue;
+        parts.push_back(fmt::format("{}: {}", quoted_if_needed(entry.key), value));
       }
       return fmt::format("{{{}}}", fmt::join(parts, ", "));
   }

@@ -239,7 +239,7 @@ void YamlDocument::finish() const {
   // Depth first in document order, so that the first stray key is the one reported.
   const auto visit = [](const auto& self, const YamlNode::Node& node) -> void {
     for (const auto& entry : node.entries) {
-      if (!entry.value->read) {
+      if (!entry.value->read && !entry.value->taken_out) {
         std::vector<std::string> known(node.asked.begin(), node.asked.end());
         const std::string nearest = suggestion(entry.key, known);
         throw Error(ErrorKind::config,

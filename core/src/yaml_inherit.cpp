@@ -21,9 +21,11 @@ class YamlHeir {
     std::vector<Node::Entry> own = std::exchange(map.entries, {});
     for (const Node::Entry& entry : base.entries) {
       const std::string path = child_path(from, entry.key);
-      if (keep_ && !keep_(path)) continue;
       const auto found = std::find_if(own.begin(), own.end(),
                                       [&](const Node::Entry& e) { return e.key == entry.key; });
+      const bool is_null = found != own.end() && found->value->kind == Node::Kind::null;
+      if (is_null) found->value->taken_out = true;
+      if (keep_ && !keep_(path)) continue;
       if (found == own.end()) {
         map.entries.push_back(
             {entry.key, copy(*entry.value, child_path(map.location.key, entry.key), path)});
@@ -34,7 +36,7 @@ class YamlHeir {
       if (value->kind == Node::Kind::map && entry.value->kind == Node::Kind::map) {
         inherit(*value, *entry.value, path);
       }
-      if (value->kind != Node::Kind::null) map.entries.push_back(*found);
+      map.entries.push_back(*found);
       own.erase(found);
     }
     map.entries.insert(map.entries.end(), own.begin(), own.end());
@@ -50,6 +52,7 @@ class YamlHeir {
                   to->location);
     }
     to->kind = from.kind;
+    to->taken_out = from.taken_out;
     to->scalar = from.scalar;
     for (std::size_t i = 0; i < from.elements.size(); ++i) {
       const std::string place = fmt::format("[{}]", i);

@@ -28,6 +28,7 @@ struct YamlNode::Node {
   std::vector<Entry> entries;
   Location location;                    ///< of the value; key = key path
   mutable bool read = false;            ///< somebody asked for this value
+  mutable bool taken_out = false;       ///< null in the place of what a base has
   mutable std::set<std::string> asked;  ///< keys somebody asked this map for
 };
 

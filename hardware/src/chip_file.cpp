@@ -141,7 +141,7 @@ std::string lines(const YamlNode& map, std::size_t indent) {
   std::string text;
   for (const auto& [key, value] : map.entries()) {
     if (is_filled_in(key)) continue;
-    text += fmt::format("{:{}}{}: {}\n", "", indent, key, value.flow());
+    text += fmt::format("{:{}}{}: {}\n", "", indent, key, value.flow(YamlNode::Nulls::left_out));
   }
   return text;
 }
@@ -179,7 +179,7 @@ std::string chip_text(const YamlDocument& document) {
   for (const auto& [key, value] : document.root().entries()) {
     if (is_filled_in(key)) continue;
     if (!value.is_map()) {
-      text += fmt::format("{}: {}\n", key, value.flow());
+      text += fmt::format("{}: {}\n", key, value.flow(YamlNode::Nulls::left_out));
     } else {
       text +=
           fmt::format("{}:\n{}", key, key == "core_kinds" ? kind_lines(value) : lines(value, 2));

@@ -219,6 +219,34 @@ TEST_CASE("a sweep is the product of its axes, the last one fastest") {
         NumberFormat{Scheme::power_of_two, 3, Granularity::per_channel});
 }
 
+TEST_CASE("null takes keys away at every depth") {
+  const TinyScenario tiny;
+  tiny.write(TinyScenario::text() + "sweep: {chip.core_kinds.neuron.max_axons: [100, null]}\n");
+  const Batch batch = read_batch(
+      tiny.file(), {"dataset.samples=null", "simulation.samples=null", "model.mlp_ratio=null",
+                    "quantization.default.bits=null", "calibration.samples=null"});
+  REQUIRE(batch.points.size() == 2);
+  tiny.write(
+      "name: tiny\nmodel: {family: spikformer, checkpoint: model.safetensors, max_input: 15,\n"
+      "  embed_dims: 16, depth: 1, heads: 2}\n"
+      "dataset: {source: fashion-mnist, path: .}\nquantization: {default: {scheme: uniform}}\n"
+      "chip: mesh45\nprices: horowitz45\nsimulation: {}\ncalibration: {}\n");
+  const Scenario without = read_batch(tiny.file(), {}).points.front().scenario;
+  for (const BatchPoint& point : batch.points) {
+    CHECK(point.scenario.dataset.samples == without.dataset.samples);
+    CHECK(point.scenario.chip->samples == without.chip->samples);
+    CHECK(to_yaml(point.scenario.quantization) == to_yaml(without.quantization));
+  }
+}
+
+TEST_CASE("a key that is null and misspelt is refused") {
+  CHECK(refusal("", "", {"seeed=null"}) ==
+        "--set seeed=null: seeed: unknown key, did you mean 'seed'?");
+  CHECK(refusal("", "", {"chip.core_kinds.neuron.max_axon=null"}) ==
+        "--set chip.core_kinds.neuron.max_axon=null: core_kinds.neuron.max_axon: unknown key, "
+        "did you mean 'max_axons'?");
+}
+
 TEST_CASE("sweeps are given and changed from outside the file") {
   const TinyScenario tiny;
   const auto descriptions = [&](const std::string& sweep,

@@ -166,12 +166,33 @@ TEST_CASE("a --set value replaces or adds one key, with its own place in errors"
   CHECK(message_of([&] {
           document.set("quantization.default.bits.x", "1", "--set quantization.default.bits.x=1");
         }) == "--set quantization.default.bits.x=1: 'quantization.default.bits' is not a map");
-  // Null takes away what is there; elsewhere it is a value, and a key that is new may be misspelt.
+  // Null takes away what is there; a key that is new may be misspelt.
   document.set("quantization.default", "null", "--set quantization.default=null");
   document.set("seed", "null", "--set seed=null");
   document.set("sed", "~", "--set sed=~");
   CHECK(document.root().flow() ==
         "{quantization: {default: null, layers: {a.b: {bits: 3}}}, sed: null}");
+  CHECK_FALSE(document.root().at("quantization").has("default"));
+}
+
+TEST_CASE("a key that is null is not there") {
+  const YamlDocument document = parse("a: null\nb: {x: ~, y: 2, z:}\nc: [null]\n");
+  const YamlNode root = document.root();
+  CHECK_FALSE(root.find("a"));
+  CHECK_FALSE(root.at("b").peek("x"));
+  CHECK(root.at("b").entries().size() == 1);
+  CHECK(root.entries().size() == 2);
+  CHECK(root.at("c").elements().size() == 1);
+  CHECK(message_of([&] { (void)root.at("a"); }) == "chip.yaml:1:1: a: expected a value, got none");
+  CHECK(message_of([&] { (void)root.at("b").at("z"); }) ==
+        "chip.yaml:2:17: b.z: expected a value, got none");
+  document.finish();
+  CHECK(root.flow() == "{a: null, b: {x: null, y: 2, z: null}, c: [null]}");
+  CHECK(root.flow(YamlNode::Nulls::left_out) == "{b: {y: 2}, c: [null]}");
+  CHECK(error_of("a: 1\nseeed: null\n", [](const YamlNode& node) {
+          (void)node.find("a");
+          (void)node.find("seed");
+        }) == "chip.yaml:2:1: seeed: unknown key, did you mean 'seed'?");
 }
 
 TEST_CASE("a document inherits what it lacks, and each value keeps its place") {
@@ -200,9 +221,15 @@ TEST_CASE("a document inherits what it lacks, and each value keeps its place") {
 
 TEST_CASE("null leaves a key of the base out, and none that the base lacks") {
   YamlDocument document = parse("a: null\nb: {x: ~, y: 2}\nc: null\n");
-  document.inherit(document.root(),
-                   YamlDocument::parse("a: {deep: 1}\nb: {x: 1, z: 3}\n", "b.yaml").root());
-  CHECK(document.root().flow() == "{b: {z: 3, y: 2}, c: null}");
+  const YamlDocument base = YamlDocument::parse("a: {deep: 1}\nb: {x: 1, z: 3}\n", "b.yaml");
+  for (int times = 0; times < 2; ++times) {  // also when it comes again, by another way
+    document.inherit(document.root(), base.root());
+    CHECK(document.root().flow(YamlNode::Nulls::left_out) == "{b: {z: 3, y: 2}}");
+  }
+  YamlDocument next = parse("b: {y: 3, z: 3}\n");
+  next.inherit(next.root(), parse("b: {y: null}\nc: null\n").root());
+  (void)next.root().at("b").flow();
+  CHECK(message_of([&] { next.finish(); }) == "chip.yaml:2:1: c: unknown key, expected one of b");
 }
 
 TEST_CASE("a key that only the base has is unknown where the base is") {

@@ -194,6 +194,32 @@ TEST_CASE("chip file: of several bases each changes those before it") {
   CHECK(files.load("one.yaml").cores().size() == files.load("good.yaml").cores().size());
 }
 
+TEST_CASE("chip file: null leaves a key out, whether or not a base has it") {
+  const std::string kinds =
+      "core_kinds: {neuron: {max_fan_in: 60}, small: {like: neuron, max_axons: 9}}\n";
+  const ChipFiles files(
+      Files{{"fan.yaml", "base: good.yaml\ntopology: {tile: [neuron, small]}\n" + kinds},
+            {"none.yaml",
+             "base: fan.yaml\nsynchronisation: {handshake: 1 ns, barrier: null, tick: null}\n"
+             "datapath: null\ncore_kinds:\n"
+             "  small: {max_fan_in: null, max_axons: null, axon_table: null}\n"},
+            {"plain.yaml",
+             "base: good.yaml\ntopology: {tile: [neuron, small]}\n"
+             "synchronisation: {handshake: 1 ns}\n"
+             "core_kinds: {neuron: {max_fan_in: 60}, small: {like: neuron}}\n"},
+            {"misspelt.yaml", "base: good.yaml\ncore_kinds: {neuron: {max_fann_in: null}}\n"}});
+  const Chip chip = files.load("none.yaml");
+  CHECK(chip.spec().handshake == Picoseconds{1'000});
+  CHECK(chip.kind_of(CoreId{0}).max_fan_in == 60);
+  CHECK_FALSE(chip.kind_of(CoreId{1}).max_fan_in);  // like neuron, but for this
+  CHECK_FALSE(chip.kind_of(CoreId{1}).max_axons);
+  CHECK(files.text("none.yaml").find("null") == std::string::npos);
+  CHECK(files.load("plain.yaml").kind_of(CoreId{1}).max_fan_in == 60);
+  CHECK(files.refusal("misspelt.yaml") ==
+        "misspelt.yaml:2:23: core_kinds.neuron.max_fann_in: unknown key, did you mean "
+        "'max_fan_in'?");
+}
+
 TEST_CASE("chip file: a core kind is like another, whatever the other is like in the end") {
   const ChipFiles files(
       Files{{"variant.yaml",

@@ -20,7 +20,8 @@ namespace nj {
 /// Every access marks what it read; `YamlDocument::finish()` then rejects keys nobody read. All
 /// errors are Error(config) with file, 1-based line and column, and key path (`noc.flit_bits`,
 /// `cores[2].x`). Duplicate keys, anchors that recurse, text that is not plain (plain_text.hpp) and
-/// files over 16 MiB are refused on loading.
+/// files over 16 MiB are refused on loading. A key whose value is null is as if it were not there,
+/// but that it is unknown where it is misspelt.
 class YamlNode {
  public:
   /// Throws: when the node is not a map or lacks the key (lists the keys present, "did you mean").
@@ -58,8 +59,10 @@ class YamlNode {
     return words[index_of(names)].second;
   }
 
-  /// The value as one line of YAML that reads back equal; marks everything below as read.
-  [[nodiscard]] std::string flow() const;
+  enum class Nulls { kept, left_out };
+  /// The value as one line of YAML that reads back equal; marks everything below as read. Keys that
+  /// are null matter only where it is put on a base.
+  [[nodiscard]] std::string flow(Nulls nulls = Nulls::kept) const;
 
   [[nodiscard]] Location location() const;
   /// An Error(kind) at this node.
@@ -101,10 +104,9 @@ class YamlDocument {
   /// Throws: Error(config) when the path runs through a scalar.
   void set(std::string_view key_path, std::string_view value, std::string_view origin);
   /// Gives `map`, a map of this document, the keys that it lacks and `base` has, a map of any
-  /// document, at every depth; any other value of `map` stays as it is, but for null, which leaves
-  /// the key out. A key of `base` is left out
-  /// where `keep` says false to its key path. Keys come in the order of `base`, then `map`'s own;
-  /// what is taken over keeps the file, line and column where it was written.
+  /// document, at every depth; any other value of `map` stays as it is, null too. A key of `base`
+  /// is left out where `keep` says false to its key path. Keys come in the order of `base`, then
+  /// `map`'s own; what is taken over keeps the file, line and column where it was written.
   /// Throws: Error(config) when either is no map, or the document would grow too large.
   void inherit(const YamlNode& map, const YamlNode& base,
                const std::function<bool(std::string_view key_path)>& keep = {});
