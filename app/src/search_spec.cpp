@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "neurojoule/app/search.hpp"
+#include "neurojoule/core/leading_zero.hpp"
 #include "neurojoule/core/yaml_text.hpp"
 
 namespace nj {
@@ -75,6 +76,9 @@ double read_share(const YamlNode& node) {
   }
   if (used != text.size() || !(value >= 0.0 && value <= 100.0)) {
     throw node.error(fmt::format("expected a share, such as 1 %, got '{}'", node.text()));
+  }
+  if (has_leading_zero(text)) {
+    throw node.error(fmt::format("{}, got '{}'", leading_zero, node.text()));
   }
   return value / 100.0;
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/leading_zero.hpp"
 
 namespace nj {
 namespace {
@@ -69,6 +70,7 @@ NumberAndUnit split(std::string_view text, std::span<const Unit> units) {
   if (code != std::errc{} || !std::isfinite(parts.number)) {
     fail(fmt::format("expected a number with a unit ({}), got '{}'", names(units), text));
   }
+  if (has_leading_zero(text)) fail(fmt::format("{}, got '{}'", leading_zero, text));
   parts.unit = text.substr(static_cast<std::size_t>(end - text.data()));
   while (!parts.unit.empty() && parts.unit.front() == ' ') parts.unit.remove_prefix(1);
   if (parts.unit.empty()) {

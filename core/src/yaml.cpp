@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "neurojoule/core/leading_zero.hpp"
 #include "neurojoule/core/plain_text.hpp"
 
 #include "yaml_node.hpp"
@@ -129,23 +130,16 @@ bool YamlNode::boolean() const {
 }
 
 std::int64_t YamlNode::integer(std::int64_t min, std::int64_t max) const {
-  std::string word = text();
-  const std::string shown = word;
-  const std::size_t digits = word.starts_with('-') ? 1 : 0;
-  const bool separators_ok =
-      word.find("__") == std::string::npos && !word.ends_with('_') && word.substr(digits, 1) != "_";
-  if (separators_ok) word.erase(std::remove(word.begin(), word.end(), '_'), word.end());
+  const std::string word = text();
   std::int64_t value = 0;
   const auto [end, code] = std::from_chars(word.data(), word.data() + word.size(), value);
   const bool out_of_range = code == std::errc::result_out_of_range;
   if ((code != std::errc{} && !out_of_range) || end != word.data() + word.size()) {
-    throw error(fmt::format("expected a whole number, got '{}'", shown));
+    throw error(fmt::format("expected a whole number, got '{}'", word));
   }
-  if (word.size() > digits + 1 && word[digits] == '0') {
-    throw error(fmt::format("a leading zero is ambiguous, got '{}'", shown));
-  }
+  if (has_leading_zero(word)) throw error(fmt::format("{}, got '{}'", leading_zero, word));
   if (out_of_range || value < min || value > max) {
-    throw error(fmt::format("expected {}..{}, got {}", min, max, shown));
+    throw error(fmt::format("expected {}..{}, got {}", min, max, word));
   }
   return value;
 }
@@ -157,6 +151,7 @@ double YamlNode::real(double min, double max) const {
   if (code != std::errc{} || end != word.data() + word.size() || !std::isfinite(value)) {
     throw error(fmt::format("expected a number, got '{}'", word));
   }
+  if (has_leading_zero(word)) throw error(fmt::format("{}, got '{}'", leading_zero, word));
   if (value < min || value > max)
     throw error(fmt::format("expected {}..{}, got {}", min, max, word));
   return value;

@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/leading_zero.hpp"
 #include "neurojoule/hardware/topology_spec.hpp"
 
 #include "chip_fields.hpp"
@@ -53,6 +54,9 @@ double read_number(std::string_view word, const YamlNode& node) {
   const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), number);
   if (problem != std::errc{} || end != word.data() + word.size() || !std::isfinite(number)) {
     throw node.error(fmt::format("expected a number of cycles, got '{}'", node.text()));
+  }
+  if (has_leading_zero(word)) {
+    throw node.error(fmt::format("{}, got '{}'", leading_zero, node.text()));
   }
   if (number < 0) {
     throw node.error(fmt::format("expected no negative value, got '{}'", node.text()));

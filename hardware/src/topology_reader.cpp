@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/leading_zero.hpp"
 
 #include "chip_fields.hpp"
 #include "index_range.hpp"
@@ -263,6 +264,9 @@ std::optional<std::uint32_t> read_buffer(const YamlNode& node, const TopologySpe
   if (problem != std::errc{} || !(packets || flits) || count == 0 || count > most) {
     throw node.error(
         fmt::format("expected unbounded, or 1 to {} flits or packets, got '{}'", most, text));
+  }
+  if (has_leading_zero(text)) {
+    throw node.error(fmt::format("{}, got '{}'", leading_zero, text));
   }
   return packets ? count * spec.packet_flits() : count;
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/core.h>
 
+#include "neurojoule/core/leading_zero.hpp"
 #include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/quantize.hpp"
 
@@ -53,6 +54,7 @@ double read_percentage(const YamlNode& node) {
     throw node.error(
         fmt::format("expected a percentile above 0 % and up to 100 %, got '{}'", text));
   }
+  if (has_leading_zero(text)) throw node.error(fmt::format("{}, got '{}'", leading_zero, text));
   return value;
 }
 

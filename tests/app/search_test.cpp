@@ -419,6 +419,10 @@ TEST_CASE("searches that cannot be are refused, with their place") {
   CHECK(TinySearch("  constraints: {effective_bits: 1}\n").refusal() ==
         ": search.constraints.effective_bits: at least 1.8396 bits with the cheapest formats, the "
         "limit is 1 bits");
+  CHECK(
+      TinySearch("  constraints: {storage: 1 KiB, accuracy_drop: 01 %}\n")
+          .refusal()
+          .ends_with("search.constraints.accuracy_drop: a leading zero is ambiguous, got '01 %'"));
   CHECK(TinySearch("  constraints: {storage: 1 KiB, accuracy_drop: 1 %}\n").refusal() ==
         ": search.constraints.accuracy_drop: 40 samples tell a drop of 7.49 % at the confidence "
         "0.95, not 1 %; at least 300 are needed");

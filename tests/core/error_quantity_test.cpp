@@ -65,6 +65,15 @@ TEST_CASE("a quantity without a unit, or with another dimension's, is refused") 
   CHECK(message_of([] { parse_quantity<Bits>("1e30 GiB"); }) == "'1e30 GiB' is too large");
   CHECK(message_of([] { parse_quantity<Picojoules>("nan pJ"); }) ==
         "expected a number with a unit (pJ, fJ, nJ, uJ, mJ, J), got 'nan pJ'");
+  for (const char* text : {"064 bit", "00 bit", "00.5 B", "-01 B"}) {
+    CHECK(message_of([&] { parse_quantity<Bits>(text); }) ==
+          std::string("a leading zero is ambiguous, got '") + text + "'");
+  }
+  CHECK(parse_quantity<Picojoules>("0.5 pJ") == Picojoules(0.5));
+  CHECK(parse_quantity<Picojoules>("0 pJ") == Picojoules(0));
+  CHECK(message_of([] {
+          parse_quantity<Bits>("4_096 bit");
+        }).starts_with("unknown unit '_096 bit' in '4_096 bit'"));
 }
 
 TEST_CASE("quantities print in a readable unit, and exactly when asked") {

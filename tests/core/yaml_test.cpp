@@ -31,7 +31,7 @@ enum class Colour { red, blue };
 TEST_CASE("values are read by type, range and unit") {
   const YamlDocument document = parse(
       "flit: 64 bit\n"
-      "neurons: 65_536\n"
+      "neurons: 65536\n"
       "ratio: 0.5\n"
       "on: true\n"
       "colour: blue\n"
@@ -66,6 +66,14 @@ TEST_CASE("each rule of the strict reader reports file, line, column and key pat
   CHECK(error_of("bits: 010\n", [](const YamlNode& root) {
           return root.at("bits").integer(0, 99);
         }) == "chip.yaml:1:1: bits: a leading zero is ambiguous, got '010'");
+  CHECK(error_of("tau: 01.5\n", [](const YamlNode& root) { return root.at("tau").real(0, 99); }) ==
+        "chip.yaml:1:1: tau: a leading zero is ambiguous, got '01.5'");
+  CHECK(error_of("flit: 064 bit\n", [](const YamlNode& root) {
+          return root.at("flit").quantity<Bits>();
+        }) == "chip.yaml:1:1: flit: a leading zero is ambiguous, got '064 bit'");
+  CHECK(error_of("neurons: 4_096\n", [](const YamlNode& root) {
+          return root.at("neurons").integer(0, 9999);
+        }) == "chip.yaml:1:1: neurons: expected a whole number, got '4_096'");
   CHECK(error_of("bits: 99999999999999999999\n", [](const YamlNode& root) {
           return root.at("bits").integer(0, 99);
         }) == "chip.yaml:1:1: bits: expected 0..99, got 99999999999999999999");

@@ -39,7 +39,7 @@ source: fashion-mnist
 path: "somewhere \"else\""
 split: train
 first: 10
-samples: 1_000
+samples: 1000
 camera:
   width: 40
   height: 41

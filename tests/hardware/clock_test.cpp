@@ -169,6 +169,8 @@ TEST_CASE("clock: each mistake is refused at its place") {
   const std::string word = "chip.yaml:27:31: core_kinds.neuron.times.synapse_word: ";
   CHECK(clocked_refusal("1.5 cycles", "-1 cycles") ==
         word + "expected no negative value, got '-1 cycles'");
+  CHECK(clocked_refusal("1.5 cycles", "02 cycles") ==
+        word + "a leading zero is ambiguous, got '02 cycles'");
   CHECK(clocked_refusal("1.5 cycles", "two cycles") ==
         word + "expected a number of cycles, got 'two cycles'");
   CHECK(clocked_refusal("1.5 cycles", "cycles") ==

@@ -175,6 +175,8 @@ TEST_CASE("network file: each mistake is refused at its place") {
               .starts_with("chip.yaml:6:3: topology.buffer: expected unbounded, or 1 to 1000000 "
                            "flits or packets, got"));
   }
+  CHECK(network_refusal(ring + "\n  buffer: 08 flits") ==
+        "chip.yaml:6:3: topology.buffer: a leading zero is ambiguous, got '08 flits'");
   CHECK(network_refusal(ring + "\n  multicast: maybe")
             .starts_with("chip.yaml:6:3: topology.multicast: "));
 }

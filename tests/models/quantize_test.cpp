@@ -339,6 +339,7 @@ TEST_CASE("specification errors stand at their line and say what is valid") {
   check_contains(error_of("default: {scale: tiny}"),
                  "expected mse, max, a percentile as 99.9 %, or a number");
   check_contains(error_of("default: {scale: 101 %}"), "up to 100 %, got '101 %'");
+  check_contains(error_of("default: {scale: 09.5 %}"), "a leading zero is ambiguous, got '09.5 %'");
   check_contains(error_of("default: {scale: x %}"), "expected a percentile above 0 %");
   check_contains(error_of("default: {scale: -1}"), "scenario.yaml:1:");
   check_contains(error_of("default: {scheme: float32, bits: 8}"), "float32 weights take no such");

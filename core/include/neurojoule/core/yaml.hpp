@@ -40,8 +40,8 @@ class YamlNode {
   [[nodiscard]] bool is_sequence() const;
   [[nodiscard]] bool is_scalar() const;
 
-  /// Scalars. Throws: wrong type, or out of the inclusive range. Integers are decimal, `_` allowed
-  /// between digits; leading zeros are refused, not read as octal.
+  /// Scalars. Throws: wrong type, or out of the inclusive range. Numbers are decimal, without
+  /// separators; leading zeros are refused, not read as octal.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] std::string name() const;  ///< not empty, one line
   [[nodiscard]] bool boolean() const;
