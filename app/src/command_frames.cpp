@@ -4,6 +4,7 @@
 #include "neurojoule/datasets/frame_export.hpp"
 
 #include "commands.hpp"
+#include "output_file.hpp"
 #include "progress.hpp"
 
 namespace nj {
@@ -12,11 +13,15 @@ int FramesCommand::execute() const {
   ProgressDisplay display(quiet);
   catch_interrupts();
   const Batch batch = checked_input([&] {
+    require_extension(out, "an HDF5 file", ".h5");
     Batch read = read_batch(scenario, overrides);
     if (read.is_batch) {
       throw Error(ErrorKind::config, "frames are written of a single scenario, not of a batch",
                   {.file = scenario.string()});
     }
+    const auto& samples = read.points.front().scenario.dataset.path;
+    std::error_code code;
+    if (std::filesystem::is_regular_file(samples, code)) require_apart(out, samples);
     return read;
   });
   const Scenario& chosen = batch.points.front().scenario;

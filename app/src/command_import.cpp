@@ -4,16 +4,10 @@
 #include "neurojoule/models/model_file.hpp"
 
 #include "commands.hpp"
+#include "output_file.hpp"
 
 namespace nj {
 namespace {
-
-void require_extension(const std::filesystem::path& file, std::string_view what,
-                       const std::string& extension) {
-  if (file.extension() == extension) return;
-  throw Error(ErrorKind::config, fmt::format("expected {} ({})", what, extension),
-              {.file = file.string()});
-}
 
 /// Writes a model; what it cannot say in this form is the user's error, a full disk is not.
 void write(const Model& model, const std::filesystem::path& out, std::optional<double> dt) {

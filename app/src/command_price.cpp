@@ -6,6 +6,7 @@
 #include "neurojoule/core/error.hpp"
 
 #include "commands.hpp"
+#include "output_file.hpp"
 
 namespace nj {
 
@@ -28,6 +29,10 @@ int PriceCommand::execute() const {
   const auto rule = scale ? ProcessMismatch::scale : ProcessMismatch::refuse;
   std::vector<Ledger> ledgers;
   const StoredRun stored = checked_input([&] {
+    if (!out.empty()) {
+      require_extension(out, "a table", ".csv");
+      require_apart(out, run);
+    }
     StoredRun read = load_run(run);
     ledgers.push_back(read.ledger);
     const OtherConditions other{read_option<Nanometres>(node, "--node"),

@@ -25,7 +25,8 @@ Command add_run(CLI::App& app) {
   auto run = std::make_shared<nj::RunCommand>();
   CLI::App* sub = app.add_subcommand("run", "run a scenario, a sweep or a list of scenarios");
   sub->add_option("SCENARIO", run->scenario, "scenario file (YAML)")->required();
-  sub->add_option("--out", run->out, "folder for the results (default runs/<name>)");
+  sub->add_option("--out", run->out, "folder for the results (default runs/<name>)")
+      ->check(nj::not_empty());
   sub->add_option("--set", run->overrides,
                   "key=value, replaces a value of the scenario; once for each")
       ->allow_extra_args(false);
@@ -62,7 +63,9 @@ Command add_import(CLI::App& app) {
   sub->add_option("SOURCE", import->source,
                   "scenario that names a checkpoint, list of layers (.yaml), or NIR graph (.nir)")
       ->required();
-  sub->add_option("--out", import->out, "model file to write (.h5)")->required();
+  sub->add_option("--out", import->out, "model file to write (.h5)")
+      ->check(nj::not_empty())
+      ->required();
   CLI::Option_group* nir = sub->add_option_group("NIR", "what a NIR graph does not say");
   nj::NirImportOptions& options = import->nir;
   nir->add_option("--timesteps", options.timesteps, "time steps of a sample (1..1024)");
@@ -97,6 +100,7 @@ Command add_export(CLI::App& app) {
   sub->add_option(
          "--out", command->out,
          "file to write: .nir, .safetensors (weights) or .yaml (layers, and weights beside)")
+      ->check(nj::not_empty())
       ->required();
   sub->add_option("--dt", command->dt, "seconds of a time step of a NIR graph (default 1e-4)");
   return {sub, [command] { return command->execute(); }};
@@ -107,7 +111,7 @@ Command add_frames(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("frames", "write the input frames of a scenario's dataset as HDF5");
   sub->add_option("SCENARIO", frames->scenario, "scenario file (YAML)")->required();
-  sub->add_option("--out", frames->out, "HDF5 file to write")->required();
+  sub->add_option("--out", frames->out, "HDF5 file to write")->check(nj::not_empty())->required();
   sub->add_option("--set", frames->overrides, "key=value, e.g. dataset.split=train; once for each")
       ->allow_extra_args(false);
   sub->add_option("--jobs", frames->threads, "threads (default: all)")->check(CLI::Range(1, 1024));
@@ -134,7 +138,8 @@ Command add_price(CLI::App& app) {
   sub->add_option("--voltage", command->voltage, "as if supplied with, e.g. \"0.8 V\"");
   sub->add_option("--clock", command->clock, "as if all its times were so many times shorter")
       ->check(nj::number_between(0.001, 1000.0));
-  sub->add_option("--out", command->out, "ledger at the last of these prices to write (.csv)");
+  sub->add_option("--out", command->out, "ledger at the last of these prices to write (.csv)")
+      ->check(nj::not_empty());
   return {sub, [command] { return command->execute(); }};
 }
 
@@ -170,7 +175,8 @@ Command add_sanafe(CLI::App& app) {
   sub->add_option("--steps", command->steps, "time steps")
       ->required()
       ->check(CLI::Range(1, 10'000'000));
-  sub->add_option("--out", command->out, "folder for the results (default runs/<NET>)");
+  sub->add_option("--out", command->out, "folder for the results (default runs/<NET>)")
+      ->check(nj::not_empty());
   sub->add_option_function<std::string>(
          "--timing",
          [command](const std::string& name) {

@@ -18,4 +18,12 @@ inline CLI::Validator number_between(double least, double most) {
   return {check, fmt::format("{}..{}", least, most)};
 }
 
+/// A text with something in it: an empty path would be taken for one that is not given.
+inline CLI::Validator not_empty() {
+  const auto check = [](const std::string& text) {
+    return std::string(text.empty() ? "expected a name, got none" : "");
+  };
+  return {check, ""};
+}
+
 }  // namespace nj

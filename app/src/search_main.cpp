@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 
 #include "guarded_main.hpp"
+#include "option_checks.hpp"
 
 // `neurojoule search` is a program of its own, beside the other, because it alone needs pagmo: that
 // library and what it depends on take more memory than most of what the other commands do.
@@ -16,7 +17,8 @@ int run_command_line(int argc, char** argv) {
   app.add_option("SCENARIO", command.scenario, "scenario file with a `search:` block (YAML)")
       ->required();
   app.add_option("--out", command.out,
-                 "folder for the results; a search that was stopped goes on (default runs/<name>)");
+                 "folder for the results; a search that was stopped goes on (default runs/<name>)")
+      ->check(nj::not_empty());
   app.add_option("--set", command.overrides, "key=value, e.g. search.budget=500; once for each")
       ->allow_extra_args(false);
   app.add_option("--jobs", command.threads, "threads (default: all)")->check(CLI::Range(1, 1024));

@@ -250,6 +250,21 @@ expect 2 "for NIR only" import small.yaml --out bad.h5 --dt 1
 expect 2 "small.h5: expected a .nir file" import small.h5 --out bad.h5
 expect 2 "bad.txt: expected a model file (.h5)" import small.nir --out bad.txt
 expect 2 "none.nir: no such file" import none.nir --out bad.h5
+expect 2 "bad.yaml: expected an HDF5 file (.h5)" frames "$quickstart" --out bad.yaml
+sed "s|: models/|: $source_dir/examples/models/|; s|source: .*|source: hdf5\n  path: small.h5|; /split:/d" \
+  "$quickstart" >events.yaml
+expect 2 "./small.h5: is read, and would be lost" frames events.yaml --out ./small.h5
+for out in bad.txt small.yaml; do
+  expect 2 "$out: expected a table (.csv)" price chips/000* --out $out
+done
+expect 2 "ledger.csv: is in chips/../chips/000" price chips/../chips/000* --out "$(echo chips/000*)/ledger.csv"
+expect 2 "other.csv: is in " price "$folder/$(echo chips/000*)" --out "$(echo chips/000*)/other.csv"
+expect 0 "ledger     chips/other.csv" price chips/000* --out chips/other.csv
+for command in "run $quickstart" "search $quickstart" "import small.nir" "export small.h5" "frames $quickstart" \
+    "price chips" "sanafe small.yaml small.yaml --steps 1"; do
+  # shellcheck disable=SC2086 # the words of a command
+  expect 2 "--out: expected a name, got none" $command --out ""
+done
 expect 2 "none.h5: no such file" export none.h5 --out bad.nir
 expect 2 "expected .h5, .nir, .safetensors or .yaml" export small.h5 --out bad.onnx
 expect 2 "NIR has no node for 'maxpool2d'" export net.h5 --out bad.nir
