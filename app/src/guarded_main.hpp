@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdio>
 #include <exception>
 #include <functional>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -10,10 +12,15 @@
 
 namespace nj {
 
-/// Runs a command line; what it throws becomes a line of text and an exit code.
+/// Runs a command line; what it throws, and text that found no room, becomes a line of text and an
+/// exit code.
 inline int guarded_main(const std::function<int()>& run_command_line) {
   try {
-    return run_command_line();
+    const int code = run_command_line();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw std::runtime_error("standard output: cannot be written");
+    }
+    return code;
   } catch (const InputError& error) {
     fmt::print(stderr, "{}\n", error.what());
     return exit_bad_input;

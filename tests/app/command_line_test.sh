@@ -265,6 +265,15 @@ for command in "run $quickstart" "search $quickstart" "import small.nir" "export
   # shellcheck disable=SC2086 # the words of a command
   expect 2 "--out: expected a name, got none" $command --out ""
 done
+for command in "check $quickstart" "info small.h5" "price $(echo chips/000*)" --help --version "search --help"; do
+  got=0
+  # shellcheck disable=SC2086 # the words of a command
+  "$program" $command >/dev/full 2>err.txt || got=$?
+  if ((got != 1)) || ! grep -q "failed: .*cannot " err.txt; then
+    echo "FAILED: on a full disk $command ends with $got and says: $(cat err.txt)"
+    failures=$((failures + 1))
+  fi
+done
 expect 2 "none.h5: no such file" export none.h5 --out bad.nir
 expect 2 "expected .h5, .nir, .safetensors or .yaml" export small.h5 --out bad.onnx
 expect 2 "NIR has no node for 'maxpool2d'" export net.h5 --out bad.nir
