@@ -6,6 +6,7 @@
 #include "neurojoule/core/error.hpp"
 
 #include "commands.hpp"
+#include "located_file.hpp"
 #include "output_file.hpp"
 
 namespace nj {
@@ -37,12 +38,15 @@ int PriceCommand::execute() const {
     ledgers.push_back(read.ledger);
     const OtherConditions other{read_option<Nanometres>(node, "--node"),
                                 read_option<Volts>(voltage, "--voltage"), clock};
-    const auto add = [&](const std::string& name, const std::filesystem::path& directory) {
-      const auto file = find_price_table(name, directory);
+    const auto add = [&](const std::string& name, const std::filesystem::path& directory,
+                         const char* said) {
+      const auto file = located_data_file(DataKind::price_table, name, {.key = said}, directory);
       ledgers.push_back(reprice(read, load_price_table(file, find_price_table), rule, other));
     };
-    for (const std::string& name : tables) add(name, std::filesystem::current_path());
-    if (tables.empty()) add(read.prices, run);
+    for (const std::string& name : tables) {
+      add(name, std::filesystem::current_path(), "--prices");
+    }
+    if (tables.empty()) add(read.prices, run, "prices");
     return read;
   });
   fmt::print("{}", price_comparison(stored, ledgers));

@@ -8,7 +8,8 @@
 
 namespace nj {
 
-/// The file that a name at `location` means, which is there. Throws: Error at the location.
+/// The file that a name at `location` means, which is there, and no file of another kind. Throws:
+/// Error at the location; as YamlDocument::load.
 std::filesystem::path located_data_file(DataKind kind, const std::string& name,
                                         const Location& location,
                                         const std::filesystem::path& directory);

@@ -84,6 +84,24 @@ expect 2 "noise.yaml" check noise.yaml
 printf 'a: 1\n' >other.yaml
 expect 2 "neither a scenario" check other.yaml
 expect 2 "neither a scenario" info other.yaml
+for text in '' '# nothing'; do
+  printf '%s\n' "$text" >empty.yaml
+  for command in check info; do
+    expect 2 "empty.yaml: is empty" $command empty.yaml
+  done
+done
+printf '[1]\n' >list.yaml
+expect 2 "list.yaml:1:1: expected a map of keys" check list.yaml
+other_kind() { expect 2 "$1: $PWD/$2 is $3" check "$quickstart" --set "$1=$PWD/$2"; }
+quickstart=$source_dir/examples/quickstart.yaml
+printf 'base: mesh45\nname: big\n' >big.yaml
+cp "$quickstart" as_chip.yaml
+cp "$source_dir/energy/tables/horowitz45.yaml" table.yaml
+other_kind chip as_chip.yaml "a scenario, not a chip"
+other_kind chip table.yaml "a price table, not a chip"
+other_kind prices big.yaml "a chip, not a price table"
+other_kind prices as_chip.yaml "a scenario, not a price table"
+expect 2 "$PWD/empty.yaml: is empty" check "$quickstart" --set "chip=$PWD/empty.yaml"
 
 for file in "$source_dir"/hardware/chips/*.yaml "$source_dir"/energy/tables/*.yaml; do
   expect 0 "valid" check "$file"
@@ -156,7 +174,6 @@ expect 2 "odd.bin" info odd.bin
 expect 2 "expected a .yaml" info odd.txt
 
 # A trained network as a model file, as a list of layers, and back: the same bytes.
-quickstart=$source_dir/examples/quickstart.yaml
 expect 2 "did you mean 'head'?" run "$quickstart" --set "mapping.fixed={haed: [{core: 0}]}" --out result
 for file in "$source_dir"/examples/studies/*.yaml; do
   expect 0 "valid batch" check "$file"
