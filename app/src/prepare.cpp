@@ -7,6 +7,7 @@
 
 #include "neurojoule/app/data_files.hpp"
 #include "neurojoule/app/run.hpp"
+#include "neurojoule/core/plain_text.hpp"
 #include "neurojoule/hardware/chip_file.hpp"
 
 #include "located_file.hpp"
@@ -179,6 +180,10 @@ PreparedRun prepare_on(const Scenario& scenario, std::shared_ptr<const Dataset> 
     // A table that cannot price this chip's process or memories is refused before any work.
     (void)price({}, machine_description(chip->chip), chip->prices, mismatch_rule(*scenario.chip));
     check_memories(machine_in_use(*chip), chip->prices);
+  }
+  if (const auto flaw = text_flaw(to_yaml(scenario))) {
+    throw Error(ErrorKind::config, fmt::format("results cannot hold its paths: {}", flaw->what),
+                {.file = scenario.file.string()});
   }
   std::string hash = dataset ? scenario_hash(scenario, *dataset, calibration) : "";
   return {.scenario = scenario,

@@ -59,7 +59,8 @@ std::string sanafe_summary_json(const SanafeRunInfo& info, const sanafe::Simulat
                        {"total", total.energy.total_j()}}},
                      {"cores_in_use", result.cores_in_use},
                      {"tiles_in_use", result.tiles_in_use}};
-  return json.dump(2) + "\n";
+  // Names of files need not be UTF-8.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string sanafe_steps_csv(const sanafe::SimulationResult& result) {

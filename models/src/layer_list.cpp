@@ -10,6 +10,7 @@
 
 #include "neurojoule/core/atomic_file.hpp"
 #include "neurojoule/core/error.hpp"
+#include "neurojoule/core/plain_text.hpp"
 #include "neurojoule/core/yaml_text.hpp"
 #include "neurojoule/models/model_file.hpp"
 
@@ -139,6 +140,10 @@ Model read_model_yaml(const std::filesystem::path& file) {
 
 void write_model_yaml(const Model& model, const std::filesystem::path& file) {
   validate(model);
+  if (const auto flaw = text_flaw(file.filename().string())) {
+    throw Error(ErrorKind::config, fmt::format("a YAML file cannot hold this name: {}", flaw->what),
+                {.file = file.string()});
+  }
   const std::string layers = to_yaml(model.network);
   const std::filesystem::path weights =
       std::filesystem::path(file).replace_extension(".safetensors");

@@ -201,6 +201,12 @@ expect 0 "dense operations per time step" info net.yaml
 expect 0 "valid network of" check net.yaml
 expect 0 "again.h5" import net.yaml --out again.h5
 cmp net.h5 again.h5 || failures=$((failures + 1))
+expect 2 "a YAML file cannot hold this name: byte 0xe9" export net.h5 --out $'bad\xe9.yaml'
+mkdir $'caf\xe9'
+cp net.h5 $'caf\xe9'
+printf 'name: x\nmodel: {file: net.h5}\ndataset: {source: fashion-mnist, samples: 1, framing: {max_value: 15}}\n' \
+  >$'caf\xe9/scenario.yaml'
+expect 2 "results cannot hold its paths: byte 0xe9 is not UTF-8" run $'caf\xe9/scenario.yaml' --out result
 expect 0 "weights.safetensors" export net.h5 --out weights.safetensors
 expect 0 "head.weight" info weights.safetensors
 printf 'name: lone\nmodel: {file: net.h5}\n' >lone.yaml
@@ -341,6 +347,8 @@ if ! cmp -s sanafe_out/steps.csv netlist_out/steps.csv; then
   echo "FAILED: a netlist of SANA-FE runs as its network in YAML"
   failures=$((failures + 1))
 fi
+cp snn.yaml $'caf\xe9.yaml' # a name in Latin-1
+expect 0 "results          latin_out" sanafe chip.yaml $'caf\xe9.yaml' --steps 3 --out latin_out
 expect 2 "neurojoule sanafe CHIP NETWORK" check snn.yaml
 expect 2 "neurojoule sanafe CHIP NETWORK" info chip.yaml
 # On one processor of several there is nothing to say about the others.
