@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -15,6 +16,7 @@ namespace nj {
 /// Runs a command line; what it throws, and text that found no room, becomes a line of text and an
 /// exit code.
 inline int guarded_main(const std::function<int()>& run_command_line) {
+  std::signal(SIGXFSZ, SIG_IGN);  // what is too large for a limit then fails as on a full disk
   try {
     const int code = run_command_line();
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
