@@ -15,8 +15,7 @@ YamlDocument load_chip_document(const Scenario& scenario) {
         located_data_file(DataKind::chip, run.chip, run.chip_location, scenario.directory),
         find_chip);
   }
-  YamlDocument document = YamlDocument::parse("{}", scenario.file.string());
-  document.inherit(document.root(), *run.written);
+  YamlDocument document = YamlDocument::of(*run.written);
   resolve_chip(document, scenario.file, find_chip);
   return document;
 }

@@ -71,6 +71,14 @@ class YamlHeir {
   const Keep& keep_;
 };
 
+YamlDocument YamlDocument::of(const YamlNode& map) {
+  YamlDocument document = parse("{}", map.location().file);
+  document.state_->root->location = map.location();
+  document.state_->root->location.key.clear();
+  document.inherit(document.root(), map);
+  return document;
+}
+
 void YamlDocument::inherit(const YamlNode& map, const YamlNode& base,
                            const std::function<bool(std::string_view)>& keep) {
   for (const YamlNode& node : {map, base}) {

@@ -227,6 +227,17 @@ TEST_CASE("a document inherits what it lacks, and each value keeps its place") {
         "chip.yaml:2:1: b: expected a map of keys");
 }
 
+TEST_CASE("a map is a document of its own, at its place") {
+  const YamlDocument whole = YamlDocument::parse("a: 1\nb:\n  c: {d: 2}\n", "t.yaml");
+  const YamlDocument part = YamlDocument::of(whole.root().at("b"));
+  CHECK(part.root().at("c").at("d").integer(0, 9) == 2);
+  CHECK(message_of([&] { (void)part.root().at("e"); }) == "t.yaml:2:1: lacks the key 'e'");
+  CHECK(message_of([&] { (void)part.root().at("c").at("e"); }) ==
+        "t.yaml:3:3: c: lacks the key 'e'");
+  CHECK(message_of([&] { (void)YamlDocument::of(whole.root().at("a")); }) ==
+        "t.yaml:1:1: a: expected a map of keys");
+}
+
 TEST_CASE("null leaves a key of the base out, and none that the base lacks") {
   YamlDocument document = parse("a: null\nb: {x: ~, y: 2}\nc: null\n");
   const YamlDocument base = YamlDocument::parse("a: {deep: 1}\nb: {x: 1, z: 3}\n", "b.yaml");

@@ -96,6 +96,9 @@ class YamlDocument {
   /// Throws: Error(io) when unreadable, Error(config) when not YAML.
   static YamlDocument load(const std::filesystem::path& file);
   static YamlDocument parse(std::string_view text, std::string_view name);
+  /// A map of any document as one of its own, where it was written; key paths start at the map.
+  /// Throws: Error(config) when it is no map, or too large.
+  static YamlDocument of(const YamlNode& map);
 
   [[nodiscard]] YamlNode root() const;
   /// Replaces or adds the value at a dotted key path (`quantization.default.bits`); the value is
