@@ -120,7 +120,7 @@ class Mapper {
     const auto rank = [&](const Cut& cut, std::uint32_t kind) {
       const bool shared = cut.slices() > alone_[kind];
       return std::tuple(cut.slices() > free_[kind], chip_.spec().core_kinds[kind].last_resort,
-                        shared, shared ? crowded(p, needs, cut, kind) : 0, cut.slices());
+                        shared ? crowded(p, needs, cut, kind) : 0, cut.slices());
     };
     for (const std::uint32_t kind : kinds) {
       const auto cut = small_slices(p, needs, kind);

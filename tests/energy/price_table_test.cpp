@@ -274,6 +274,11 @@ TEST_CASE("a table on another: its own entries win, whatever they name") {
               "  - {action: shift, category: compute, included_in: multiply, source: top}\n"
               "  - {action: multiply, category: compute, included_in: shift, source: top}\n");
         }).ends_with("shift is included in multiply, which this table does not price"));
+  CHECK(message_of([&] {
+          top("name: top\nbase: mid.yaml\nentries:\n"
+              "  - {action: shift, category: compute, included_in: compare, source: top}\n"
+              "  - {action: compare, category: compute, included_in: multiply, source: top}\n");
+        }).ends_with("shift is included in compare, which this table does not price"));
 
   // So do its own areas; where it has none, those of its base hold.
   const auto areas = [](int mm2) {

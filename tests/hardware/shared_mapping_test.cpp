@@ -236,6 +236,12 @@ TEST_CASE("mapping: cores of several kinds are shared when none is free, all of 
   spec.core_kinds[1].max_neurons = 12;
   layers.chip = Chip(spec);
   CHECK(places(layers.mapped().mapping) == Places{{0, 0}, {1, 0}, {1, 0}, {1, 0}});
+  // There are two of the first kind, and one of the other: after 3 and 3 and 3 of 6 each that would
+  // be 9 of 12, or 6 of 6.
+  spec.core_kinds[1].max_neurons = 6;
+  spec.topology.tile = {"neuron", "neuron", "other"};
+  layers.chip = Chip(spec);
+  CHECK(places(layers.mapped().mapping) == Places{{0, 0}, {1, 0}, {2, 0}, {0, 0}});
 }
 
 TEST_CASE("mapping: slices on one core fit together, each from a word on") {
