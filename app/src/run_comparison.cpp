@@ -14,8 +14,8 @@ namespace nj {
 namespace {
 
 /// A figure per inference, and what it is of the first run's.
-std::string beside(double value, double first, double samples, double first_samples,
-                   bool is_first) {
+std::string side_by_side(double value, double first, double samples, double first_samples,
+                         bool is_first) {
   std::string text = to_string(Picojoules{value / samples});
   if (is_first || first == 0) return text;
   return fmt::format("{} ({:.2f}x)", text, value / samples / (first / first_samples));
@@ -42,7 +42,7 @@ struct Columns {
     std::vector<std::string> cells{std::move(name)};
     const double first = figure(0);
     for (std::size_t i = 0; i < ledgers.size(); ++i) {
-      cells.push_back(beside(figure(i), first, samples[i], samples.front(), i == 0));
+      cells.push_back(side_by_side(figure(i), first, samples[i], samples.front(), i == 0));
     }
     return cells;
   }
